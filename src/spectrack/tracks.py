@@ -1,0 +1,249 @@
+"""Track and Tracks: what a whole run gives, and the result folder it is kept in.
+
+A result folder holds ``masks/00000.png`` ... (indexed PNG, DAVIS palette, value = object id),
+``boxes.csv`` (``frame,object,x,y,w,h,score,found``) and ``track.json`` (what made it).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from spectrack.errors import InputError
+from spectrack.structures import Box, HardHW, Mask, Prediction
+
+MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
+FORMAT = 1
+_COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
+
+
+def davis_palette() -> NDArray[np.uint8]:
+    """The 256 colours of DAVIS and PASCAL VOC masks, shape (256, 3).
+
+    Colour i spreads the bits of i over the channels, three at a time, highest bits first.
+    """
+    index = np.arange(256)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for level in range(8):
+        for channel in range(3):
+            bit = (index >> (3 * level + channel)) & 1
+            palette[:, channel] |= (bit << (7 - level)).astype(np.uint8)
+    return palette
+
+
+def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
+    """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
+    image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
+    image.putpalette(davis_palette().tobytes())
+    image.save(path, format="PNG")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One frame of a track, compressed."""
+
+    box: Box | None
+    mask: Mask | None
+    score: float
+    found: bool
+
+
+@dataclass
+class Track:
+    """One object over a whole video; masks are kept compressed.
+
+    Args:
+        size_wh: Width and height of the frames.
+        stems: File stem of every frame seen so far, or numbers where the source has none.
+        entries: One entry a frame.
+        info: What made the track: source, tracker, settings, versions, timings.
+    """
+
+    size_wh: tuple[int, int]
+    stems: list[str] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __getitem__(self, index: int) -> Entry:
+        return self.entries[index]
+
+    def append(self, prediction: Prediction, stem: str | None = None) -> None:
+        """Add the next frame; a soft mask is cut at 0.5."""
+        hard = prediction.hard_mask()
+        if hard is not None and hard.shape != (self.size_wh[1], self.size_wh[0]):
+            raise InputError(
+                f"a mask of shape {hard.shape} was added to a track of "
+                f"{self.size_wh[0]}x{self.size_wh[1]} frames; give masks of that size"
+            )
+        mask = None if hard is None else Mask.encode(hard)
+        score = float(prediction.score)
+        self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found)))
+        self.stems.append(f"{len(self.stems):05d}" if stem is None else stem)
+
+    def mask(self, index: int) -> HardHW:
+        """Hard mask of a frame, shape (H, W); empty where the track has none."""
+        entry = self.entries[index]
+        if entry.mask is None:
+            return np.zeros((self.size_wh[1], self.size_wh[0]), dtype=bool)
+        return entry.mask.decode()
+
+    def masks_thw(self) -> HardHW:
+        """All masks, shape (T, H, W)."""
+        if not self.entries:
+            return np.zeros((0, self.size_wh[1], self.size_wh[0]), dtype=bool)
+        return np.stack([self.mask(i) for i in range(len(self))])
+
+    def boxes_xywh(self) -> NDArray[np.float64]:
+        """All boxes, shape (T, 4); NaN where the object was not found."""
+        rows = [tuple(e.box) if e.box is not None else (np.nan,) * 4 for e in self.entries]
+        return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the result folder; see :meth:`Tracks.save`."""
+        return Tracks({1: self}).save(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Track:
+        """Read a result folder that holds one object.
+
+        Raises:
+            InputError: If there is none, it cannot be read, or it holds several objects.
+        """
+        tracks = Tracks.load(folder)
+        if len(tracks) != 1:
+            ids = ", ".join(map(str, tracks))
+            raise InputError(f"{folder} holds objects {ids}; read it with Tracks.load")
+        return next(iter(tracks.values()))
+
+
+class Tracks(Mapping[int, Track]):
+    """Several objects of one video: object id (1 to 255) to Track, all of the same length.
+
+    Raises:
+        InputError: If ids, lengths or frame sizes do not fit together.
+    """
+
+    def __init__(self, tracks: Mapping[int, Track]) -> None:
+        if not tracks:
+            raise InputError("no track was given; expected at least one object")
+        if not all(1 <= i <= 255 for i in tracks):
+            raise InputError(f"object ids {sorted(tracks)} were given; expected 1 to 255")
+        if len({(len(t), t.size_wh) for t in tracks.values()}) != 1:
+            raise InputError("the tracks differ in length or frame size; give tracks of one video")
+        self._tracks = dict(sorted(tracks.items()))
+
+    def __getitem__(self, key: int) -> Track:
+        return self._tracks[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tracks)
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    @property
+    def first(self) -> Track:
+        """The track with the lowest id."""
+        return next(iter(self._tracks.values()))
+
+    def index_hw(self, frame: int) -> NDArray[np.uint8]:
+        """Object ids of a frame, shape (H, W); where objects overlap the higher score wins."""
+        width, height = self.first.size_wh
+        out = np.zeros((height, width), dtype=np.uint8)
+        order = sorted(self._tracks.items(), key=lambda item: item[1][frame].score)
+        for object_id, track in order:
+            out[track.mask(frame)] = object_id
+        return out
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``masks/*.png``, ``boxes.csv`` and ``track.json`` into a folder.
+
+        ``track.json`` is written last and in one piece, so a folder with it is complete.
+
+        Returns:
+            The folder.
+        """
+        out = Path(folder)
+        (out / MASKS).mkdir(parents=True, exist_ok=True)
+        stems = self.first.stems
+        for t, stem in enumerate(stems):
+            write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
+        with (out / BOXES).open("w", newline="") as handle:
+            rows = csv.writer(handle)
+            rows.writerow(_COLUMNS)
+            for t, stem in enumerate(stems):
+                for object_id, track in self._tracks.items():
+                    e = track[t]
+                    box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
+                    rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found)])
+        info = {
+            "format": FORMAT,
+            "size_wh": list(self.first.size_wh),
+            "frames": len(self.first),
+            "stems": stems,
+            "objects": {str(i): t.info for i, t in self._tracks.items()},
+        }
+        temporary = out / (INFO + ".part")
+        temporary.write_text(json.dumps(info, indent=1) + "\n")
+        os.replace(temporary, out / INFO)
+        return out
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Tracks:
+        """Read a result folder written by :meth:`save`.
+
+        Raises:
+            InputError: If the folder is not a complete result.
+        """
+        root = Path(folder)
+        try:
+            info = json.loads((root / INFO).read_text())
+            size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
+            stems = [str(s) for s in info["stems"]]
+            tracks = {int(i): Track(size_wh, info=dict(v)) for i, v in info["objects"].items()}
+            with (root / BOXES).open(newline="") as handle:
+                rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
+            for stem in stems:
+                with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:
+                    index = np.asarray(image)
+                if index.shape != (size_wh[1], size_wh[0]):
+                    raise ValueError(f"mask {stem} has shape {index.shape}")
+                for object_id, track in tracks.items():
+                    row = rows[stem, object_id]
+                    box = Box(*(float(row[k]) for k in "xywh")) if row["x"] else None
+                    hard = np.asarray(index == object_id)
+                    track.append(
+                        Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
+                    )
+        except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{root} is not a complete result folder ({error}); "
+                "give one that track, refine or fuse wrote"
+            ) from error
+        return cls(tracks)
+
+
+def _safe_stem(stem: str) -> str:
+    """Refuse stems that would leave the folder.
+
+    Raises:
+        InputError: If the stem is not a plain file name.
+    """
+    if not stem or Path(stem).name != stem or stem in {".", ".."}:
+        raise InputError(f"frame name {stem!r} is not a plain file name; rename the frame")
+    return stem
