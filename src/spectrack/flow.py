@@ -62,7 +62,7 @@ class DISFlow:
         if finest_scale is not None and finest_scale < 0:
             raise InputError(f"finest scale {finest_scale} is negative; use 0 or more")
         self.scale = scale
-        self._dis = cv2.DISOpticalFlow_create(presets[preset])
+        self._dis: Any = cv2.DISOpticalFlow.create(presets[preset])
         if finest_scale is not None:
             self._dis.setFinestScale(finest_scale)
 
@@ -85,20 +85,20 @@ class DISFlow:
         rows, cols = first.shape
         pad = (max(0, _SMALLEST_SIDE - rows), max(0, _SMALLEST_SIDE - cols))
         if any(pad):
-            first, second = (
-                cv2.copyMakeBorder(a, 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE)
-                for a in (first, second)
-            )
-        flow = self._dis.calc(first, second, None)[:rows, :cols]
+            edge = ((0, pad[0]), (0, pad[1]))
+            first, second = (np.pad(a, edge, mode="edge") for a in (first, second))
+        flow: NDArray[Any] = self._dis.calc(first, second, None)[:rows, :cols]
         if not np.isfinite(flow).all():
             flow = np.nan_to_num(flow, nan=0.0, posinf=0.0, neginf=0.0)
         if (rows, cols) != (height, width):
             flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-            flow *= np.float32([width / cols, height / rows])
+            flow *= np.array([width / cols, height / rows], dtype=np.float32)
         return np.ascontiguousarray(flow, dtype=np.float32)
 
     def _prepare(self, frame: FrameHWC) -> NDArray[np.uint8]:
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
+        grey: NDArray[Any] = frame
+        if frame.ndim == 3:
+            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if self.scale < 1:
             height, width = grey.shape
             size = (max(1, round(width * self.scale)), max(1, round(height * self.scale)))
