@@ -1,0 +1,236 @@
+"""The two verbs of every tracker, the loop over a video, and the table of names."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from spectrack.errors import InputError
+from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.tracks import Track, Tracks
+
+if TYPE_CHECKING:
+    from spectrack.video.reader import Frames
+
+Progress = Callable[[int, int | None], None]
+OnFrame = Callable[[int, FrameHWC, dict[int, Prediction]], None]
+
+
+class Tracker(Protocol):
+    """Follows one target through frames; holds bounded memory whatever the length of the video."""
+
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Start on a frame.
+
+        Args:
+            frame_hwc: uint8 RGB of shape (H, W, 3).
+            target: What to follow; its box or mask lies in this frame.
+
+        Returns:
+            The answer for this first frame: the mask and box given, or found in the box given.
+
+        Raises:
+            InputError: If frame or target cannot be used.
+        """
+        ...
+
+    def update(self, frame_hwc: FrameHWC) -> Prediction:
+        """Answer for the next frame.
+
+        Raises:
+            InputError: If the frame is of another size or :meth:`init` was not called.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerEntry:
+    """One row of the table of trackers.
+
+    Args:
+        target: Import string ``module:Class`` of a tracker that is built from one settings object,
+            a frozen dataclass its attribute ``Settings`` names.
+        description: One line for people.
+        gives: Whether it answers with masks or only with boxes.
+        defaults: Settings that belong to this name.
+    """
+
+    target: str
+    description: str
+    gives: Literal["masks", "boxes"]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """The tracker's class."""
+        module, name = self.target.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    @property
+    def settings(self) -> type[Any]:
+        """The dataclass of the tracker's settings."""
+        found: type[Any] = self.load().Settings
+        return found
+
+
+def _opencv(kind: str, description: str) -> TrackerEntry:
+    target = "spectrack.trackers.opencv:OpenCVTracker"
+    return TrackerEntry(target, description, "boxes", {"kind": kind})
+
+
+TRACKERS: dict[str, TrackerEntry] = {
+    "flow": TrackerEntry(
+        "spectrack.trackers.flow:FlowTracker",
+        "exact masks without weights: optical flow, adaptive colour models, re-detection",
+        "masks",
+    ),
+    "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
+    "kcf": _opencv("kcf", "OpenCV KCF: kernelised correlation filter, fast (boxes)"),
+    "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),
+    "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
+    "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
+    "external": TrackerEntry(
+        "spectrack.trackers.external:ExternalTracker",
+        "masks or boxes of another method, read from a folder or file",
+        "masks",
+    ),
+}
+
+
+def make_tracker(name: str, **settings: Any) -> Tracker:
+    """Build a tracker by its name.
+
+    Args:
+        name: A key of :data:`TRACKERS`.
+        **settings: Fields of the tracker's settings dataclass.
+
+    Raises:
+        InputError: If the name or a setting is unknown, or a setting is out of range.
+    """
+    entry = TRACKERS.get(name)
+    if entry is None:
+        raise InputError(f"tracker {name!r} is unknown; use one of {', '.join(TRACKERS)}")
+    cls = entry.load()
+    known = [f.name for f in dataclasses.fields(cls.Settings) if f.name not in entry.defaults]
+    unknown = [key for key in settings if key not in known]
+    if unknown:
+        raise InputError(
+            f"tracker {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    tracker: Tracker = cls(cls.Settings(**{**entry.defaults, **settings}))
+    return tracker
+
+
+def check_frame(frame_hwc: FrameHWC, size_wh: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Make sure a frame is uint8 RGB and of the size expected.
+
+    Returns:
+        Its width and height.
+
+    Raises:
+        InputError: If it is not.
+    """
+    if frame_hwc.ndim != 3 or frame_hwc.shape[2] != 3 or frame_hwc.dtype.name != "uint8":
+        raise InputError(
+            f"a {frame_hwc.dtype} frame of shape {frame_hwc.shape} was given; "
+            "expected uint8 RGB of shape (height, width, 3)"
+        )
+    width, height = frame_hwc.shape[1], frame_hwc.shape[0]
+    if width == 0 or height == 0:
+        raise InputError(f"a frame of {width}x{height} was given; give frames with pixels")
+    if size_wh is not None and (width, height) != size_wh:
+        raise InputError(
+            f"a frame of {width}x{height} follows frames of {size_wh[0]}x{size_wh[1]}; "
+            "give frames of one size"
+        )
+    return width, height
+
+
+def run(
+    tracker: Tracker,
+    frames: Frames,
+    target: Target,
+    progress: Progress | None = None,
+    on_frame: Callable[[int, FrameHWC, Prediction], None] | None = None,
+) -> Track:
+    """Follow one target through a video.
+
+    Args:
+        tracker: A fresh tracker.
+        frames: Uint8 RGB frames, read once from the first on.
+        target: What to follow, in the first frame.
+        progress: Called after every frame with the number done and the total (None if unknown).
+        on_frame: Called after every frame with its index, the frame and the prediction.
+
+    Returns:
+        One entry a frame; the first is the tracker's answer to ``init``.
+
+    Raises:
+        InputError: If there are no frames, or target or frames cannot be used.
+    """
+
+    def forward(index: int, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
+        if on_frame is not None:
+            on_frame(index, frame_hwc, predictions[1])
+
+    return run_many({1: tracker}, frames, {1: target}, progress, forward)[1]
+
+
+def run_many(
+    trackers: Mapping[int, Tracker],
+    frames: Frames,
+    targets: Mapping[int, Target],
+    progress: Progress | None = None,
+    on_frame: OnFrame | None = None,
+) -> Tracks:
+    """Follow several targets through a video that is decoded once; see :func:`run`.
+
+    Args:
+        trackers: Object id to a fresh tracker.
+        frames: Uint8 RGB frames.
+        targets: Object id to target, the same ids.
+        progress: As in :func:`run`.
+        on_frame: As in :func:`run`, with the predictions of all objects.
+
+    Raises:
+        InputError: As in :func:`run`, or if the ids differ.
+    """
+    if set(trackers) != set(targets):
+        raise InputError(
+            f"trackers for objects {sorted(trackers)} and targets {sorted(targets)} were given; "
+            "give one of each for every object"
+        )
+    stems = getattr(frames, "stems", None)
+    total = getattr(frames, "length", None)
+    started = time.perf_counter()
+    tracks: dict[int, Track] = {}
+    size_wh: tuple[int, int] | None = None
+    index = -1
+    for index, frame in enumerate(frames):
+        if size_wh is None:
+            size_wh = check_frame(frame)
+            for target in targets.values():
+                target.check(size_wh)
+            tracks = {key: Track(size_wh) for key in targets}
+        check_frame(frame, size_wh)
+        predictions = {
+            key: tracker.init(frame, targets[key]) if index == 0 else tracker.update(frame)
+            for key, tracker in trackers.items()
+        }
+        for key, prediction in predictions.items():
+            tracks[key].append(prediction, stems[index] if stems else None)
+        if on_frame is not None:
+            on_frame(index, frame, predictions)
+        if progress is not None:
+            progress(index + 1, total)
+    if index < 0:
+        raise InputError("the video holds no frames; give one with at least one frame")
+    seconds = round(time.perf_counter() - started, 3)
+    for key, track in tracks.items():
+        settings = getattr(trackers[key], "settings", None)
+        described = dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else {}
+        track.info.update(settings=described, seconds=seconds)  # type: ignore[arg-type]
+    return Tracks(tracks)
