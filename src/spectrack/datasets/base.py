@@ -1,0 +1,103 @@
+"""What every data set looks like: named sequences with frames and truth.
+
+A sequence opens its frames and reads its truth when asked, so a data set of any size costs no
+memory. Truth is a hard mask a frame, a box a frame, or both; a frame without truth gives None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spectrack.errors import InputError
+from spectrack.structures import Box, HardHW, Target
+
+if TYPE_CHECKING:
+    from spectrack.video.reader import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """One video with its truth.
+
+    Args:
+        name: Unique in its data set.
+        stems: File stem of every frame; results are matched by them.
+        open_frames: Opens the frames.
+        read_mask: Frame number to hard mask of shape (H, W), or None where a frame has none;
+            left out for data sets of boxes.
+        read_box: Frame number to box; taken from the mask where left out.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    open_frames: Callable[[], Frames]
+    read_mask: Callable[[int], HardHW | None] | None = None
+    read_box: Callable[[int], Box | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def frames(self) -> Frames:
+        """Open the frames; use it as a context manager or close it."""
+        return self.open_frames()
+
+    def truth_mask(self, index: int) -> HardHW | None:
+        """True mask of a frame, bool (H, W), or None where the data set has none."""
+        return None if self.read_mask is None else self.read_mask(index)
+
+    def truth_box(self, index: int) -> Box | None:
+        """True box of a frame, or None where the object is out of sight or not annotated."""
+        if self.read_box is not None:
+            return self.read_box(index)
+        mask = self.truth_mask(index)
+        return None if mask is None else Box.from_mask(mask)
+
+    def target(self, give_mask: bool = False) -> Target:
+        """What to follow, from the first frame.
+
+        Args:
+            give_mask: Hand out the true mask too; otherwise its box alone.
+
+        Raises:
+            InputError: If the first frame has no truth.
+        """
+        mask = self.truth_mask(0) if give_mask else None
+        box = self.truth_box(0)
+        if box is None:
+            raise InputError(
+                f"the first frame of sequence {self.name!r} has no annotated object; "
+                "give a sequence that starts with one"
+            )
+        return Target(box=box, mask=mask)
+
+
+class Dataset(Mapping[str, Sequence]):
+    """Sequences by name, in a fixed order.
+
+    Args:
+        name: Of the data set and its part, for reports.
+        sequences: In order.
+    """
+
+    def __init__(self, name: str, sequences: list[Sequence]) -> None:
+        self.name = name
+        self._sequences = {sequence.name: sequence for sequence in sequences}
+
+    def __getitem__(self, key: str) -> Sequence:
+        try:
+            return self._sequences[key]
+        except KeyError:
+            raise InputError(
+                f"sequence {key!r} is not in {self.name}; it has {', '.join(self._sequences)}"
+            ) from None
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._sequences
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sequences)
+
+    def __len__(self) -> int:
+        return len(self._sequences)
