@@ -1,0 +1,154 @@
+"""The ``spectrack`` command: parse, run, and answer mistakes with one sentence.
+
+Exit status: 0 done, 1 ran but the answer is "no" (doctor), 2 bad input, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, Union, cast
+
+import tyro
+
+from spectrack.commands.base import Command, choose
+from spectrack.errors import InputError
+from spectrack.progress import Console
+
+COMMANDS = {
+    "demo": ("DemoCommand", "make a clip, follow the object in it, measure the result"),
+    "track": ("TrackCommand", "follow objects through a video: masks, boxes, overlay"),
+    "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
+    "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
+    "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
+    "trackers": ("TrackersCommand", "list the trackers"),
+    "doctor": ("DoctorCommand", "check this machine and say what to do"),
+}
+
+DESCRIPTION = (
+    "Follow objects through a video: a pixel-accurate mask, a box and a score in every frame, "
+    "consistent in space and time."
+)
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Turn arguments into a command.
+
+    Raises:
+        InputError: If they cannot be understood.
+        SystemExit: With status 0 after ``--help``.
+    """
+    args = _flags_last(argv)
+    if not any(a not in {"--json", "--quiet"} for a in args):
+        raise InputError(f"no command was given; choose from {', '.join(COMMANDS)}")
+    if not args[0].startswith("-"):
+        choose("command", args[0], COMMANDS)
+    members = []
+    for name, (cls_name, description) in COMMANDS.items():
+        cls = getattr(import_module(f"spectrack.commands.{name}"), cls_name)
+        named = tyro.conf.subcommand(name, description=_description(args, name, cls, description))
+        members.append(Annotated[cls, named])
+    complaints = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaints):
+            return cast(
+                Command,
+                tyro.cli(
+                    cast(Any, Union[tuple(members)]),  # noqa: UP007  built at run time
+                    prog="spectrack",
+                    description=DESCRIPTION,
+                    args=args,
+                    config=(tyro.conf.HelptextFromCommentsOff,),
+                ),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        known = args[0] if args and args[0] in COMMANDS else None
+        raise InputError(_one_sentence(complaints.getvalue(), known)) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args == ["--version"]:
+        from spectrack import __version__
+
+        print(__version__)
+        return 0
+    try:
+        command = parse(args)
+        out = sys.stdout
+        console = Console(command.json, command.quiet, out)
+        with contextlib.redirect_stdout(sys.stderr if command.json else out):
+            return command.run(console)
+    except InputError as error:
+        print(f"spectrack: {_one_line(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("spectrack: stopped; nothing was left half-written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); keep the interpreter from complaining too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _flags_last(argv: Sequence[str]) -> list[str]:
+    """Let the global flags stand before the command too: ``spectrack --json track ...``."""
+    args = list(argv)
+    leading = []
+    while args and args[0] in {"--json", "--quiet"}:
+        leading.append(args.pop(0))
+    return args + leading
+
+
+def _description(args: Sequence[str], name: str, cls: type, short: str) -> str:
+    """The long text for the command asked about, one line for the list of all."""
+    import inspect
+
+    return inspect.getdoc(cls) or short if args and args[0] == name else short
+
+
+def _one_sentence(complaint: str, command: str | None) -> str:
+    """Condense the parser's framed message to what is wrong and where help is."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│╭╰╮╯ ") for line in complaint.splitlines()]
+    paragraphs: list[list[str]] = [[]]
+    for line in lines[1:]:
+        if line and not line.strip("─"):
+            paragraphs.append([])
+        elif line.strip("─"):
+            paragraphs[-1].append(line)
+    said = " ".join(paragraphs[0])
+    missing = re.match(r"Missing from spectrack \w+: (.*)", said)
+    value = re.match(r"Error parsing (\S+): .*?(\[.*?\])", said)
+    if missing:
+        said = f"{missing[1].split(' ')[0]} is missing"
+    elif value:
+        said = f"{value[1]} was given {value[2].strip('[]')}, which is not what it takes"
+    elif said.startswith("Unrecognized options: "):
+        said = said.removeprefix("Unrecognized options: ").split(" ")[0].rstrip(",")
+        said = f"{said} is not understood"
+        hints = [w for p in paragraphs[1:] for w in p if w.startswith("--")]
+        if hints:
+            said += f" (did you mean {hints[0].split(' ')[0]}?)"
+    asked = f"spectrack {command} --help" if command else "spectrack --help"
+    return f"{said.rstrip('.') or 'the arguments are not understood'}; see {asked}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""The commands of ``spectrack``, one file each; only standard modules are loaded at import."""

@@ -1,0 +1,12 @@
+"""``spectrack refine``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spectrack.commands.base import Command
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefineCommand(Command):
+    """Not built yet."""

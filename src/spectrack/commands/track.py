@@ -1,0 +1,166 @@
+"""``spectrack track``: a video and a box in, masks out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from spectrack.commands.base import (
+    Command,
+    Flag,
+    OptionalCount,
+    OptionalFile,
+    choose,
+    positive,
+    versions,
+)
+from spectrack.errors import InputError
+
+if TYPE_CHECKING:
+    from spectrack.progress import Console
+    from spectrack.structures import Box, Target
+    from spectrack.tracks import Tracks
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackCommand(Command):
+    """Follow objects through a video, from a box or a mask in its first frame.
+
+    DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4.
+    Example: spectrack track bike.mp4 --box 120,80,200,160 --out bike
+    """
+
+    video: Annotated[Positional[str], arg(metavar="VIDEO")]
+    """Video file, folder of images, quoted glob, or camera number."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Where the results go; a new or empty folder."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
+    """Object in the first frame: left, top, width, height in pixels. Repeat for more objects."""
+    mask: OptionalFile = None
+    """Its mask in the first frame instead; an indexed PNG may hold several objects."""
+    tracker: Annotated[str, arg(metavar="NAME")] = "flow"
+    """What follows; see `spectrack trackers`."""
+    max_frames: OptionalCount = None
+    """Stop after N frames (needed for a camera)."""
+    no_overlay: Flag = False
+    """Leave out overlay.mp4."""
+    overwrite: Flag = False
+    """Replace an earlier result in DIR."""
+
+    def run(self, console: Console) -> int:
+        """Follow the objects and write the result folder."""
+        from spectrack.output import check_output, staged
+        from spectrack.trackers.base import TRACKERS
+
+        choose("tracker", self.tracker, TRACKERS)
+        positive("--max-frames", self.max_frames)
+        camera = self.video.isdecimal() and not Path(self.video).exists()
+        source: str | int = int(self.video) if camera else self.video
+        if isinstance(source, int) and self.max_frames is None:
+            raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
+        targets = self._targets()
+        check_output(self.out, overwrite=self.overwrite)
+
+        from spectrack.api import track_all
+
+        started = time.perf_counter()
+        with staged(self.out, overwrite=self.overwrite) as part:
+            with console.progress("tracking") as progress:
+                tracks = track_all(
+                    source,
+                    targets,
+                    tracker=self.tracker,
+                    max_frames=self.max_frames,
+                    progress=progress,
+                )
+            tracking = time.perf_counter() - started
+            for track in tracks.values():
+                track.info.update(versions=versions())
+                track.info["timings"] = {"tracking_s": round(tracking, 3)}
+            tracks.save(part)
+            if not self.no_overlay:
+                write_overlay(source, tracks, part, console, self.max_frames)
+        summary = summarise(tracks, tracking, self.out, overlay=not self.no_overlay)
+        console.result(summary, text(summary))
+        return 0
+
+    def _targets(self) -> dict[int, Target]:
+        from spectrack.structures import Target
+
+        if self.mask is not None and self.box:
+            raise InputError("both --box and --mask were given; give one of them")
+        if self.mask is not None:
+            from spectrack.api import read_targets
+
+            return read_targets(self.mask)
+        if not self.box:
+            raise InputError("no object was given; give --box X,Y,W,H or --mask FILE")
+        return {i: Target(box=parse_box(b)) for i, b in enumerate(self.box, start=1)}
+
+
+def parse_box(value: str) -> Box:
+    """A box from ``"X,Y,W,H"``.
+
+    Raises:
+        InputError: If it is not four numbers, or has no area.
+    """
+    from spectrack.structures import Box
+
+    try:
+        x, y, w, h = (float(v) for v in value.replace(",", " ").split())
+    except ValueError:
+        raise InputError(f"--box {value} is not four numbers; give X,Y,W,H in pixels") from None
+    return Box(x, y, w, h)
+
+
+def write_overlay(
+    source: str | int, tracks: Tracks, folder: Path, console: Console, max_frames: int | None
+) -> None:
+    """Write ``overlay.mp4`` beside the masks."""
+    from spectrack.api import open_frames
+    from spectrack.video.export import write_overlay as write
+
+    with open_frames(source, max_frames) as frames, console.progress("overlay") as progress:
+        write(folder / "overlay.mp4", frames, tracks, progress=progress)
+
+
+def summarise(tracks: Tracks, seconds: float, out: Path, overlay: bool) -> dict[str, Any]:
+    """What a run gave, for people and machines."""
+    frames = len(tracks.first)
+    return {
+        "out": str(out),
+        "frames": frames,
+        "size_wh": list(tracks.first.size_wh),
+        "tracker": tracks.first.info.get("tracker"),
+        "objects": {
+            str(key): {
+                "found": sum(e.found for e in track),
+                "mean_score": sum(e.score for e in track) / frames,
+            }
+            for key, track in tracks.items()
+        },
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(frames / seconds, 2) if seconds > 0 else None,
+        "overlay": str(out / "overlay.mp4") if overlay else None,
+    }
+
+
+def text(summary: dict[str, Any]) -> str:
+    """The summary in a few lines."""
+    lines = [
+        f"{summary['frames']} frames followed with {summary['tracker']} "
+        f"in {summary['seconds']:.1f} s ({summary['frames_per_second']:.1f} frames/s)"
+    ]
+    for key, found in summary["objects"].items():
+        lines.append(
+            f"object {key}: found in {found['found']} of {summary['frames']} frames, "
+            f"mean score {found['mean_score']:.2f}"
+        )
+    lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
+    if summary["overlay"]:
+        lines.append(f"overlay: {summary['overlay']}")
+    return "\n".join(lines)

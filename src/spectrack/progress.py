@@ -1,0 +1,150 @@
+"""What a command says while it works: one progress line, the result, and JSON on request.
+
+Progress and remarks go to standard error, results to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TextIO
+
+TTY_INTERVAL = 0.1
+LOG_INTERVAL = 10.0
+
+
+class Progress:
+    """One line on standard error: done, rate and time left.
+
+    On a terminal the line is redrawn in place; elsewhere (a log, CI) a plain line appears every ten
+    seconds, so short work stays silent there. Call it with ``(done, total)``, total None where it
+    is not known.
+
+    Args:
+        label: What is going on, e.g. ``"tracking"``.
+        unit: What is counted.
+        silent: Print nothing.
+        stream: Where to print; standard error by default.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        unit: str = "frames",
+        silent: bool = False,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label, self._unit, self._silent = label, unit, silent
+        self._stream = sys.stderr if stream is None else stream
+        self._tty = self._stream.isatty()
+        self._clock = clock
+        self._start = clock()
+        self._last = self._start if not self._tty else -math.inf
+        self._width = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Tell how far the work is; draws at most every tenth of a second."""
+        now = self._clock()
+        if self._silent or now - self._last < (TTY_INTERVAL if self._tty else LOG_INTERVAL):
+            return
+        self._last = now
+        line = self.line(done, total, now - self._start)
+        if self._tty:
+            self._stream.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def line(self, done: int, total: int | None, seconds: float) -> str:
+        """The text for a state of the work."""
+        count = f"{done}" if total is None else f"{done}/{total}"
+        text = f"{self._label}: {count} {self._unit}"
+        if done <= 0 or seconds <= 0:
+            return text
+        rate = done / seconds
+        text += f", {rate:.1f}/s" if rate >= 1 else f", {1 / rate:.1f} s each"
+        if total is not None:
+            text += f", {duration((total - done) / rate)} left"
+        return text
+
+    def close(self) -> None:
+        """Remove the line from a terminal."""
+        if self._width:
+            self._stream.write("\r" + " " * self._width + "\r")
+            self._stream.flush()
+            self._width = 0
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``m:ss`` or ``h:mm:ss``."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+@dataclass(frozen=True)
+class Console:
+    """How a command talks: text for people, or one JSON object.
+
+    Args:
+        json: Print the result as one JSON object and nothing else.
+        quiet: Print no progress and no remarks.
+        out: Standard output.
+    """
+
+    json: bool
+    quiet: bool
+    out: TextIO
+
+    def progress(self, label: str, unit: str = "frames") -> Progress:
+        """A progress line, silent under --json and --quiet."""
+        return Progress(label, unit, silent=self.json or self.quiet)
+
+    def remark(self, text: str) -> None:
+        """A line about what is going on, on standard error."""
+        if not (self.json or self.quiet):
+            print(text, file=sys.stderr, flush=True)
+
+    def result(self, values: Mapping[str, Any], text: str) -> None:
+        """The outcome: ``values`` under --json, else ``text``."""
+        if self.json:
+            json.dump(_plain(values), self.out, allow_nan=False)
+            self.out.write("\n")
+        else:
+            self.out.write(text.rstrip("\n") + "\n")
+        self.out.flush()
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy numbers, paths and tuples into what JSON knows; NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
