@@ -1,8 +1,11 @@
 # Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs in .venv.
-PYTHON ?= python3.11
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
+	done)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+JOBS   ?= 2
 
 .PHONY: demo test check setup clean
 .DEFAULT_GOAL := demo
@@ -10,25 +13,29 @@ STAMP  := $(VENV)/.installed
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml
-	@echo "== setting up $(VENV) (once; a few minutes on a fresh machine)"
-	@command -v $(PYTHON) >/dev/null || { echo "spectrack needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@test -n "$(PYTHON)" || { echo "spectrack needs Python 3.11 or newer; install it, or run make PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "== setting up $(VENV) with $(PYTHON) (once; a few minutes, most of it downloads)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
 	@touch $@
+	@echo "== $(VENV) is ready"
 
 demo: $(STAMP)
-	@echo "== spectrack demo: make a clip, follow the object, measure the result"
+	@echo "== spectrack demo: make a clip, follow the object in it, measure the result"
 	@$(BIN)/spectrack demo --out demo --overwrite
 
 test: $(STAMP)
-	@echo "== running the tests (a few minutes on two cores)"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@echo "== running the tests, $(JOBS) at a time (a few minutes; a dot is a test)"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 5
 
 check: $(STAMP)
-	@echo "== ruff, format, mypy, import directions"
+	@echo "== ruff: rules"
 	@$(BIN)/ruff check .
+	@echo "== ruff: format"
 	@$(BIN)/ruff format --check .
+	@echo "== mypy: types"
 	@$(BIN)/mypy
+	@echo "== import directions"
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
 clean:
