@@ -1,0 +1,1 @@
+"""Video in and out: readers, mask folders, drawing, writers. Knows files, never networks."""

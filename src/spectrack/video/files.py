@@ -1,0 +1,246 @@
+"""Video files by PyAV: every frame once, in order, with its own time stamp."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.structures import FrameHWC
+from spectrack.video.colour import display_matrix, to_rgb, upright
+from spectrack.video.containers import announced_bytes
+from spectrack.video.frames import DEFAULT_FPS, Frames
+
+_TEXT_FORMATS = frozenset({"tty", "lrc", "bin", "xbin", "adf", "idf"})
+"""FFmpeg "plays" text files as terminal art; nobody who gives one means that."""
+_STRIDE = 48
+"""Decode forward instead of seeking when the wanted frame is at most this far ahead."""
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Presentation time stamps in stream units, ascending; those of key frames among them."""
+
+    pts: list[int]
+    keys: list[int]
+    exact: bool
+
+
+class VideoFile(Frames):
+    """A video file, decoded lazily.
+
+    Frames come in presentation order, turned as the file's display matrix asks. Iterating decodes
+    from the start without seeking; ``frames[i]`` seeks to the key frame before frame i and decodes
+    up to its exact time stamp. Pixels are taken as square.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If the file is missing, empty, cut short or holds no video that can be decoded;
+            later, while reading, if a frame is broken (the message names it).
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.source = str(path)
+        self._path = Path(path)
+        self.name = self._path.stem
+        self._counted: int | None = None
+        self._cursor: Iterator[av.VideoFrame] | None = None
+        self._cursor_next = 0
+        self._check_bytes()
+        with self._open() as (_, stream):
+            rate = stream.average_rate or stream.guessed_rate
+            self.fps = float(rate) if rate else DEFAULT_FPS
+        first = next(self._decode(), None)
+        if first is None:
+            raise InputError(f"{self.source} holds no frame; give a video that plays")
+        self._stored_wh = (first.width, first.height)
+        self._matrix = display_matrix(first)
+        width, height = self._stored_wh
+        self.size_wh = (height, width) if self._matrix[0] == 0 else (width, height)
+
+    @property
+    def length(self) -> int:
+        """Number of frames; the first call reads through the file once without decoding."""
+        return len(self._index.pts) if self._counted is None else self._counted
+
+    @property
+    def times_s(self) -> NDArray[np.float64] | None:
+        """Presentation time of each frame in seconds, as the file has it; shape (T,)."""
+        with self._open() as (_, stream):
+            unit = float(stream.time_base)
+        return np.array(self._index.pts, dtype=np.float64) * unit
+
+    def __iter__(self) -> Iterator[FrameHWC]:
+        count = 0
+        for frame in self._decode():
+            yield self._picture(frame, count)
+            count += 1
+        self._counted = count
+
+    def close(self) -> None:
+        """Close the decoder kept for random access."""
+        if self._cursor is not None:
+            self._cursor.close()  # type: ignore[attr-defined]
+        self._cursor = None
+
+    def _read(self, index: int) -> FrameHWC:
+        known = self._index
+        if not known.exact:
+            for position, frame in enumerate(self._decode()):
+                if position == index:
+                    return self._picture(frame, index)
+            raise InputError(f"{self.source} has no readable frame {index}; convert it again")
+        wanted = known.pts[index]
+        if self._cursor is None or not 0 <= index - self._cursor_next <= _STRIDE:
+            self._seek(wanted)
+        found = self._advance(wanted)
+        if found is None:
+            # The container's key-frame marks were wrong; counting from the start is always right.
+            self.close()
+            self._cursor = self._decode()
+            found = self._advance(wanted)
+        if found is None:
+            raise InputError(f"{self.source} has no readable frame {index}; convert it again")
+        self._cursor_next = index + 1
+        return self._picture(found, index)
+
+    def _seek(self, wanted: int) -> None:
+        self.close()
+        keys = self._index.keys
+        place = bisect_right(keys, wanted) - 1
+        self._cursor = self._decode(keys[place] if place > 0 else None)
+
+    def _advance(self, wanted: int) -> av.VideoFrame | None:
+        """Decode on to the frame with a time stamp; None where it is passed or missing."""
+        if self._cursor is None:
+            return None
+        for frame in self._cursor:
+            if frame.pts == wanted:
+                return frame
+            if frame.pts is not None and frame.pts > wanted:
+                break
+        return None
+
+    @cached_property
+    def _index(self) -> _Index:
+        """Read all packets once. Where their stamps are no use, decode once instead."""
+        with self._open() as (container, stream):
+            packets = [p for p in container.demux(stream) if p.size and not _discarded(p)]
+            stamps = [p.pts for p in packets]
+            keys = sorted(p.pts for p in packets if p.is_keyframe and p.pts is not None)
+        if None not in stamps and len(set(stamps)) == len(stamps):
+            return _Index(sorted(s for s in stamps if s is not None), keys, exact=True)
+        decoded = [frame.pts for frame in self._decode()]
+        filled = [i if pts is None else pts for i, pts in enumerate(decoded)]
+        return _Index(filled, [], exact=False)
+
+    def _decode(self, seek_to: int | None = None) -> Iterator[av.VideoFrame]:
+        """Decoded frames in presentation order, from the start or from a key frame's stamp."""
+        packets = count = 0
+        with self._open() as (container, stream):
+            try:
+                if seek_to is not None:
+                    container.seek(seek_to, stream=stream)
+                for packet in container.demux(stream):
+                    packets += bool(packet.size) and not _discarded(packet)
+                    for frame in packet.decode():
+                        if getattr(frame, "is_corrupt", False):
+                            raise av.error.InvalidDataError(0, "corrupt frame")
+                        yield frame
+                        count += 1
+            except av.error.FFmpegError:
+                raise self._broken(self._first_broken()) from None
+        if seek_to is None and count < packets:
+            # Decoder threads may swallow a broken last part; interlaced fields are innocent.
+            number = self._first_broken()
+            if number is not None:
+                raise self._broken(number)
+
+    def _broken(self, number: int | None) -> InputError:
+        where = "" if number is None else f" at frame {number}"
+        return InputError(
+            f"{self.source} is corrupt{where} and cannot be decoded; "
+            "copy it again or cut the broken part out"
+        )
+
+    def _first_broken(self) -> int | None:
+        """Index of the first frame that fails, found without threads, which report late."""
+        with self._open(threads=False) as (container, stream):
+            stamps: list[int] = []
+            bad: int | None = None
+            for packet in container.demux(stream):
+                if packet.pts is not None and not _discarded(packet):
+                    stamps.append(packet.pts)
+                if bad is None:
+                    try:
+                        corrupt = [f.pts for f in packet.decode() if getattr(f, "is_corrupt", 0)]
+                        bad = corrupt[0] if corrupt else None
+                    except av.error.FFmpegError:
+                        bad = packet.pts
+        return None if bad is None else bisect_left(sorted(stamps), bad)
+
+    def _picture(self, frame: av.VideoFrame, index: int) -> FrameHWC:
+        if (frame.width, frame.height) != self._stored_wh:
+            first = "x".join(map(str, self._stored_wh))
+            raise InputError(
+                f"{self.source} changes size at frame {index} ({frame.width}x{frame.height} after "
+                f"{first}); cut it into videos of one size"
+            )
+        return upright(to_rgb(frame), self._matrix)
+
+    @contextmanager
+    def _open(self, threads: bool = True) -> Iterator[tuple[Any, Any]]:
+        """The container and its first video stream that is not a cover picture."""
+        try:
+            # Playlists must not reach out to the network.
+            container = av.open(str(self._path), options={"protocol_whitelist": "file"})
+        except (av.error.FFmpegError, OSError, ValueError):
+            raise self._no_video() from None
+        with container:
+            streams = [s for s in container.streams.video if not _is_cover(s)]
+            if not streams or container.format.name in _TEXT_FORMATS:
+                raise self._no_video()
+            streams[0].thread_type = "AUTO" if threads else "NONE"
+            # Say that data is broken rather than paint over it.
+            streams[0].codec_context.options = {"err_detect": "explode"}
+            yield container, streams[0]
+
+    def _check_bytes(self) -> None:
+        try:
+            size = self._path.stat().st_size
+            announced = announced_bytes(self._path)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise InputError(f"{self.source} cannot be read ({reason}); give a video") from None
+        if size == 0:
+            raise InputError(f"{self.source} is empty (0 bytes); give a video file")
+        if announced is not None and announced > size:
+            raise InputError(
+                f"{self.source} is truncated ({size} of {announced} bytes); copy it again whole"
+            )
+
+    def _no_video(self) -> InputError:
+        return InputError(
+            f"{self.source} is not a video that can be decoded; give a video file such as mp4, "
+            "mkv or webm, or a folder of images"
+        )
+
+
+def _discarded(packet: Any) -> bool:
+    """Whether an edit list hides the packet's frame (it is decoded but not shown)."""
+    return bool(getattr(packet, "is_discard", False))
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)

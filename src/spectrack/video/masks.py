@@ -1,0 +1,234 @@
+"""Masks of any method from disk, aligned to the frames of a video.
+
+:mod:`spectrack.video.mask_kinds` tells what a file means. In a folder the grey files are judged
+together: where one is soft, all are, so that a frame in which a soft mask fades to two levels is
+not taken for a hard one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.structures import HardHW, SoftHW
+from spectrack.tracks import MASKS
+from spectrack.video.folder import IMAGE_SUFFIXES, image_files
+from spectrack.video.frames import Frames
+from spectrack.video.mask_kinds import VOID, Kind, judge, load_mask
+
+MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
+_SAMPLED = 8
+
+
+def read_mask(path: str | Path) -> NDArray[Any]:
+    """Read one mask file as what it means.
+
+    Returns:
+        Array of shape (H, W): bool for hard masks, uint8 object ids for indexed ones, float32 in
+        [0, 1] for soft ones; the table in :mod:`spectrack.video.mask_kinds` tells which is which.
+
+    Raises:
+        InputError: If the file is missing, truncated, corrupt, no mask, or holds NaN or values
+            outside [0, 1].
+    """
+    return judge(load_mask(Path(path)), soft=False)[1]
+
+
+def read_hard_mask(path: str | Path, object_id: int | None = None) -> HardHW:
+    """Read one mask file as a bool array of shape (H, W); soft masks are cut at 0.5 (``>=``).
+
+    Args:
+        path: The file.
+        object_id: Which object of an indexed mask; needed only where it holds several.
+
+    Raises:
+        InputError: As :func:`read_mask`, and if several objects are there but none was chosen.
+    """
+    return single_object(read_mask(path), object_id, str(path)) >= 0.5
+
+
+def read_target_mask(path: str | Path, object_id: int | None = None) -> HardHW:
+    """Read the mask of what to follow, bool of shape (H, W).
+
+    Raises:
+        InputError: As :func:`read_hard_mask`, and if the mask is empty.
+    """
+    hard = read_hard_mask(path, object_id)
+    if not hard.any():
+        raise InputError(f"mask {path} is empty; give one with foreground pixels")
+    return hard
+
+
+def object_ids(mask_hw: NDArray[Any]) -> list[int]:
+    """Ids of the objects in a mask from :func:`read_mask`; [1] for hard and soft masks."""
+    if mask_hw.dtype != np.uint8:
+        return [1]
+    ids = [int(i) for i in np.unique(mask_hw) if i]
+    return [i for i in ids if i != VOID] or ids
+
+
+def single_object(mask_hw: NDArray[Any], object_id: int | None, source: str) -> SoftHW:
+    """One object of a mask from :func:`read_mask` as float32 in [0, 1], shape (H, W).
+
+    Raises:
+        InputError: If several objects are there and none was chosen.
+    """
+    if mask_hw.dtype == np.uint8:
+        ids = object_ids(mask_hw)
+        if object_id is None:
+            if len(ids) > 1:
+                shown = ", ".join(map(str, ids))
+                raise InputError(
+                    f"{source} holds several objects ({shown}) where one is wanted; "
+                    "choose one by its id"
+                )
+            object_id = ids[0] if ids else 1
+        return (mask_hw == object_id).astype(np.float32)
+    if object_id not in {None, 1}:
+        raise InputError(
+            f"{source} holds one object without ids but object {object_id} was asked for; "
+            "leave the id out or give an indexed mask"
+        )
+    return mask_hw.astype(np.float32)
+
+
+class MaskFolder:
+    """The masks of one object, one file a frame, aligned to the frames of a video.
+
+    Files belong to frames of the same stem. Where no stem is shared, the last number in the stem
+    counts: it is compared with the numbers of the frames' stems, or is the frame index where the
+    video has no stems (from 1 where that alone fits). Stems without numbers go by position.
+
+    Args:
+        path: Folder of mask files, or a result folder with ``masks/``, or one file.
+        frames: The video; without it frame i is file i.
+        object_id: Which object of indexed masks; needed where they hold several.
+
+    Attributes:
+        kind: "hard", "index" or "soft", judged from files spread over the folder.
+        missing: Indices of frames without a mask.
+        extra: Stems of mask files without a frame.
+        size_wh: Width and height, those of the video where one is given.
+
+    Raises:
+        InputError: If there is no mask file, stems cannot be aligned, or the first masks cannot be
+            read; while reading, if a mask is corrupt, has another size, or holds several objects.
+    """
+
+    def __init__(
+        self, path: str | Path, frames: Frames | None = None, object_id: int | None = None
+    ) -> None:
+        root = Path(path)
+        if not root.exists():
+            raise InputError(f"{path} does not exist; give a folder of masks")
+        if (root / MASKS).is_dir() and not any(f.suffix == ".png" for f in root.glob("*.png")):
+            root = root / MASKS
+        self.source = str(path)
+        self.object_id = object_id
+        files = image_files(root, MASK_SUFFIXES, "masks")
+        self._files: list[Path | None] = list(files)
+        self.extra: list[str] = []
+        if frames is not None:
+            self._files, self.extra = align(files, frames, self.source)
+        self.missing = [i for i, file in enumerate(self._files) if file is None]
+        self.stems = (
+            frames.stems
+            if frames is not None and frames.stems is not None
+            else [f"{i:05d}" if file is None else file.stem for i, file in enumerate(self._files)]
+        )
+        self.kind = self._judge([f for f in self._files if f is not None])
+        self.size_wh = frames.size_wh if frames is not None else self._size_of_first()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[SoftHW | None]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> SoftHW | None:
+        """Soft mask of a frame, float32 in [0, 1] of shape (H, W), or None where it is missing."""
+        file = self._files[index]
+        if file is None:
+            return None
+        _, mask = judge(load_mask(file), soft=self.kind == "soft")
+        width, height = self.size_wh
+        if mask.shape != (height, width):
+            raise InputError(
+                f"mask {file} is {mask.shape[1]}x{mask.shape[0]} but the frames are "
+                f"{width}x{height}; give masks of the same size"
+            )
+        if self.object_id is None and mask.dtype == np.uint8:
+            ids = object_ids(mask)
+            if len(ids) == 1:
+                self.object_id = ids[0]  # the same object in all frames
+        return single_object(mask, self.object_id, str(file))
+
+    def hard(self, index: int) -> HardHW | None:
+        """Hard mask of a frame (``>= 0.5``), bool of shape (H, W), or None where it is missing."""
+        soft = self[index]
+        return None if soft is None else soft >= 0.5
+
+    def file(self, index: int) -> Path | None:
+        """The file of a frame's mask, or None where it is missing."""
+        return self._files[index]
+
+    def _judge(self, files: list[Path]) -> Kind:
+        """Read a few files spread over the folder and say what kind they are."""
+        step = max(1, len(files) // _SAMPLED)
+        kinds = {judge(load_mask(file), soft=False)[0] for file in files[::step][: _SAMPLED + 1]}
+        return "soft" if "soft" in kinds else "index" if "index" in kinds else "hard"
+
+    def _size_of_first(self) -> tuple[int, int]:
+        first = next(file for file in self._files if file is not None)
+        height, width = load_mask(first).array.shape
+        return width, height
+
+
+def align(files: list[Path], frames: Frames, source: str) -> tuple[list[Path | None], list[str]]:
+    """Give each frame its mask file; see :class:`MaskFolder` for the rule.
+
+    Returns:
+        One file or None a frame, and the stems of the files left over.
+
+    Raises:
+        InputError: If nothing fits.
+    """
+    count = len(frames)
+    by_stem: dict[Any, Path] = {file.stem: file for file in files}
+    keys: list[Any] = list(frames.stems or [])
+    if not keys or not any(key in by_stem for key in keys):
+        numbers = [_number(file.stem) for file in files]
+        frame_numbers = [_number(key) for key in keys] if keys else list(range(count))
+        if None in numbers or None in frame_numbers or len(set(numbers)) < len(numbers):
+            if len(files) != count:
+                raise InputError(
+                    f"{source} holds {len(files)} masks whose names carry no frame number, for "
+                    f"{count} frames; name masks like the frames or give one a frame"
+                )
+            return list(files), []
+        by_stem = dict(zip(numbers, files, strict=True))
+        keys = list(frame_numbers)
+        if not frames.stems and 0 not in by_stem and count in by_stem:
+            keys = list(range(1, count + 1))
+    aligned = [by_stem.get(key) for key in keys]
+    used = {file for file in aligned if file is not None}
+    extra = [file.stem for file in files if file not in used]
+    if not used or (not frames.stems and extra):
+        if len(files) == count:
+            return list(files), []
+        raise InputError(
+            f"the masks in {source} ({files[0].stem} to {files[-1].stem}) do not fit the {count} "
+            f"frames of {frames.source}; name them like the frames"
+        )
+    return aligned, extra
+
+
+def _number(stem: str) -> int | None:
+    digits = re.findall(r"\d+", stem)
+    return int(digits[-1]) if digits else None
