@@ -1,0 +1,1 @@
+"""Run methods over data sets, score their results, and report."""

@@ -12,6 +12,7 @@ leads out of the picture hold no object.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -54,6 +55,45 @@ def carried_mean(
     return mean
 
 
+def carried_means(
+    masks: Iterable[NDArray[Any]], flows: Iterable[tuple[Flow, Flow]]
+) -> Iterator[tuple[SoftHW, NDArray[Any]]]:
+    """Eq. 14 for a whole video, as a stream: three masks are held at a time.
+
+    Args:
+        masks: T masks, soft in [0, 1] or bool, each (H, W).
+        flows: T - 1 pairs; number t holds the flow from frame t to t + 1 and the one from t + 1
+            to t, each (H, W, 2) in pixels.
+
+    Yields:
+        Of every frame but the first and the last: the mean, and the frame's own mask.
+
+    Raises:
+        InputError: If masks and flows differ in number or size.
+    """
+    stream = iter(masks)
+    before: NDArray[Any] | None = None
+    to_previous: Flow | None = None
+    current: Any = next(stream, None)
+    for following, (to_following, back) in paired(stream, flows, "steps between masks and flows"):
+        if before is not None and to_previous is not None:
+            yield carried_mean(before, current, following, to_previous, to_following), current
+        before, current, to_previous = current, following, back
+
+
+def carried_overlap(mean_hw: SoftHW, wanted_hw: NDArray[Any], threshold: float = 0.5) -> float:
+    """Eq. 15 for one frame: J of the thresholded mean and a hard mask.
+
+    Raises:
+        InputError: If the threshold is not in (0, 1], or as
+            :func:`~spectrack.metrics.regions.jaccard`.
+    """
+    if not 0 < threshold <= 1:
+        raise InputError(f"threshold {threshold} was given; expected a number in (0, 1]")
+    # Thirds have no exact float: without the slack, 2/3 could miss a threshold of 2/3.
+    return jaccard(mean_hw >= threshold - 1e-6, wanted_hw)
+
+
 def tcont(
     masks: Iterable[NDArray[Any]],
     forward: Iterable[Flow],
@@ -62,8 +102,6 @@ def tcont(
     threshold: float = 0.5,
 ) -> NDArray[np.float64]:
     """TCONT of every frame but the first and the last (Eq. 15).
-
-    Streams: three masks are held at a time.
 
     Args:
         masks: T masks, soft in [0, 1] or bool, each (H, W).
@@ -79,25 +117,21 @@ def tcont(
     Raises:
         InputError: If the streams do not fit together or the threshold is not in (0, 1].
     """
-    if not 0 < threshold <= 1:
-        raise InputError(f"threshold {threshold} was given; expected a number in (0, 1]")
-    pairs: Iterator[tuple[Any, Any]]
-    pairs = ((mask, None) for mask in masks) if truths is None else paired(masks, truths)
-    scores: list[float] = []
-    before: NDArray[Any] | None = None
-    to_previous: Flow | None = None
-    current: Any
-    current, truth = next(pairs, (None, None))
     flows = paired(forward, backward, "forward and backward flows")
-    steps = paired(pairs, flows, "steps between masks and flows")
-    for (following, next_truth), (to_following, back) in steps:
-        if before is not None and to_previous is not None:
-            mean = carried_mean(before, current, following, to_previous, to_following)
-            wanted = np.asarray(current) >= threshold if truth is None else truth
-            # A third has no exact float: without the slack 2/3 could miss a threshold of 2/3.
-            scores.append(jaccard(mean >= threshold - 1e-6, wanted))
-        before, current, truth, to_previous = current, following, next_truth, back
+    means = carried_means(masks, flows)
+    if truths is None:
+        pairs = ((mean, np.asarray(own) >= threshold) for mean, own in means)
+    else:
+        pairs = ((mean, wanted) for (mean, _), wanted in paired(means, _inner(truths)))
+    scores = [carried_overlap(mean, wanted, threshold) for mean, wanted in pairs]
     return np.array(scores, dtype=np.float64)
+
+
+def _inner(stream: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """All items but the first and the last."""
+    rest = iter(stream)
+    next(rest, None)
+    yield from (item for item, _ in pairwise(rest))
 
 
 def _carry(mask_hw: NDArray[Any], flow_hw2: Flow, shape: tuple[int, ...]) -> SoftHW:

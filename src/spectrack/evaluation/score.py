@@ -1,0 +1,219 @@
+"""Score results against a data set: J, F, box overlap and TCONT, frame by frame.
+
+The rule of DAVIS-2016 for every measure: the first frame (given to the method) and the last one
+are dropped. So a sequence of T frames has T - 2 scores, those of frames 2 to T - 1. The box
+overlap of a frame is the IoU of the result's box (the track's own, or the box of its mask) and the
+box of the true mask; it is 1 where both are out of sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.datasets.base import Dataset, Sequence
+from spectrack.errors import InputError
+from spectrack.evaluation.results import Result
+from spectrack.flow import DISFlow, FlowEstimator, FlowHW2
+from spectrack.metrics.boundary import boundary_f
+from spectrack.metrics.consistency import carried_means, carried_overlap
+from spectrack.metrics.regions import box_iou_t, jaccard
+from spectrack.metrics.summary import Summary, Sums, summarise
+from spectrack.structures import FrameHWC, HardHW
+from spectrack.tracks import Track
+
+MEASURES = ("J", "F", "box_iou", "tcont", "tcont_self")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceScore:
+    """Scores of one sequence.
+
+    Args:
+        name: Of the sequence.
+        stems: File stems of the scored frames, T - 2.
+        values: Measure (one of :data:`MEASURES`) to one score a frame, float64 of shape (T - 2,);
+            NaN where a frame has no truth. Methods of boxes alone have no J and F.
+        fps: Frames per second of the run, where it was timed.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    values: Mapping[str, NDArray[np.float64]]
+    fps: float | None = None
+
+    def summary(self, measure: str) -> Summary:
+        """Mean, recall and decay of a measure."""
+        return summarise(self.values[measure])
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of a whole data set.
+
+    Args:
+        result: Name of what was scored.
+        dataset: Name of the data set.
+        sequences: One score each, in the data set's order.
+    """
+
+    result: str
+    dataset: str
+    sequences: tuple[SequenceScore, ...] = field(default=())
+
+    @property
+    def measures(self) -> list[str]:
+        """The measures that every sequence has."""
+        return [m for m in MEASURES if all(m in s.values for s in self.sequences)]
+
+    def sums(self, measure: str) -> Sums:
+        """What averages over the sequences are made of; add those of parts of a data set."""
+        return Sums.of(*(sequence.summary(measure) for sequence in self.sequences))
+
+    def mean(self, measure: str) -> float:
+        """Mean over sequences."""
+        return self.sums(measure).mean
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second over all sequences, None where one was not timed."""
+        rates = [s.fps for s in self.sequences]
+        if not rates or not all(rates):
+            return None
+        frames = [len(s.stems) + 2 for s in self.sequences]
+        return sum(frames) / sum(n / rate for n, rate in zip(frames, rates, strict=True) if rate)
+
+
+def score_result(
+    result: Result,
+    sequence: Sequence,
+    consistency: bool = False,
+    estimator: FlowEstimator | None = None,
+    fps: float | None = None,
+) -> SequenceScore:
+    """Score one sequence.
+
+    Args:
+        result: The answers.
+        sequence: The truth.
+        consistency: Measure TCONT too, with flow of the sequence's frames (slow).
+        estimator: The flow for it; DIS where left out.
+        fps: Handed on.
+
+    Raises:
+        InputError: If the sequence has fewer than three frames, or a mask does not fit.
+    """
+    total = len(sequence)
+    if total < 3:
+        raise InputError(
+            f"sequence {sequence.name!r} has {total} frames; the first and last are not scored, "
+            "so give at least 3"
+        )
+    scored = range(1, total - 1)
+    values: dict[str, NDArray[np.float64]] = {}
+    if result.read_mask is not None and sequence.read_mask is not None:
+        pairs = np.array([_score_masks(result, sequence, i) for i in scored])
+        values["J"], values["F"] = pairs[:, 0].copy(), pairs[:, 1].copy()
+    values["box_iou"] = box_iou_t(
+        (result.box(i) for i in scored), (sequence.truth_box(i) for i in scored)
+    )
+    if consistency and "J" in values:
+        flow = DISFlow() if estimator is None else estimator
+        values["tcont"], values["tcont_self"] = _score_consistency(result, sequence, flow)
+    return SequenceScore(sequence.name, sequence.stems[1:-1], values, fps)
+
+
+def score_track(track: Track, sequence: Sequence, consistency: bool = False) -> SequenceScore:
+    """Score a track of a whole sequence; arguments and errors as :func:`score_result`."""
+    fps = track.info.get("fps")
+    return score_result(Result.of_track(track, sequence), sequence, consistency, fps=fps)
+
+
+def score_folder(
+    results: str | Path,
+    dataset: Dataset,
+    consistency: bool = False,
+    progress: Progress | None = None,
+    timings: Mapping[str, float] | None = None,
+) -> Scores:
+    """Score a folder in DAVIS layout, ``RESULTS/SEQ/00000.png``.
+
+    Args:
+        results: The folder.
+        dataset: The sequences to score; all of them must be in the folder.
+        consistency: Measure TCONT too.
+        progress: Called after each sequence with its name, its number from 1 and their count.
+        timings: Sequence name to frames per second, where known.
+
+    Raises:
+        InputError: If sequences or frames are missing (named), or a mask cannot be used.
+    """
+    # All of the folder is looked through before the first mask is read.
+    opened = [Result.of_folder(results, sequence) for sequence in dataset.values()]
+    scores = []
+    for number, (result, sequence) in enumerate(zip(opened, dataset.values(), strict=True), 1):
+        fps = None if timings is None else timings.get(sequence.name)
+        scores.append(score_result(result, sequence, consistency, fps=fps))
+        if progress is not None:
+            progress(sequence.name, number, len(opened))
+    return Scores(Path(results).resolve().name, dataset.name, tuple(scores))
+
+
+def _score_masks(result: Result, sequence: Sequence, index: int) -> tuple[float, float]:
+    """J and F of one frame; NaN where it has no truth."""
+    truth = sequence.truth_mask(index)
+    if truth is None:
+        return np.nan, np.nan
+    mask = _filled(result, sequence, index)
+    try:
+        return jaccard(mask, truth), boundary_f(mask, truth)
+    except InputError as error:
+        where = f"frame {sequence.stems[index]} of sequence {sequence.name!r}"
+        raise InputError(f"{where} in {result.source} cannot be scored: {error}") from error
+
+
+def _score_consistency(
+    result: Result, sequence: Sequence, estimator: FlowEstimator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """TCONT with respect to the truth and to the result itself, T - 2 values each.
+
+    Frames beside a missing first or last mask have none (NaN).
+    """
+    total = len(sequence)
+    first = 0 if result.mask(0) is not None else 1
+    last = total if result.mask(total - 1) is not None else total - 1
+    truth_row, self_row = np.full(total - 2, np.nan), np.full(total - 2, np.nan)
+    with sequence.frames() as frames:
+        masks = (_filled(result, sequence, i) for i in range(first, last))
+        flows = _flows(islice(frames, first, last), estimator)
+        for index, (mean, own) in enumerate(carried_means(masks, flows), first + 1):
+            truth = sequence.truth_mask(index)
+            if truth is not None:
+                truth_row[index - 1] = carried_overlap(mean, truth)
+            self_row[index - 1] = carried_overlap(mean, own)
+    return truth_row, self_row
+
+
+def _filled(result: Result, sequence: Sequence, index: int) -> HardHW:
+    """Mask of a frame that must have one."""
+    mask = result.mask(index)
+    if mask is None:
+        raise InputError(
+            f"frame {sequence.stems[index]} of sequence {sequence.name!r} has no mask in "
+            f"{result.source}; give one for every frame"
+        )
+    return mask
+
+
+def _flows(
+    frames: Iterable[FrameHWC], estimator: FlowEstimator
+) -> Iterator[tuple[FlowHW2, FlowHW2]]:
+    """Forward and backward flow between neighbours."""
+    for first, second in pairwise(frames):
+        yield estimator(first, second), estimator(second, first)
