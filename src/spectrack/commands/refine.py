@@ -1,12 +1,159 @@
-"""``spectrack refine``."""
+"""``spectrack refine``: masks of any method in, consistent masks out."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from spectrack.commands.base import Command
+from tyro.conf import Positional, arg
+
+from spectrack.commands.base import Command, Flag, OptionalCount, choose, positive, versions
+from spectrack.errors import InputError
+
+if TYPE_CHECKING:
+    from spectrack.progress import Console
+    from spectrack.tracks import Tracks
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefineCommand(Command):
-    """Not built yet."""
+    """Make the masks of any method consistent in space and time.
+
+    MASKS holds PNG files named like the frames: indexed, 1-bit or grey, hard or soft (or soft
+    .npy). A folder of such folders is done sequence by sequence, with --video the folder of the
+    videos of the same names; what is finished is kept, so a run that was stopped goes on.
+    Example: spectrack refine masks/ --video bike.mp4 --out refined
+    """
+
+    masks: Annotated[Positional[Path], arg(metavar="MASKS")]
+    """Folder of masks, result folder of `track`, or folder of such folders."""
+    video: Annotated[str, arg(metavar="VIDEO")]
+    """Video file or folder of images; for a folder of sequences, the folder of their videos."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Where the results go; a new or empty folder, or the one of a run that was stopped."""
+    preset: Annotated[str, arg(metavar="NAME")] = "default"
+    """Recipe: default, deep (for weak masks), paper, published."""
+    object: OptionalCount = None
+    """Refine only this object of indexed masks; all by default."""
+    jobs: Annotated[int, arg(metavar="N")] = 1
+    """Sequences done at the same time."""
+    no_overlay: Flag = False
+    """Leave out overlay.mp4."""
+    overwrite: Flag = False
+    """Replace an earlier result in DIR."""
+
+    def run(self, console: Console) -> int:
+        """Refine one sequence, or every sequence of a folder."""
+        from spectrack.output import check_output
+        from spectrack.presets import PRESETS
+
+        choose("preset", self.preset, PRESETS)
+        positive("--jobs", self.jobs)
+        positive("--object", self.object)
+        if not self.masks.is_dir():
+            what = "is not a folder" if self.masks.exists() else "does not exist"
+            raise InputError(f"masks {self.masks} {what}; give a folder of mask images")
+        job = Job(
+            masks=self.masks,
+            video=self.video,
+            out=self.out,
+            preset=self.preset,
+            object_id=self.object,
+            overlay=not self.no_overlay,
+            overwrite=self.overwrite,
+        )
+        names = sequence_names(self.masks)
+        if names:
+            from spectrack.commands.refine_many import refine_many
+
+            return refine_many(job, names, self.jobs, console)
+        check_output(self.out, overwrite=self.overwrite)
+        summary = refine_one(job, console)
+        console.result(summary, text(summary))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One sequence to refine; the fields are those of the command."""
+
+    masks: Path
+    video: str
+    out: Path
+    preset: str
+    object_id: int | None
+    overlay: bool
+    overwrite: bool
+
+
+def sequence_names(masks: Path) -> list[str]:
+    """Names of the sequences where a folder holds folders of masks; empty for one sequence."""
+    from spectrack.tracks import MASKS
+    from spectrack.video.masks import MASK_SUFFIXES
+
+    files = any(p.suffix.lower() in MASK_SUFFIXES for p in masks.iterdir() if p.is_file())
+    if files or (masks / MASKS).is_dir():
+        return []
+    return sorted(p.name for p in masks.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def refine_one(job: Job, console: Console) -> dict[str, Any]:
+    """Refine one sequence into its result folder.
+
+    Returns:
+        What was done, for people and machines.
+
+    Raises:
+        InputError: If masks and video cannot be used.
+    """
+    from spectrack.api import refine_all
+    from spectrack.commands.track import write_overlay
+    from spectrack.output import staged
+
+    started = time.perf_counter()
+    with staged(job.out, overwrite=job.overwrite) as part:
+        with console.progress("refining") as progress:
+            tracks = refine_all(
+                job.masks, job.video, job.preset, object_id=job.object_id, progress=progress
+            )
+        seconds = time.perf_counter() - started
+        for track in tracks.values():
+            track.info.update(masks=str(job.masks), versions=versions())
+            track.info["timings"] = {"refining_s": round(seconds, 3)}
+        tracks.save(part)
+        if job.overlay:
+            write_overlay(job.video, tracks, part, console, None)
+    return summarise(tracks, job, seconds)
+
+
+def summarise(tracks: Tracks, job: Job, seconds: float) -> dict[str, Any]:
+    """What refining one sequence gave."""
+    frames = len(tracks.first)
+    return {
+        "out": str(job.out),
+        "preset": job.preset,
+        "objects": len(tracks),
+        "frames": frames,
+        "frames_without_mask": tracks.first.info.get("frames_without_mask", []),
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(frames / seconds, 2),
+        "overlay": str(job.out / "overlay.mp4") if job.overlay else None,
+    }
+
+
+def text(summary: dict[str, Any]) -> str:
+    """The summary in a few lines."""
+    lines = [
+        f"{summary['frames']} frames refined with preset {summary['preset']} "
+        f"in {summary['seconds']:.1f} s ({summary['frames_per_second']:.1f} frames/s)"
+    ]
+    gaps = summary["frames_without_mask"]
+    if gaps:
+        some = ", ".join(gaps[:5]) + (", ..." if len(gaps) > 5 else "")
+        lines.append(f"{len(gaps)} frames had no mask and were filled: {some}")
+    lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
+    if summary["overlay"]:
+        lines.append(f"overlay: {summary['overlay']}")
+    return "\n".join(lines)

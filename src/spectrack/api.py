@@ -1,0 +1,262 @@
+"""The library in a few verbs: track, refine, evaluate.
+
+Everything heavy is imported when a verb is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from spectrack.errors import InputError
+from spectrack.structures import Box, Target
+from spectrack.tracks import Track, Tracks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spectrack.soft_masks import MaskSource
+    from spectrack.trackers.base import Tracker
+    from spectrack.video.reader import Frames
+
+    Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
+
+MOST_GREY_OBJECTS = 16
+"""A grey target mask with no more levels than this is not taken for a soft mask."""
+
+ProgressCall = Callable[[int, int | None], None]
+
+
+def open_frames(video: Video, max_frames: int | None = None) -> Frames:
+    """Open a video, or its first frames only; use it in a ``with`` block.
+
+    Raises:
+        InputError: If it cannot be opened.
+    """
+    from spectrack.video.cut import FirstFrames
+    from spectrack.video.reader import open_video
+
+    frames = open_video(video)
+    return frames if max_frames is None else FirstFrames(frames, max_frames)
+
+
+def make_tracker(name: str = "flow", **settings: Any) -> Tracker:
+    """Build a tracker by name; see ``spectrack trackers`` for the names.
+
+    Raises:
+        InputError: If the name or a setting is unknown.
+    """
+    from spectrack.trackers.base import make_tracker as make
+
+    return make(name, **settings)
+
+
+def read_targets(path: str | Path) -> dict[int, Target]:
+    """What to follow from a mask file: one object, or the several of an indexed PNG.
+
+    Raises:
+        InputError: If the mask cannot be read, is empty, or is grey with a few levels, which may
+            be several objects or none.
+    """
+    import numpy as np
+
+    from spectrack.video.masks import object_ids, read_mask
+
+    mask = read_mask(path)
+    if mask.dtype == np.float32:
+        levels = len(np.unique(mask))
+        if levels <= MOST_GREY_OBJECTS:
+            raise InputError(
+                f"mask {path} has {levels} grey levels, which may be several objects; "
+                "give an indexed PNG, or one with two levels"
+            )
+        mask = mask >= 0.5
+    if not mask.any():
+        raise InputError(f"mask {path} is empty; give one with foreground pixels")
+    if mask.dtype == np.bool_:
+        return {1: Target(mask=mask)}
+    return {i: Target(mask=mask == i) for i in object_ids(mask)}
+
+
+def track(
+    video: Video,
+    box: Box | Sequence[float] | None = None,
+    mask: NDArray[Any] | str | Path | None = None,
+    *,
+    tracker: str = "flow",
+    max_frames: int | None = None,
+    progress: ProgressCall | None = None,
+    **settings: Any,
+) -> Track:
+    """Follow one object through a video.
+
+    Args:
+        video: Video file, folder of images, glob, array (T, H, W, 3) uint8 RGB, or camera number.
+        box: The object in the first frame, ``(x, y, w, h)`` in pixels.
+        mask: Its mask in the first frame instead: array (H, W) or image file.
+        tracker: Name of a tracker.
+        max_frames: Stop after this many frames.
+        progress: Called with the number of frames done and in all (None where unknown).
+        **settings: Settings of the tracker.
+
+    Returns:
+        One entry a frame: mask, box, score.
+
+    Raises:
+        InputError: If video, target or tracker cannot be used.
+
+    Example:
+        >>> import spectrack as st
+        >>> track = st.track("bike.mp4", box=(120, 80, 200, 160))  # doctest: +SKIP
+    """
+    from pathlib import Path
+
+    if isinstance(mask, str | Path):
+        from spectrack.video.masks import read_target_mask
+
+        mask = read_target_mask(mask)
+    targets = {1: Target(box=box, mask=mask)}
+    return track_all(
+        video, targets, tracker=tracker, max_frames=max_frames, progress=progress, **settings
+    ).first
+
+
+def track_all(
+    video: Video,
+    targets: Mapping[int, Target],
+    *,
+    tracker: str = "flow",
+    max_frames: int | None = None,
+    progress: ProgressCall | None = None,
+    **settings: Any,
+) -> Tracks:
+    """Follow several objects through a video, decoded once.
+
+    Args:
+        video: As in :func:`track`.
+        targets: Object id (1 to 255) to what to follow in the first frame.
+        tracker: Name of a tracker; each object gets its own.
+        max_frames: Stop after this many frames.
+        progress: As in :func:`track`.
+        **settings: Settings of the tracker.
+
+    Raises:
+        InputError: If video, targets or tracker cannot be used.
+    """
+    from spectrack.trackers.base import run_many
+
+    if not targets:
+        raise InputError("no target was given; give at least one box or mask")
+    trackers = {key: make_tracker(tracker, **settings) for key in targets}
+    with open_frames(video, max_frames) as frames:
+        tracks = run_many(trackers, frames, targets, progress)
+        for found in tracks.values():
+            found.info.update(source=frames.source, tracker=tracker)
+    return tracks
+
+
+def refine(
+    masks: MaskSource,
+    video: Video,
+    preset: str = "default",
+    *,
+    object_id: int | None = None,
+    progress: ProgressCall | None = None,
+) -> Track:
+    """Make the masks of one object consistent in space and time, whatever method they come from.
+
+    Args:
+        masks: A track, an array (T, H, W), a result folder, or a folder of mask images named like
+            the frames; soft masks are in [0, 1].
+        video: The video the masks belong to, as in :func:`track`.
+        preset: Name of a recipe: ``default``, ``deep``, ``paper`` or ``published``.
+        object_id: Which object of indexed masks; may be left out where there is one.
+        progress: Called with the number of frames done and in all.
+
+    Returns:
+        A hard mask, box and score a frame.
+
+    Raises:
+        InputError: If masks, video or preset cannot be used or do not belong together, or the
+            masks hold several objects and none was chosen.
+
+    Example:
+        >>> import spectrack as st
+        >>> track = st.refine("masks/", video="bike.mp4")  # doctest: +SKIP
+    """
+    tracks = refine_all(masks, video, preset, object_id=object_id, progress=progress, one=True)
+    return tracks.first
+
+
+def refine_all(
+    masks: MaskSource,
+    video: Video,
+    preset: str = "default",
+    *,
+    object_id: int | None = None,
+    progress: ProgressCall | None = None,
+    one: bool = False,
+) -> Tracks:
+    """As :func:`refine`, for every object of indexed masks.
+
+    Args:
+        masks: As in :func:`refine`.
+        video: As in :func:`refine`.
+        preset: As in :func:`refine`.
+        object_id: Only this object.
+        progress: As in :func:`refine`; starts again for each object.
+        one: Refuse several objects.
+
+    Raises:
+        InputError: As :func:`refine`.
+    """
+    from spectrack.presets import PRESETS
+    from spectrack.soft_masks import missing_stems, open_masks
+
+    if preset not in PRESETS:
+        raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
+    recipe = PRESETS[preset].load()
+    tracks: dict[int, Track] = {}
+    with open_frames(video) as frames:
+        opened = open_masks(masks, frames, object_id)
+        if one and len(opened) > 1:
+            shown = ", ".join(map(str, opened))
+            raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
+        for key, soft_masks in opened.items():
+            refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress)
+            gaps = missing_stems(soft_masks)
+            refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+            tracks[key] = refined
+    return Tracks(tracks)
+
+
+def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) -> dict[str, float]:
+    """Score the masks of one object against the truth.
+
+    As DAVIS does, the first and the last frame are left out.
+
+    Args:
+        result: A track, a folder of masks or an array (T, H, W).
+        truth: Likewise; folders are matched by position.
+        video: The frames; give them to measure TCONT too.
+
+    Returns:
+        Means over frames in [0, 1]: ``J``, ``F``, ``box_iou``, and ``tcont`` with a video.
+
+    Raises:
+        InputError: If result, truth or video cannot be used or do not belong together.
+
+    Example:
+        >>> import numpy as np, spectrack as st
+        >>> masks = np.zeros((3, 8, 8), bool)
+        >>> masks[:, 2:5, 2:5] = True
+        >>> st.evaluate(masks, masks)["J"]
+        1.0
+    """
+    from spectrack.evaluation.measure import measure
+
+    frames = None if video is None else open_frames(video)
+    return measure(result, truth, frames)
