@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from spectrack.datasets.synthetic import SyntheticClip
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,3 +43,74 @@ def davis_root(data_root: Path) -> Path:
 def rng() -> np.random.Generator:
     """A seeded random generator."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def clip() -> SyntheticClip:
+    """A koi in a pond: 10 frames of 128x80 with exact masks."""
+    from spectrack.datasets.synthetic import make_clip
+
+    return make_clip(10, size_wh=(128, 80), seed=1)
+
+
+@pytest.fixture(scope="session")
+def frames_folder(clip: SyntheticClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The frames of ``clip`` as PNG files; do not change them."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp("frames")
+    for stem, frame in zip(clip.stems, clip.frames_thwc, strict=True):
+        cv2.imwrite(str(folder / f"{stem}.png"), frame[..., ::-1])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def truth_folder(clip: SyntheticClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The masks of ``clip`` as indexed PNG files; do not change them."""
+    from spectrack.tracks import write_index_png
+
+    folder = tmp_path_factory.mktemp("truth")
+    for stem, mask in zip(clip.stems, clip.masks_thw, strict=True):
+        write_index_png(folder / f"{stem}.png", mask.astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_mp4(clip: SyntheticClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``clip`` as an H.264 file; do not change it."""
+    from spectrack.video.export import VideoWriter
+
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    with VideoWriter(path, 24, clip.size_wh) as writer:
+        for frame in clip.frames_thwc:
+            writer.write(frame)
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip_box(clip: SyntheticClip) -> str:
+    """The box of the first mask, as the command line takes it."""
+    return ",".join(f"{v:g}" for v in clip.target.box)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the command line in this process: ``spectrack("track", video, "--out", out)``."""
+    from spectrack.cli import main
+
+    def run(*args: object) -> Ran:
+        capsys.readouterr()
+        status = main([str(a) for a in args])
+        said = capsys.readouterr()
+        return Ran(status, said.out, said.err)
+
+    return run

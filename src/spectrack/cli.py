@@ -128,11 +128,12 @@ def _one_sentence(complaint: str, command: str | None) -> str:
     """Condense the parser's framed message to what is wrong and where help is."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│╭╰╮╯ ") for line in complaint.splitlines()]
     paragraphs: list[list[str]] = [[]]
-    for line in lines[1:]:
-        if line and not line.strip("─"):
+    for line in lines[1:]:  # the first line is the title of the frame
+        if set(line) <= set("─-"):
             paragraphs.append([])
-        elif line.strip("─"):
+        else:
             paragraphs[-1].append(line)
+    paragraphs = [p for p in paragraphs if p] or [[]]
     said = " ".join(paragraphs[0])
     missing = re.match(r"Missing from spectrack \w+: (.*)", said)
     value = re.match(r"Error parsing (\S+): .*?(\[.*?\])", said)
@@ -146,8 +147,9 @@ def _one_sentence(complaint: str, command: str | None) -> str:
         hints = [w for p in paragraphs[1:] for w in p if w.startswith("--")]
         if hints:
             said += f" (did you mean {hints[0].split(' ')[0]}?)"
+    said = said.rstrip(". ").replace(". ", ": ")
     asked = f"spectrack {command} --help" if command else "spectrack --help"
-    return f"{said.rstrip('.') or 'the arguments are not understood'}; see {asked}"
+    return f"{said or 'the arguments are not understood'}; see {asked}"
 
 
 def _one_line(text: str) -> str:

@@ -31,6 +31,7 @@ class TrackCommand(Command):
     """Follow objects through a video, from a box or a mask in its first frame.
 
     DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4.
+
     Example: spectrack track bike.mp4 --box 120,80,200,160 --out bike
     """
 
@@ -64,6 +65,10 @@ class TrackCommand(Command):
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
+        overlay = not self.no_overlay
+        if camera and overlay:
+            console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
+            overlay = False
 
         from spectrack.api import track_all
 
@@ -82,9 +87,9 @@ class TrackCommand(Command):
                 track.info.update(versions=versions())
                 track.info["timings"] = {"tracking_s": round(tracking, 3)}
             tracks.save(part)
-            if not self.no_overlay:
+            if overlay:
                 write_overlay(source, tracks, part, console, self.max_frames)
-        summary = summarise(tracks, tracking, self.out, overlay=not self.no_overlay)
+        summary = summarise(tracks, tracking, self.out, overlay=overlay)
         console.result(summary, text(summary))
         return 0
 
