@@ -179,8 +179,13 @@ class Tracks(Mapping[int, Track]):
             The folder.
         """
         out = Path(folder)
-        (out / MASKS).mkdir(parents=True, exist_ok=True)
         stems = self.first.stems
+        for stem in stems:
+            _safe_stem(stem)
+        if len(set(stems)) != len(stems):
+            raise InputError("two frames share one name; give every frame its own stem")
+        (out / MASKS).mkdir(parents=True, exist_ok=True)
+        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
         for t, stem in enumerate(stems):
             write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
         with (out / BOXES).open("w", newline="") as handle:
@@ -230,7 +235,16 @@ class Tracks(Mapping[int, Track]):
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
-        except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        except (
+            OSError,
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            SyntaxError,  # Pillow's word for a broken PNG
+            csv.Error,
+        ) as error:
             raise InputError(
                 f"{root} is not a complete result folder ({error}); "
                 "give one that track, refine or fuse wrote"
@@ -244,6 +258,6 @@ def _safe_stem(stem: str) -> str:
     Raises:
         InputError: If the stem is not a plain file name.
     """
-    if not stem or Path(stem).name != stem or stem in {".", ".."}:
+    if not stem or stem in {".", ".."} or any(c in stem for c in "/\\\0"):
         raise InputError(f"frame name {stem!r} is not a plain file name; rename the frame")
     return stem

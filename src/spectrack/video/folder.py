@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +108,12 @@ def load_image(path: Path, what: str = "image") -> tuple[str, NDArray[Any]]:
         InputError: If the file is missing, truncated, corrupt or no image.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        data = path.read_bytes()
+        with warnings.catch_warnings(), Image.open(BytesIO(data)) as image:
             warnings.simplefilter("ignore")
             image.load()
+            if image.format == "PNG" and not _png_sums_hold(data):
+                raise ValueError("a checksum is wrong")
             turned = ImageOps.exif_transpose(image)
             return turned.mode, np.asarray(turned)
     except FileNotFoundError:
@@ -156,6 +161,20 @@ def eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
     else:
         scaled = np.clip(array, 0, 1).astype(np.float32) * np.float32(255)
     return np.asarray(np.rint(scaled), dtype=np.uint8)
+
+
+def _png_sums_hold(data: bytes) -> bool:
+    """Check the sums of all PNG chunks; Pillow leaves out those of the pixels."""
+    position = 8
+    while position + 12 <= len(data):
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        position = end + 4
+    return False
 
 
 def _with_opencv(path: Path) -> NDArray[Any] | None:

@@ -63,7 +63,9 @@ class Frames(ABC):
             IndexError: If there is no such frame.
             InputError: If the source has no random access or the frame cannot be read.
         """
-        count = len(self)
+        count = self.length
+        if count is None:
+            raise InputError(f"{self.source} cannot jump to frame {index}; iterate over it instead")
         position = index + count if index < 0 else index
         if not 0 <= position < count:
             raise IndexError(f"frame {index} was asked for; {self.source} holds {count} frames")
@@ -71,7 +73,8 @@ class Frames(ABC):
 
     def __len__(self) -> int:
         if self.length is None:
-            raise InputError(f"{self.source} has no known length; iterate over it instead")
+            # Not an InputError: list() and its like swallow only this one.
+            raise TypeError(f"{self.source} has no known length; iterate over it instead")
         return self.length
 
     def close(self) -> None:

@@ -199,7 +199,9 @@ def align(files: list[Path], frames: Frames, source: str) -> tuple[list[Path | N
     Raises:
         InputError: If nothing fits.
     """
-    count = len(frames)
+    count = frames.length
+    if count is None:
+        raise InputError(f"{frames.source} has no known length; masks need a video or a folder")
     by_stem: dict[Any, Path] = {file.stem: file for file in files}
     keys: list[Any] = list(frames.stems or [])
     if not keys or not any(key in by_stem for key in keys):

@@ -1,0 +1,138 @@
+"""Write results: overlay videos and COCO run lengths.
+
+Every file is written under a temporary name ending in ``.part`` and renamed when it is complete,
+so an error or Ctrl-C leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from spectrack.errors import InputError
+from spectrack.structures import FrameHWC
+from spectrack.tracks import Track, Tracks
+from spectrack.video.draw import draw_overlay, object_color
+from spectrack.video.frames import Frames
+from spectrack.video.writer import Progress, VideoWriter, write_video
+
+__all__ = [
+    "Progress",
+    "VideoWriter",
+    "overlay_frame",
+    "write_coco",
+    "write_overlay",
+    "write_video",
+]
+
+
+def write_overlay(
+    path: str | Path,
+    frames: Frames,
+    tracks: Tracks | Track,
+    fps: float | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the video with masks, contours, boxes and scores drawn on it.
+
+    Args:
+        path: File to write, .mp4.
+        frames: The video that was tracked; frames after the end of the tracks are left out.
+        tracks: One or several objects.
+        fps: Frames per second; the source's own where left out.
+        progress: Called with (frames done, all frames) after each frame.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: If sizes differ or the video ends before the tracks.
+    """
+    objects = Tracks({1: tracks}) if isinstance(tracks, Track) else tracks
+    total = len(objects.first)
+    if objects.first.size_wh != frames.size_wh:
+        given, wanted = ("x".join(map(str, s)) for s in (frames.size_wh, objects.first.size_wh))
+        raise InputError(f"the video is {given} but the track is {wanted}; give its own video")
+    done = 0
+    with VideoWriter(path, fps or frames.fps, frames.size_wh) as writer:
+        for done, (frame, _) in enumerate(zip(frames, range(total), strict=False), start=1):
+            writer.write(overlay_frame(frame, objects, done - 1))
+            if progress is not None:
+                progress(done, total)
+        if done < total:
+            raise InputError(
+                f"{frames.source} ends after {done} frames but the track has {total}; "
+                "give the video that was tracked"
+            )
+    return Path(path)
+
+
+def overlay_frame(frame_hwc: FrameHWC, tracks: Tracks, index: int) -> FrameHWC:
+    """One frame of an overlay video: every object drawn in its colour, "lost" where not found."""
+    out = frame_hwc
+    for object_id, track in tracks.items():
+        entry = track[index]
+        label = str(object_id) if len(tracks) > 1 else None
+        if not entry.found:
+            label = "lost" if label is None else f"{label} lost"
+        out = draw_overlay(
+            out,
+            mask_hw=track.mask(index) if entry.mask is not None else None,
+            box=entry.box,
+            score=entry.score,
+            label=label,
+            color=object_color(object_id),
+        )
+    return out
+
+
+def write_coco(path: str | Path, tracks: Tracks | Track, name: str = "video") -> Path:
+    """Write masks as COCO run lengths in the layout of YouTube-VIS (one annotation an object).
+
+    Returns:
+        The file.
+    """
+    objects = Tracks({1: tracks}) if isinstance(tracks, Track) else tracks
+    first = objects.first
+    annotations: list[dict[str, Any]] = []
+    for object_id, track in objects.items():
+        masks = [e.mask for e in track]
+        annotations.append(
+            {
+                "id": object_id,
+                "video_id": 1,
+                "category_id": 1,
+                "iscrowd": 0,
+                "segmentations": [
+                    m and {"size": [m.height, m.width], "counts": m.counts.decode("ascii")}
+                    for m in masks
+                ],
+                "areas": [m and m.area for m in masks],
+                "bboxes": [e.box and list(e.box) for e in track],
+                "scores": [e.score for e in track],
+            }
+        )
+    width, height = first.size_wh
+    video = {
+        "id": 1,
+        "name": name,
+        "width": width,
+        "height": height,
+        "length": len(first),
+        "file_names": first.stems,
+    }
+    content = {
+        "videos": [video],
+        "categories": [{"id": 1, "name": "object"}],
+        "annotations": annotations,
+    }
+    out = Path(path)
+    part = out.with_name(out.name + ".part")
+    try:
+        part.write_text(json.dumps(content) + "\n")
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+    return out

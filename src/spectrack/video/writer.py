@@ -1,0 +1,187 @@
+"""Write frames as an H.264 video, complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+
+from spectrack.errors import InputError
+from spectrack.structures import FrameHWC
+from spectrack.video.frames import Frames
+
+Progress = Callable[[int, int | None], None]
+_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_BT709, _LIMITED = 1, 1
+
+
+class VideoWriter:
+    """Write uint8 RGB frames as a video that browsers play: H.264, yuv420p, mp4.
+
+    Odd sizes are padded to even by repeating the last column or row. Leaving the ``with`` block
+    normally puts the file in place; leaving it by an error or Ctrl-C removes it.
+
+    Args:
+        path: File to write: .mp4, .mov or .mkv.
+        fps: Frames per second, > 0.
+        size_wh: Width and height of the frames.
+        quality: x264's constant rate factor; lower is better, 18 looks like the source.
+        lossless: Keep every RGB value exactly (H.264 in RGB; few browsers play it).
+
+    Raises:
+        InputError: If the name, the rate or the size cannot be used, or the folder is missing.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        fps: float,
+        size_wh: tuple[int, int],
+        quality: int = 20,
+        lossless: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        kind = _FORMATS.get(self.path.suffix.lower())
+        if kind is None:
+            raise InputError(f"{path} cannot be written as video; give a name ending in .mp4")
+        if not (np.isfinite(fps) and 0 < fps <= 1000) or min(size_wh) < 1:
+            raise InputError(
+                f"a video of {size_wh[0]}x{size_wh[1]} at {fps} frames per second was asked for; "
+                "give a size and a rate above 0"
+            )
+        if not self.path.parent.is_dir():
+            raise InputError(f"folder {self.path.parent} does not exist; make it first")
+        self.size_wh = size_wh
+        self._lossless = lossless
+        self._part = self.path.with_name(self.path.name + ".part")
+        self._count = 0
+        options = {"movflags": "+faststart"} if kind != "matroska" else {}
+        self._container: Any = av.open(str(self._part), "w", format=kind, options=options)
+        try:
+            self._stream = self._add_stream(Fraction(fps).limit_denominator(1001), quality)
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, frame_hwc: FrameHWC) -> None:
+        """Add a frame, uint8 RGB of shape (H, W, 3).
+
+        Raises:
+            InputError: If the frame has another shape or dtype, or the writer is closed.
+        """
+        if self._container is None:
+            raise InputError(f"{self.path} is closed already; write before closing")
+        width, height = self.size_wh
+        if frame_hwc.shape != (height, width, 3) or frame_hwc.dtype != np.uint8:
+            raise InputError(
+                f"a frame of dtype {frame_hwc.dtype} and shape {frame_hwc.shape} was given; "
+                f"expected uint8 of shape ({height}, {width}, 3)"
+            )
+        if self._lossless:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_hwc), format="rgb24")
+        else:
+            if width % 2 or height % 2:
+                pads = ((0, height % 2), (0, width % 2), (0, 0))
+                frame_hwc = np.pad(frame_hwc, pads, mode="edge")
+            rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_hwc), format="rgb24")
+            frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.pts = self._count
+        frame.time_base = self._stream.codec_context.time_base
+        self._container.mux(self._stream.encode(frame))
+        self._count += 1
+
+    def close(self) -> None:
+        """Finish the file and put it in place.
+
+        Raises:
+            InputError: If no frame was written; nothing is left then.
+        """
+        if self._container is None:
+            return
+        if self._count == 0:
+            self.abort()
+            raise InputError(f"no frame was written to {self.path}; give at least one")
+        try:
+            self._container.mux(self._stream.encode())
+            self._container.close()
+        except BaseException:
+            self.abort()
+            raise
+        self._container = None
+        os.replace(self._part, self.path)
+
+    def abort(self) -> None:
+        """Close and remove the unfinished file; a file of that name from before stays."""
+        if self._container is None:
+            return
+        container, self._container = self._container, None
+        # The file is thrown away, so it does not matter whether it could be finished.
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            container.close()
+        self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _add_stream(self, rate: Fraction, quality: int) -> Any:
+        width, height = self.size_wh
+        stream: Any = self._container.add_stream(
+            "libx264rgb" if self._lossless else "libx264", rate=rate
+        )
+        context = stream.codec_context
+        context.time_base = 1 / rate
+        if self._lossless:
+            stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
+            stream.options = {"preset": "ultrafast", "qp": "0"}
+            return stream
+        stream.width, stream.height = width + width % 2, height + height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": str(quality)}
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED
+        return stream
+
+
+def write_video(
+    path: str | Path,
+    frames: Frames,
+    fps: float | None = None,
+    lossless: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Write all frames of a source as a video; see :class:`VideoWriter`.
+
+    Args:
+        path: File to write.
+        frames: The source.
+        fps: Frames per second; the source's own where left out.
+        lossless: Keep every RGB value.
+        progress: Called with (frames done, all frames or None) after each frame.
+
+    Returns:
+        The file.
+    """
+    with VideoWriter(path, fps or frames.fps, frames.size_wh, lossless=lossless) as writer:
+        for done, frame in enumerate(frames, start=1):
+            writer.write(frame)
+            if progress is not None:
+                progress(done, frames.length)
+    return Path(path)
