@@ -114,3 +114,13 @@ def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(status, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a quick tracker that never moves."""
+    from spectrack.trackers.base import TRACKERS, TrackerEntry
+
+    entry = TrackerEntry("still_tracker:StillTracker", "answers with the first target", "masks")
+    monkeypatch.setitem(TRACKERS, "still", entry)
+    return "still"

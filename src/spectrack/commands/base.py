@@ -61,14 +61,14 @@ def choose(kind: str, name: str, known: Iterable[str]) -> str:
     raise InputError(f"{kind} {name!r} does not exist{hint}; choose from {', '.join(names)}")
 
 
-def positive(flag: str, value: int | None) -> None:
-    """Make sure a count is at least one, where it is given.
+def at_least(flag: str, value: int | None, least: int = 1) -> None:
+    """Make sure a count is large enough, where it is given.
 
     Raises:
         InputError: If it is not.
     """
-    if value is not None and value < 1:
-        raise InputError(f"{flag} {value} was given; expected a whole number of at least 1")
+    if value is not None and value < least:
+        raise InputError(f"{flag} {value} was given; expected a whole number of at least {least}")
 
 
 def versions() -> dict[str, str]:

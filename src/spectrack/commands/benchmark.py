@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from spectrack.commands.base import Command, positive, table
+from spectrack.commands.base import Command, at_least, table
 
 if TYPE_CHECKING:
     from spectrack.progress import Console
@@ -30,8 +30,8 @@ class BenchmarkCommand(Command):
 
     def run(self, console: Console) -> int:
         """Measure and print."""
-        positive("--frames", self.frames)
-        positive("--threads", self.threads)
+        at_least("--frames", self.frames)
+        at_least("--threads", self.threads)
         from spectrack.spectral.benchmark import run_benchmark
 
         console.remark(f"measuring on {self.frames} frames; this takes a minute or two")

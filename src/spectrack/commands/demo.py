@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from spectrack.commands.base import Command, Flag, choose, positive, versions
+from spectrack.commands.base import Command, Flag, at_least, choose, versions
 
 if TYPE_CHECKING:
     from spectrack.datasets.synthetic import SyntheticClip
@@ -44,7 +44,7 @@ class DemoCommand(Command):
         from spectrack.trackers.base import TRACKERS
 
         choose("tracker", self.tracker, TRACKERS)
-        positive("--frames", self.frames - 2)
+        at_least("--frames", self.frames, 3)
         check_output(self.out, DEMO, self.overwrite)
 
         from spectrack.datasets.synthetic import make_clip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from spectrack.commands.base import Command, Flag, OptionalCount, choose, positive, versions
+from spectrack.commands.base import Command, Flag, OptionalCount, at_least, choose, versions
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class RefineCommand(Command):
         from spectrack.presets import PRESETS
 
         choose("preset", self.preset, PRESETS)
-        positive("--jobs", self.jobs)
-        positive("--object", self.object)
+        at_least("--jobs", self.jobs)
+        at_least("--object", self.object)
         if not self.masks.is_dir():
             what = "is not a folder" if self.masks.exists() else "does not exist"
             raise InputError(f"masks {self.masks} {what}; give a folder of mask images")

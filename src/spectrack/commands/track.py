@@ -14,8 +14,8 @@ from spectrack.commands.base import (
     Flag,
     OptionalCount,
     OptionalFile,
+    at_least,
     choose,
-    positive,
     versions,
 )
 from spectrack.errors import InputError
@@ -58,7 +58,7 @@ class TrackCommand(Command):
         from spectrack.trackers.base import TRACKERS
 
         choose("tracker", self.tracker, TRACKERS)
-        positive("--max-frames", self.max_frames)
+        at_least("--max-frames", self.max_frames)
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
