@@ -1,0 +1,200 @@
+"""Sixteen float32 values at once, as one value inside numba functions.
+
+Numba leaves vectorisation to the compiler, which gives up on loops that read many rows and write
+several: it cannot know that the rows do not overlap. Here the vector is written out instead:
+``load`` sixteen neighbours, add and multiply them like numbers, ``store`` them. LLVM turns that
+into whatever the processor has (AVX-512, AVX2, NEON); nothing is checked, so indices must be right.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+WIDTH = 16
+"""Number of lanes."""
+
+_FAST = ("fast",)
+_VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
+
+
+class Lanes(types.Type):
+    """The numba type of sixteen float32 values."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+LANES = Lanes()
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    start = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, _index(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+    return builder.shuffle_vector(start, ir.Constant(_VECTOR, ir.Undefined), zeros)
+
+
+def _index(value: int) -> Any:
+    return ir.Constant(ir.IntType(32), value)
+
+
+def _binary(name: str, symbol: Any) -> None:
+    @type_callable(symbol)
+    def typing(context: Any) -> Any:
+        def typer(left: Any, right: Any) -> Any:
+            kinds = {left, right}
+            if LANES in kinds and kinds <= {LANES, types.float32}:
+                return LANES
+            return None
+
+        return typer
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        sides = [
+            v if kind == LANES else _splat(builder, v)
+            for kind, v in zip(signature.args, values, strict=True)
+        ]
+        return getattr(builder, name)(*sides, flags=_FAST)
+
+    for kinds in ((LANES, LANES), (LANES, types.float32), (types.float32, LANES)):
+        lower_builtin(symbol, *kinds)(lower)
+
+
+_SYMBOLS = {
+    "fadd": (operator.add, operator.iadd),
+    "fsub": (operator.sub, operator.isub),
+    "fmul": (operator.mul, operator.imul),
+}
+for _name, _symbols in _SYMBOLS.items():
+    for _symbol in _symbols:
+        _binary(_name, _symbol)
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    place = builder.gep(data, [index])
+    return builder.bitcast(place, _VECTOR.as_pointer())
+
+
+def _mask(builder: Any, count: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(32), WIDTH)
+    start = builder.insert_element(
+        ir.Constant(wide, ir.Undefined), builder.trunc(count, ir.IntType(32)), _index(0)
+    )
+    zeros = ir.Constant(wide, [0] * WIDTH)
+    spread = builder.shuffle_vector(start, ir.Constant(wide, ir.Undefined), zeros)
+    return builder.icmp_signed("<", ir.Constant(wide, list(range(WIDTH))), spread)
+
+
+@intrinsic
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """``array[index : index + 16]`` of a flat float32 array."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _pointer(context, builder, signature.args[0], *values)
+        return builder.load(place, align=4)
+
+    return LANES(array, types.intp), lower
+
+
+@intrinsic
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """``array[index : index + 16] = value``."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _pointer(context, builder, signature.args[0], *values[:2])
+        builder.store(values[2], place, align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, LANES), lower
+
+
+@intrinsic
+def load_part(typing: Any, array: Any, index: Any, count: Any) -> Any:
+    """As ``load``, but only the first ``count`` values are read; the others are 0."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _pointer(context, builder, signature.args[0], *values[:2])
+        mask = _mask(builder, values[2])
+        kind = ir.FunctionType(_VECTOR, [place.type, ir.IntType(32), mask.type, _VECTOR])
+        name = f"llvm.masked.load.v{WIDTH}f32.p0"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        zero = ir.Constant(_VECTOR, [0.0] * WIDTH)
+        return builder.call(function, [place, _index(4), mask, zero])
+
+    return LANES(array, types.intp, types.intp), lower
+
+
+@intrinsic
+def store_part(typing: Any, array: Any, index: Any, value: Any, count: Any) -> Any:
+    """As ``store``, but only the first ``count`` values are written."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _pointer(context, builder, signature.args[0], *values[:2])
+        mask = _mask(builder, values[3])
+        kind = ir.FunctionType(ir.VoidType(), [_VECTOR, place.type, ir.IntType(32), mask.type])
+        name = f"llvm.masked.store.v{WIDTH}f32.p0"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [values[2], place, _index(4), mask])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, LANES, types.intp), lower
+
+
+@intrinsic
+def keep(typing: Any, value: Any, count: Any, other: Any) -> Any:
+    """The first ``count`` lanes of ``value``, the number ``other`` in the rest."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.select(_mask(builder, values[1]), values[0], _splat(builder, values[2]))
+
+    return LANES(LANES, types.intp, types.float32), lower
+
+
+@intrinsic
+def splat(typing: Any, number: Any) -> Any:
+    """The same number in all lanes."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _splat(builder, values[0])
+
+    return LANES(types.float32), lower
+
+
+def _extreme(sign: str) -> Any:
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(sign, *values, flags=_FAST), *values)
+
+    return lower
+
+
+@intrinsic
+def smaller(typing: Any, left: Any, right: Any) -> Any:
+    """Lane by lane the smaller of two."""
+    return LANES(LANES, LANES), _extreme("<")
+
+
+@intrinsic
+def larger(typing: Any, left: Any, right: Any) -> Any:
+    """Lane by lane the larger of two."""
+    return LANES(LANES, LANES), _extreme(">")
+
+
+@intrinsic
+def lane(typing: Any, value: Any, number: Any) -> Any:
+    """One lane as a float32."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.extract_element(values[0], builder.trunc(values[1], ir.IntType(32)))
+
+    return types.float32(LANES, types.intp), lower
