@@ -22,9 +22,9 @@ Place = Callable[[float], complex]
 RAMP = 40
 """Frames that an exit or a full occlusion takes to build up, and to end."""
 
-_DRIFT = 4.6  # forward speed of everything that swims, world pixels a frame at 240 rows
+_DRIFT = 3.6  # forward speed of everything that swims, world pixels a frame at 240 rows
 _PAD_EVERY = 110  # frames between the pads that the target passes under
-_PAD_FIRST = 33
+_PAD_FIRST = 34
 
 
 class Pond:
@@ -62,9 +62,9 @@ class Pond:
         self._ripples = [periodic_noise(rng, tile, 1.7, 3.0) for _ in range(2)]
         self._angle = float(rng.uniform(-0.35, 0.35) + (math.pi if rng.random() < 0.5 else 0))
         self._phases = rng.uniform(0, 2 * math.pi, 12)
-        length = 132 * unit
-        self._target = Koi(koi_skin(rng, 0.5), length, 1 / 21, float(rng.uniform(0, 6)))
-        self._decoy = Koi(koi_skin(rng, 0.45), 0.94 * length, 1 / 18, float(rng.uniform(0, 6)))
+        length = 146 * unit
+        self._target = Koi(koi_skin(rng, 0.5), length, 1 / 26, float(rng.uniform(0, 6)))
+        self._decoy = Koi(koi_skin(rng, 0.45), 0.94 * length, 1 / 23, float(rng.uniform(0, 6)))
         self._cover = Pad(0.74 * length, 2.4, 0.35, notch=-1.0)
 
     def render(self, time: int) -> tuple[FrameHWC, HardHW]:
@@ -108,14 +108,14 @@ class Pond:
 
     def _camera(self, time: float) -> tuple[complex, float, float]:
         """Centre of view, roll in radians, zoom."""
-        sway = complex(22 * self._wobble(time, 0, 97), 13 * self._wobble(time, 1, 71))
-        roll = 0.06 * self._wobble(time, 2, 83)
+        sway = complex(22 * self._wobble(time, 0, 127), 12 * self._wobble(time, 1, 101))
+        roll = 0.06 * self._wobble(time, 2, 113)
         zoom = 1.0 + 0.07 * self._wobble(time, 3, 120)
         return self._trail(time) + sway * self._unit, roll, zoom
 
     def _place_path(self, time: float) -> complex:
         """Path of the target without exits."""
-        along, aside = 26 * self._wobble(time, 4, 88), 30 * self._wobble(time, 5, 64)
+        along, aside = 24 * self._wobble(time, 4, 110), 26 * self._wobble(time, 5, 84)
         return self._trail(time) + self._forward() * complex(along, aside) * self._unit
 
     def _place_target(self, time: float) -> complex:
@@ -125,7 +125,7 @@ class Pond:
     def _place_decoy(self, time: float) -> complex:
         # It keeps to one side and comes near now and then, below the target.
         along = 60 * self._wobble(time, 6, 150)
-        aside = 78 + 26 * self._wobble(time, 7, 76)
+        aside = 88 + 24 * self._wobble(time, 7, 96)
         side = 1 if self._phases[8] > math.pi else -1
         return self._trail(time) + self._forward() * complex(along, side * aside) * self._unit
 
@@ -161,7 +161,7 @@ class Pond:
             rng = np.random.default_rng([self.seed, 22, k + 1_000_000])
             at = _PAD_FIRST + _PAD_EVERY * k
             if k >= 0:
-                pad = Pad(31 * self._unit, float(rng.uniform(0, 6.28)), float(rng.uniform(0.2, 1)))
+                pad = Pad(27 * self._unit, float(rng.uniform(0, 6.28)), float(rng.uniform(0.2, 1)))
                 side = 1 if rng.random() < 0.5 else -1
                 aside = side * rng.uniform(4, 14) * self._unit
                 yield pad, self._place_path(at) + self._forward() * complex(0, aside)
@@ -205,11 +205,11 @@ class Pond:
             return out
 
         u = self._unit
-        first = sample(self._ripples[0], complex(0.55, 0.3) * time * u, 1.0)
-        second = sample(self._ripples[1], complex(-0.4, 0.45) * time * u, 1.0)
+        first = sample(self._ripples[0], complex(0.35, 0.2) * time * u, 1.0)
+        second = sample(self._ripples[1], complex(-0.25, 0.3) * time * u, 1.0)
         # Light through moving water: bright where two rippled sheets cross zero together.
         light = np.exp(-np.abs(first + second) * 2.2)
-        return sample(self._floor, 0j, 1.0) * (0.9 + 0.3 * light)[..., None]
+        return sample(self._floor, 0j, 1.0) * (0.94 + 0.2 * light)[..., None]
 
 
 def _ease(x: float) -> float:

@@ -180,9 +180,9 @@ class Koi:
         along = 0.5 - forward / np.float32(self.length)
         stretch = np.clip(along, 0, 1)
         wave = np.sin(2 * math.pi * (0.85 * stretch - self.beat * time) + self.phase)
-        spine = self.length * ((0.008 + 0.075 * stretch**2) * wave + bend * (stretch - 0.35) ** 2)
+        spine = self.length * ((0.008 + 0.062 * stretch**2) * wave + bend * (stretch - 0.35) ** 2)
         off = (aside - spine).astype(np.float32)
-        widest = 0.135 * self.length
+        widest = 0.15 * self.length
         half = np.interp(stretch, _PROFILE_U, _PROFILE_W).astype(np.float32) * widest
         # The tail ends in a fork: its middle is shorter than its tips.
         fork = 1 - 0.09 * np.clip(1 - np.abs(off) / widest, 0, 1)

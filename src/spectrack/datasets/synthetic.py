@@ -22,6 +22,7 @@ from spectrack.datasets.base import Sequence
 from spectrack.datasets.pond import Pond, Ranges
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, HardHW, Target
+from spectrack.video.frames import DEFAULT_FPS, ArrayFrames, Frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +59,15 @@ class SyntheticClip:
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """Names of the frames: their numbers, as DAVIS writes them."""
-        return tuple(f"{i:05d}" for i in range(len(self)))
+        """Names of the frames."""
+        return tuple(_stems(len(self)))
 
     def sequence(self, name: str = "pond") -> Sequence:
         """The clip as a sequence of a data set."""
-        # Here, so that those who want arrays alone do not load the video library.
-        from spectrack.video.reader import open_video
-
         return Sequence(
             name,
             self.stems,
-            lambda: open_video(self.frames_thwc),
+            lambda: ArrayFrames(self.frames_thwc, name),
             lambda index: self.masks_thw[index],
         )
 
@@ -115,3 +113,57 @@ def make_clip(
     for time, (frame, mask) in enumerate(iterate_clip(frames, size_wh, seed, occlusions, exits)):
         out[time], masks[time] = frame, mask
     return SyntheticClip(out, masks, seed)
+
+
+class PondFrames(Frames):
+    """Frames of a pond as a source of video that holds none of them.
+
+    Args:
+        pond: The scene.
+        frames: Length, >= 1.
+        name: Short name.
+
+    Raises:
+        InputError: If ``frames`` < 1.
+    """
+
+    def __init__(self, pond: Pond, frames: int, name: str = "pond") -> None:
+        if frames < 1:
+            raise InputError(f"a clip of {frames} frames was asked for; give at least 1")
+        self.pond, self._length = pond, frames
+        self.source = self.name = name
+        self.size_wh, self.fps = pond.size_wh, DEFAULT_FPS
+        self.stems = _stems(frames)
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return self._length
+
+    def __iter__(self) -> Iterator[FrameHWC]:
+        return (self._read(time) for time in range(self._length))
+
+    def _read(self, index: int) -> FrameHWC:
+        return self.pond.render(index)[0]
+
+
+def long_sequence(
+    frames: int,
+    size_wh: tuple[int, int] = (427, 240),
+    seed: int = 0,
+    occlusions: Ranges = (),
+    exits: Ranges = (),
+    name: str = "pond",
+) -> Sequence:
+    """A clip of any length as a sequence whose frames and masks are rendered when asked.
+
+    Arguments and errors as in :func:`make_clip`.
+    """
+    pond = Pond(size_wh, seed, occlusions, exits)
+    source = PondFrames(pond, frames, name)
+    return Sequence(name, tuple(_stems(frames)), lambda: source, lambda time: pond.render(time)[1])
+
+
+def _stems(frames: int) -> list[str]:
+    """Names of frames: their numbers, as DAVIS writes them."""
+    return [f"{time:05d}" for time in range(frames)]
