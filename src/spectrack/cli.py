@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -83,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        # A polite kill cleans up like Ctrl-C does; inside another program signals are its own.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if args == ["--version"]:
         from spectrack import __version__
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class RefineCommand(Command):
     """Make the masks of any method consistent in space and time.
 
-    MASKS holds PNG files named like the frames: indexed, 1-bit or grey, hard or soft. A folder of such folders is done sequence by sequence, with --video the folder of the
-    videos of the same names; what is finished is kept, so a run that was stopped goes on.
+    MASKS holds PNG files named like the frames: indexed, 1-bit or grey, hard or soft. A folder of
+    such folders is done sequence by sequence, with --video the folder of the videos of the same
+    names; what is finished is kept, so a run that was stopped goes on.
 
     Example: spectrack refine masks/ --video bike.mp4 --out refined
     """

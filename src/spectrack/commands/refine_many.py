@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -126,7 +128,7 @@ def _each(jobs: dict[str, Job], workers: int) -> Iterator[tuple[str, dict[str, A
         return
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_limit, initargs=(threads,)
+        workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
     ) as pool:
         running: dict[Future[dict[str, Any]], str] = {
             pool.submit(_work, job): name for name, job in jobs.items()
@@ -135,12 +137,17 @@ def _each(jobs: dict[str, Job], workers: int) -> Iterator[tuple[str, dict[str, A
             for future in as_completed(running):
                 yield running[future], future.result()
         except BaseException:
+            for child in active_children():
+                child.terminate()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _limit(threads: str) -> None:
-    """Share the cores among the workers; runs before the heavy modules are loaded."""
+def _become_worker(threads: str) -> None:
+    """Share the cores among the workers, and leave Ctrl-C to the parent, which tells us to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Read when the heavy modules are loaded, which has not happened yet.
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = threads
     import cv2

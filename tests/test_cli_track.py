@@ -1,0 +1,134 @@
+"""``spectrack track`` end to end."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from spectrack.tracks import Track, Tracks, write_index_png
+
+
+@pytest.fixture
+def track(spectrack, still, tmp_path):
+    def run(video, *args):
+        ran = spectrack("track", video, "--tracker", still, "--out", tmp_path / "out", *args)
+        assert ran.status == 0, ran
+        return ran
+
+    return run
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+
+
+def test_the_result_folder(track, frames_folder, clip_box, clip, tmp_path):
+    ran = track(frames_folder, "--box", clip_box, "--json")
+    out = tmp_path / "out"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "boxes.csv",
+        "masks",
+        "overlay.mp4",
+        "track.json",
+    ]
+    truth = clip.target.box.fill(clip.size_wh)
+    names = sorted(p.name for p in (out / "masks").iterdir())
+    assert names == [f"{stem}.png" for stem in clip.stems]
+    for name in names:
+        with Image.open(out / "masks" / name) as image:
+            assert image.mode == "P"
+            np.testing.assert_array_equal(np.asarray(image), truth)
+    with (out / "boxes.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [tuple(float(r[k]) for k in "xywh") for r in rows] == [tuple(clip.target.box)] * 10
+    info = json.loads((out / "track.json").read_text())
+    made = info["objects"]["1"]
+    assert made["source"] == str(frames_folder)
+    assert made["tracker"] == "still"
+    assert made["versions"]["spectrack"]
+    assert made["timings"]["tracking_s"] >= 0
+    with av.open(str(out / "overlay.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+    drawn = decoded(out / "overlay.mp4")
+    assert len(drawn) == 10
+    changed = np.abs(drawn[0].astype(int) - clip.frames_thwc[0]).mean(axis=2)
+    assert (
+        changed[truth].mean() > 4 * changed[~clip.target.box.scale(1.5).fill(clip.size_wh)].mean()
+    )
+    answer = json.loads(ran.out)
+    assert ran.err == ""
+    assert answer["frames"] == 10
+    assert answer["objects"]["1"]["found"] == 10
+    assert answer["overlay"] == str(out / "overlay.mp4")
+
+
+def test_text_for_people_says_where_the_results_are(track, frames_folder, clip_box, tmp_path):
+    ran = track(frames_folder, "--box", clip_box, "--max-frames", 3, "--no-overlay")
+    assert f"results: {tmp_path / 'out'}" in ran.out
+    assert "3 frames followed with still" in ran.out
+    assert not (tmp_path / "out" / "overlay.mp4").exists()
+    assert len(Track.load(tmp_path / "out")) == 3
+
+
+def test_several_boxes_and_an_indexed_mask(track, frames_folder, tmp_path):
+    track(frames_folder, "--box", "5,5,20,20", "--box=-5,50,20,20", "--no-overlay")
+    both = Tracks.load(tmp_path / "out")
+    assert [t[0].box.w for t in both.values()] == [20, 20]
+    index = np.zeros((80, 128), np.uint8)
+    index[5:25, 5:25], index[50:60, 40:80] = 2, 9
+    write_index_png(tmp_path / "index.png", index)
+    track(frames_folder, "--mask", tmp_path / "index.png", "--overwrite")
+    assert list(Tracks.load(tmp_path / "out")) == [2, 9]
+    with Image.open(tmp_path / "out" / "masks" / "00009.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), index)
+
+
+def test_a_finished_result_needs_overwrite(track, spectrack, frames_folder, clip_box, tmp_path):
+    track(frames_folder, "--box", clip_box, "--no-overlay")
+    before = (tmp_path / "out" / "track.json").read_bytes()
+    args = ("--box", clip_box, "--tracker", "still", "--out", tmp_path / "out")
+    again = spectrack("track", frames_folder, *args)
+    assert again.status == 2
+    assert "--overwrite" in again.err
+    assert (tmp_path / "out" / "track.json").read_bytes() == before
+
+
+def test_flow_on_a_file_agrees_with_flow_on_frames(
+    spectrack, frames_folder, clip_mp4, clip_box, clip, tmp_path
+):
+    for name, video in (("frames", frames_folder), ("file", clip_mp4)):
+        ran = spectrack("track", video, "--box", clip_box, "--out", tmp_path / name, "--quiet")
+        assert ran.status == 0, ran
+    frames, file = Track.load(tmp_path / "frames"), Track.load(tmp_path / "file")
+    for a, b in zip(frames.masks_thw(), file.masks_thw(), strict=True):
+        assert (a & b).sum() / (a | b).sum() > 0.9
+    overlap = [
+        (a & b).sum() / (a | b).sum()
+        for a, b in zip(frames.masks_thw(), clip.masks_thw, strict=True)
+    ]
+    assert np.mean(overlap) > 0.6
+
+
+@pytest.mark.data
+def test_dog(spectrack, davis_root, tmp_path):
+    from spectrack.datasets.davis import Davis2016
+    from spectrack.evaluation.score import score_track
+
+    sequence = Davis2016(davis_root, sequences=["dog"])["dog"]
+    box = ",".join(f"{v:g}" for v in sequence.target().box)
+    video = davis_root / "JPEGImages" / "480p" / "dog"
+    ran = spectrack("track", video, "--box", box, "--out", tmp_path / "out", "--json")
+    assert json.loads(ran.out)["frames"] == 60
+    assert len(decoded(tmp_path / "out" / "overlay.mp4")) == 60
+    track = Track.load(tmp_path / "out")
+    assert track.stems == list(sequence.stems)
+    assert score_track(track, sequence).summary("J").mean > 0.5
