@@ -55,11 +55,13 @@ class Pond:
         self.size_wh, self.seed = (int(width), int(height)), int(seed)
         self.occlusions, self.exits = tuple(occlusions), tuple(exits)
         _check_ranges(self.occlusions + self.exits)
-        rng = np.random.default_rng([self.seed, 20])
         self._unit = unit = min(width, height) / 240
         tile = (math.ceil(1.3 * width), math.ceil(1.3 * height))
-        self._floor = pond_floor(rng, tile, unit)
-        self._ripples = [periodic_noise(rng, tile, 1.7, 3.0) for _ in range(2)]
+        stones = np.random.default_rng([self.seed, 23])
+        self._floor = pond_floor(stones, tile, unit)
+        self._ripples = [periodic_noise(stones, tile, 1.7, 3.0) for _ in range(2)]
+        # Of its own, so that everything swims alike whatever the size of the picture.
+        rng = np.random.default_rng([self.seed, 20])
         self._angle = float(rng.uniform(-0.35, 0.35) + (math.pi if rng.random() < 0.5 else 0))
         self._phases = rng.uniform(0, 2 * math.pi, 12)
         length = 146 * unit
@@ -163,7 +165,7 @@ class Pond:
             if k >= 0:
                 pad = Pad(27 * self._unit, float(rng.uniform(0, 6.28)), float(rng.uniform(0.2, 1)))
                 side = 1 if rng.random() < 0.5 else -1
-                aside = side * rng.uniform(4, 14) * self._unit
+                aside = side * rng.uniform(2, 9) * self._unit
                 yield pad, self._place_path(at) + self._forward() * complex(0, aside)
             for side in (-1, 1):
                 for _ in range(2):
