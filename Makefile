@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check docs setup clean
 .DEFAULT_GOAL := demo
 
 setup: $(STAMP)
@@ -37,6 +37,9 @@ check: $(STAMP)
 	@$(BIN)/mypy
 	@echo "== import directions"
 	@$(BIN)/python -m pytest tests/test_architecture.py
+
+docs: $(STAMP)
+	@$(BIN)/python docs/make_pages.py
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache .mypy_cache

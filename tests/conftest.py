@@ -78,7 +78,7 @@ def truth_folder(clip: SyntheticClip, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def clip_mp4(clip: SyntheticClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``clip`` as an H.264 file; do not change it."""
-    from spectrack.video.export import VideoWriter
+    from spectrack.video.writer import VideoWriter
 
     path = tmp_path_factory.mktemp("video") / "clip.mp4"
     with VideoWriter(path, 24, clip.size_wh) as writer:

@@ -90,7 +90,7 @@ class DemoCommand(Command):
 def write_clip(clip: SyntheticClip, folder: Path) -> None:
     """Write ``clip.mp4`` and ``truth/*.png``."""
     from spectrack.tracks import write_index_png
-    from spectrack.video.export import VideoWriter
+    from spectrack.video.writer import VideoWriter
 
     with VideoWriter(folder / "clip.mp4", FPS, clip.size_wh) as writer:
         for frame in clip.frames_thwc:

@@ -1,0 +1,132 @@
+"""Write the pages that are made from the code: ``python docs/make_pages.py`` (``make docs``).
+
+``reference/cli.md`` comes from the commands, the list of rooms in ``architecture.md`` from the
+first line of every module. A test compares both with what this makes, so they cannot go stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from dataclasses import MISSING, fields
+from importlib import import_module
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from spectrack.cli import COMMANDS
+from spectrack.commands.base import Command
+
+DOCS = Path(__file__).resolve().parent
+PACKAGE = DOCS.parent / "src" / "spectrack"
+START, END = "<!-- rooms -->", "<!-- /rooms -->"
+INTRO = """# The command line
+
+Made by `docs/make_pages.py` from the commands themselves; `spectrack COMMAND --help` says
+the same.
+
+Every command takes `--json` (one JSON object on standard output and nothing else) and `--quiet` (no
+progress); both may stand before the command too.
+
+| exit status | meaning |
+|---|---|
+| 0 | done |
+| 1 | `doctor` found something missing |
+| 2 | bad input, told in one sentence on standard error |
+| 130, 143 | stopped by Ctrl-C or `kill` |
+
+Whatever the status, files are closed cleanly and nothing is left half-written. What `refine` and
+`evaluate` finished of a folder of sequences is kept, and the next run goes on from there.
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Every page this makes, with its text."""
+    architecture = DOCS / "architecture.md"
+    before, rest = architecture.read_text().split(START)
+    after = rest.split(END)[1]
+    return {
+        DOCS / "reference" / "cli.md": reference(),
+        architecture: f"{before}{START}\n{rooms()}\n{END}{after}",
+    }
+
+
+def rooms() -> str:
+    """The modules with the first line of what they say of themselves, folder by folder."""
+    lines = []
+    for folder in [PACKAGE, *sorted(p for p in PACKAGE.rglob("*") if p.is_dir())]:
+        modules = sorted(folder.glob("*.py"))
+        if not modules:
+            continue
+        name = folder.relative_to(PACKAGE.parent)
+        lines += ["", f"**{name}/** {first_line(folder / '__init__.py')}".rstrip(), ""]
+        lines += ["| module | what |", "|---|---|"]
+        lines += [
+            f"| `{m.name}` | {first_line(m)} |" for m in modules if not m.name.startswith("__init")
+        ]
+    return "\n".join(lines)
+
+
+def first_line(module: Path) -> str:
+    """First sentence of a module's docstring, on one line."""
+    text = ast.get_docstring(ast.parse(module.read_text())) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")
+
+
+def reference() -> str:
+    """The page of the command line."""
+    parts = [INTRO]
+    for name, (cls_name, _) in COMMANDS.items():
+        cls = getattr(import_module(f"spectrack.commands.{name}"), cls_name)
+        parts.append(section(name, cls))
+    return "\n".join(parts)
+
+
+def section(name: str, cls: type) -> str:
+    """One command: what it does, and a table of its arguments."""
+    text = inspect.getdoc(cls) or ""
+    about = [" ".join(part.split()) for part in text.split("\n\n")]
+    about = [f"`{p.removeprefix('Example: ')}`" if p.startswith("Example:") else p for p in about]
+    lines = [f"## {name}", "", "\n\n".join(about), ""]
+    shared = {field.name for field in fields(Command)}
+    rows = [row(field, helps(cls)) for field in fields(cls) if field.name not in shared]
+    if rows:
+        lines += ["| argument | default | what |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def row(field: Any, told: dict[str, str]) -> str:
+    """One line of the table."""
+    annotation = str(field.type)
+    given = re.search(r"metavar=['\"](.+?)['\"]", annotation)
+    known = {"OptionalFolder": "DIR", "OptionalFile": "FILE", "OptionalCount": "N"}
+    metavar = given[1] if given else known.get(annotation, "")
+    flag = "--" + field.name.replace("_", "-")
+    shown = metavar if "Positional" in annotation else f"{flag} {metavar}".strip()
+    if field.default is MISSING:
+        default = "needed"
+    elif any(field.default is empty for empty in (None, False)) or field.default == ():
+        default = ""
+    else:
+        default = f"`{field.default}`"
+    return f"| `{shown}` | {default} | {told[field.name]} |"
+
+
+def helps(cls: type) -> dict[str, str]:
+    """The string under each field of a command."""
+    body = ast.parse(dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    told = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            assert isinstance(text, ast.Expr)
+            assert isinstance(text.value, ast.Constant)
+            told[field.target.id] = " ".join(str(text.value.value).split())
+    return told
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text)
+        print(f"wrote {path}")
