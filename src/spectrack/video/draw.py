@@ -106,7 +106,7 @@ def _draw_mask(
     if touched is None:
         return
     height, width = mask_hw.shape
-    half, dark = 0.9 * unit, max(0.8 * unit, 0.7)
+    half, dark = max(0.9 * unit, 0.75), max(0.8 * unit, 0.7)
     margin = int(np.ceil(half + dark + 4 * unit)) + 2
     x1, y1, x2, y2 = (int(v) for v in touched.xyxy)
     part = (

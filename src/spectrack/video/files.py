@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,12 @@ _STRIDE = 48
 
 @dataclass(frozen=True)
 class _Index:
-    """Presentation time stamps in stream units, ascending; those of key frames among them."""
+    """Presentation time stamps in stream units, ascending; those of key frames among them.
 
-    pts: list[int]
+    ``exact`` tells that each stamp names one decoded frame, so that seeking by stamp is safe.
+    """
+
+    pts: list[int | None]
     keys: list[int]
     exact: bool
 
@@ -76,7 +79,12 @@ class VideoFile(Frames):
 
     @property
     def times_s(self) -> NDArray[np.float64] | None:
-        """Presentation time of each frame in seconds, as the file has it; shape (T,)."""
+        """Presentation time of each frame in seconds, as the file has it; shape (T,).
+
+        None where the file has no time stamps, as bare H.264 streams.
+        """
+        if None in self._index.pts:
+            return None
         with self._open() as (_, stream):
             unit = float(stream.time_base)
         return np.array(self._index.pts, dtype=np.float64) * unit
@@ -96,30 +104,26 @@ class VideoFile(Frames):
 
     def _read(self, index: int) -> FrameHWC:
         known = self._index
-        if not known.exact:
-            for position, frame in enumerate(self._decode()):
-                if position == index:
-                    return self._picture(frame, index)
-            raise InputError(f"{self.source} has no readable frame {index}; convert it again")
         wanted = known.pts[index]
-        if self._cursor is None or not 0 <= index - self._cursor_next <= _STRIDE:
-            self._seek(wanted)
-        found = self._advance(wanted)
-        if found is None:
-            # The container's key-frame marks were wrong; counting from the start is always right.
-            self.close()
-            self._cursor = self._decode()
+        if wanted is not None and known.exact:
+            if self._cursor is None or not 0 <= index - self._cursor_next <= _STRIDE:
+                self._seek(wanted)
             found = self._advance(wanted)
-        if found is None:
-            raise InputError(f"{self.source} has no readable frame {index}; convert it again")
-        self._cursor_next = index + 1
-        return self._picture(found, index)
+            if found is not None:
+                self._cursor_next = index + 1
+                return self._picture(found, index)
+        # No stamps, key frames marked wrongly, or broken data: counting from the start is right.
+        self.close()
+        for position, frame in enumerate(self._decode()):
+            if position == index:
+                return self._picture(frame, index)
+        raise InputError(f"{self.source} has no readable frame {index}; convert it again")
 
     def _seek(self, wanted: int) -> None:
         self.close()
         keys = self._index.keys
         place = bisect_right(keys, wanted) - 1
-        self._cursor = self._decode(keys[place] if place > 0 else None)
+        self._cursor = self._decode_from(keys[place]) if place > 0 else self._decode()
 
     def _advance(self, wanted: int) -> av.VideoFrame | None:
         """Decode on to the frame with a time stamp; None where it is passed or missing."""
@@ -136,22 +140,27 @@ class VideoFile(Frames):
     def _index(self) -> _Index:
         """Read all packets once. Where their stamps are no use, decode once instead."""
         with self._open() as (container, stream):
-            packets = [p for p in container.demux(stream) if p.size and not _discarded(p)]
-            stamps = [p.pts for p in packets]
-            keys = sorted(p.pts for p in packets if p.is_keyframe and p.pts is not None)
-        if None not in stamps and len(set(stamps)) == len(stamps):
-            return _Index(sorted(s for s in stamps if s is not None), keys, exact=True)
+            # AVI knows the order of decoding only, which B-frames make differ.
+            reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+            # Only the stamps are kept: the packets together are the whole file.
+            marks = [
+                (p.pts, p.is_keyframe)
+                for p in container.demux(stream)
+                if p.size and not _discarded(p)
+            ]
+        stamps = [pts for pts, _ in marks]
+        keys = sorted(pts for pts, key in marks if key and pts is not None)
+        if not reordered and None not in stamps and len(set(stamps)) == len(stamps):
+            return _Index(sorted(stamps), keys, exact=True)
         decoded = [frame.pts for frame in self._decode()]
-        filled = [i if pts is None else pts for i, pts in enumerate(decoded)]
-        return _Index(filled, [], exact=False)
+        known = [pts for pts in decoded if pts is not None]
+        return _Index(sorted(known) if len(known) == len(decoded) else decoded, [], exact=False)
 
-    def _decode(self, seek_to: int | None = None) -> Iterator[av.VideoFrame]:
-        """Decoded frames in presentation order, from the start or from a key frame's stamp."""
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """All frames in presentation order, from the start."""
         packets = count = 0
         with self._open() as (container, stream):
             try:
-                if seek_to is not None:
-                    container.seek(seek_to, stream=stream)
                 for packet in container.demux(stream):
                     packets += bool(packet.size) and not _discarded(packet)
                     for frame in packet.decode():
@@ -161,11 +170,28 @@ class VideoFile(Frames):
                         count += 1
             except av.error.FFmpegError:
                 raise self._broken(self._first_broken()) from None
-        if seek_to is None and count < packets:
+        if count < packets:
             # Decoder threads may swallow a broken last part; interlaced fields are innocent.
             number = self._first_broken()
             if number is not None:
                 raise self._broken(number)
+
+    def _decode_from(self, key: int) -> Iterator[av.VideoFrame]:
+        """Frames from a key frame's stamp on; ends early where anything is wrong.
+
+        Frames shown before an open group's key frame lack what they refer to: they are left out.
+        """
+        with self._open() as (container, stream), suppress(av.error.FFmpegError):
+            container.seek(key, stream=stream)
+            for packet in container.demux(stream):
+                leading = packet.pts is not None and packet.pts < key
+                with suppress(av.error.FFmpegError) if leading else nullcontext():
+                    for frame in packet.decode():
+                        if frame.pts is None or frame.pts < key:
+                            continue
+                        if getattr(frame, "is_corrupt", False):
+                            return
+                        yield frame
 
     def _broken(self, number: int | None) -> InputError:
         where = "" if number is None else f" at frame {number}"
