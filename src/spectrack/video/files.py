@@ -152,9 +152,11 @@ class VideoFile(Frames):
         keys = sorted(pts for pts, key in marks if key and pts is not None)
         if not reordered and None not in stamps and len(set(stamps)) == len(stamps):
             return _Index(sorted(stamps), keys, exact=True)
-        decoded = [frame.pts for frame in self._decode()]
+        decoded: list[int | None] = [frame.pts for frame in self._decode()]
         known = [pts for pts in decoded if pts is not None]
-        return _Index(sorted(known) if len(known) == len(decoded) else decoded, [], exact=False)
+        if len(known) == len(decoded):
+            decoded = [*sorted(known)]
+        return _Index(decoded, [], exact=False)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames in presentation order, from the start."""
