@@ -47,11 +47,16 @@ class Sequence:
         """True mask of a frame, bool (H, W), or None where the data set has none."""
         return None if self.read_mask is None else self.read_mask(index)
 
-    def truth_box(self, index: int) -> Box | None:
-        """True box of a frame, or None where the object is out of sight or not annotated."""
+    def truth_box(self, index: int, mask_hw: HardHW | None = None) -> Box | None:
+        """True box of a frame, or None where the object is out of sight or not annotated.
+
+        Args:
+            index: Frame number.
+            mask_hw: The frame's true mask where it is at hand, so that it is not read again.
+        """
         if self.read_box is not None:
             return self.read_box(index)
-        mask = self.truth_mask(index)
+        mask = self.truth_mask(index) if mask_hw is None else mask_hw
         return None if mask is None else Box.from_mask(mask)
 
     def target(self, give_mask: bool = False) -> Target:
@@ -64,7 +69,7 @@ class Sequence:
             InputError: If the first frame has no truth.
         """
         mask = self.truth_mask(0) if give_mask else None
-        box = self.truth_box(0)
+        box = self.truth_box(0, mask)
         if box is None:
             raise InputError(
                 f"the first frame of sequence {self.name!r} has no annotated object; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spectrack.datasets.base import Sequence
+from spectrack.datasets.folder import mask_sequence
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
 from spectrack.evaluation.score import score_result
@@ -26,34 +27,45 @@ def measure(result: MaskSource, truth: MaskSource, frames: Frames | None) -> dic
     Raises:
         InputError: If they cannot be read or do not belong together.
     """
-    answers, true = _open(result, frames), _open(truth, frames)
-    if len(answers) != len(true):
+    sequence = _sequence(truth, frames)
+    masks, stems = _open(result, frames)
+    if set(stems) >= set(sequence.stems):
+        place = [stems.index(stem) for stem in sequence.stems]
+    elif len(masks) == len(sequence):
+        place = list(range(len(masks)))
+    else:
         raise InputError(
-            f"the result has {len(answers)} frames but the truth {len(true)}; "
+            f"the result has {len(masks)} frames but the truth {len(sequence)}; "
             "give masks of the same frames"
         )
-
-    def no_video() -> Frames:
-        raise InputError("TCONT needs the frames; give the video too")
-
-    sequence = Sequence(
-        name="the video",
-        stems=tuple(f"{i:05d}" for i in range(len(true))),
-        open_frames=no_video if frames is None else lambda: frames,
-        read_mask=lambda index: _hard(true, index),
-    )
-    boxes = (lambda index: result[index].box) if isinstance(result, Track) else None
-    given = Result("the result", lambda index: _hard(answers, index), boxes)
+    boxes = (lambda index: result[place[index]].box) if isinstance(result, Track) else None
+    given = Result("the result", lambda index: _hard(masks, place[index]), boxes)
     score = score_result(given, sequence, consistency=frames is not None)
     return {name: score.summary(name).mean for name in score.values}
 
 
-def _open(source: MaskSource, frames: Frames | None) -> SoftMasks:
+def _sequence(truth: MaskSource, frames: Frames | None) -> Sequence:
+    """The truth as a sequence."""
+    if isinstance(truth, str | Path):
+        return mask_sequence(truth, frames)
+    masks, stems = _open(truth, frames)
+
+    def open_frames() -> Frames:
+        if frames is None:
+            raise InputError("TCONT needs the frames; give the video too")
+        return frames
+
+    return Sequence("the video", tuple(stems), open_frames, lambda index: _hard(masks, index))
+
+
+def _open(source: MaskSource, frames: Frames | None) -> tuple[SoftMasks, list[str]]:
+    """Masks by number, and the names of their frames."""
     if isinstance(source, Track):
-        return TrackMasks(source)
+        return TrackMasks(source), list(source.stems)
     if isinstance(source, str | Path):
-        return MaskFolder(source, frames)
-    return ArrayMasks(source)
+        folder = MaskFolder(source, frames)
+        return folder, list(folder.stems)
+    return ArrayMasks(source), [f"{i:05d}" for i in range(len(source))]
 
 
 def _hard(masks: SoftMasks, index: int) -> HardHW | None:

@@ -105,11 +105,16 @@ class Result:
         """Hard mask of a frame, or None where there is none."""
         return None if self.read_mask is None else self.read_mask(index)
 
-    def box(self, index: int) -> Box | None:
-        """Box of a frame, or None where the object is not found."""
+    def box(self, index: int, mask_hw: HardHW | None = None) -> Box | None:
+        """Box of a frame, or None where the object is not found.
+
+        Args:
+            index: Frame number.
+            mask_hw: The frame's mask where it is at hand, so that it is not read again.
+        """
         if self.read_box is not None:
             return self.read_box(index)
-        mask = self.mask(index)
+        mask = self.mask(index) if mask_hw is None else mask_hw
         return None if mask is None else Box.from_mask(mask)
 
 

@@ -22,7 +22,7 @@ from spectrack.evaluation.results import Result
 from spectrack.flow import DISFlow, FlowEstimator, FlowHW2
 from spectrack.metrics.boundary import boundary_f
 from spectrack.metrics.consistency import carried_means, carried_overlap
-from spectrack.metrics.regions import box_iou_t, jaccard
+from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.metrics.summary import Summary, Sums, summarise
 from spectrack.structures import FrameHWC, HardHW
 from spectrack.tracks import Track
@@ -115,15 +115,11 @@ def score_result(
             f"sequence {sequence.name!r} has {total} frames; the first and last are not scored, "
             "so give at least 3"
         )
-    scored = range(1, total - 1)
-    values: dict[str, NDArray[np.float64]] = {}
-    if result.read_mask is not None and sequence.read_mask is not None:
-        pairs = np.array([_score_masks(result, sequence, i) for i in scored])
-        values["J"], values["F"] = pairs[:, 0].copy(), pairs[:, 1].copy()
-    values["box_iou"] = box_iou_t(
-        (result.box(i) for i in scored), (sequence.truth_box(i) for i in scored)
-    )
-    if consistency and "J" in values:
+    rows = np.array([_score_frame(result, sequence, i) for i in range(1, total - 1)])
+    masked = result.read_mask is not None and sequence.read_mask is not None
+    columns = {"J": 0, "F": 1, "box_iou": 2} if masked else {"box_iou": 2}
+    values = {measure: rows[:, column].copy() for measure, column in columns.items()}
+    if consistency and masked:
         flow = DISFlow() if estimator is None else estimator
         values["tcont"], values["tcont_self"] = _score_consistency(result, sequence, flow)
     return SequenceScore(sequence.name, sequence.stems[1:-1], values, fps)
@@ -165,17 +161,24 @@ def score_folder(
     return Scores(Path(results).resolve().name, dataset.name, tuple(scores))
 
 
-def _score_masks(result: Result, sequence: Sequence, index: int) -> tuple[float, float]:
-    """J and F of one frame; NaN where it has no truth."""
+def _score_frame(result: Result, sequence: Sequence, index: int) -> tuple[float, float, float]:
+    """J, F and box overlap of one frame; each mask is read once.
+
+    J and F are NaN without masks, all three where the frame has no truth.
+    """
     truth = sequence.truth_mask(index)
-    if truth is None:
-        return np.nan, np.nan
-    mask = _filled(result, sequence, index)
-    try:
-        return jaccard(mask, truth), boundary_f(mask, truth)
-    except InputError as error:
-        where = f"frame {sequence.stems[index]} of sequence {sequence.name!r}"
-        raise InputError(f"{where} in {result.source} cannot be scored: {error}") from error
+    if truth is None and sequence.read_box is None:
+        return np.nan, np.nan, np.nan
+    mask = None if result.read_mask is None else _filled(result, sequence, index)
+    j = f = np.nan
+    if truth is not None and mask is not None:
+        try:
+            j, f = jaccard(mask, truth), boundary_f(mask, truth)
+        except InputError as error:
+            where = f"frame {sequence.stems[index]} of sequence {sequence.name!r}"
+            raise InputError(f"{where} in {result.source} cannot be scored: {error}") from error
+    box, wanted = result.box(index, mask), sequence.truth_box(index, truth)
+    return j, f, box_iou(box, wanted)
 
 
 def _score_consistency(

@@ -67,17 +67,18 @@ def jaccard_t(masks: Iterable[NDArray[Any]], truths: Iterable[NDArray[Any]]) -> 
     return np.array([jaccard(m, g) for m, g in paired(masks, truths)], dtype=np.float64)
 
 
+def box_iou(box: Box | None, truth: Box | None) -> float:
+    """Overlap of two boxes in [0, 1]: 1 where both are None (out of sight), 0 where one is."""
+    return float(box is truth) if box is None or truth is None else box.iou(truth)
+
+
 def box_iou_t(boxes: Iterable[Box | None], truths: Iterable[Box | None]) -> NDArray[np.float64]:
-    """Box overlap over time, shape (T,): 1 where both are None (out of sight), 0 where one is.
+    """Box overlap over time, shape (T,); see :func:`box_iou`.
 
     Raises:
         InputError: If there are more of one than of the other.
     """
-    values = [
-        float(box is truth) if box is None or truth is None else box.iou(truth)
-        for box, truth in paired(boxes, truths)
-    ]
-    return np.array(values, dtype=np.float64)
+    return np.array([box_iou(a, b) for a, b in paired(boxes, truths)], dtype=np.float64)
 
 
 def paired(
