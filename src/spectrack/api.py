@@ -240,7 +240,7 @@ def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) 
 
     Args:
         result: A track, a folder of masks or an array (T, H, W).
-        truth: Likewise; folders are matched by position.
+        truth: Likewise; matched by file stem, by position where stems differ.
         video: The frames; give them to measure TCONT too.
 
     Returns:

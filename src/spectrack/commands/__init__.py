@@ -1,1 +1,1 @@
-"""The commands of ``spectrack``, one file each; only standard modules are loaded at import."""
+"""The commands of ``spectrack``, one file each; nothing heavy is loaded before they run."""

@@ -1,0 +1,100 @@
+"""``spectrack evaluate`` and ``demo`` end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spectrack.metrics.regions import jaccard
+from spectrack.tracks import Track, write_index_png
+
+
+@pytest.fixture(scope="module")
+def davis(tmp_path_factory, frames_folder, truth_folder) -> Path:
+    """Two sequences in DAVIS layout, the second one backwards."""
+    root = tmp_path_factory.mktemp("davis")
+    stems = sorted(p.stem for p in frames_folder.glob("*.png"))
+    for name, order in (("lake", stems), ("pond", stems[::-1])):
+        frames = root / "JPEGImages" / "480p" / name
+        truth = root / "Annotations" / "480p" / name
+        frames.mkdir(parents=True)
+        truth.mkdir(parents=True)
+        for stem, source in zip(stems, order, strict=True):
+            with Image.open(frames_folder / f"{source}.png") as image:
+                image.save(frames / f"{stem}.jpg", quality=95)
+            shutil.copy(truth_folder / f"{source}.png", truth / f"{stem}.png")
+    lists = root / "ImageSets" / "480p"
+    lists.mkdir(parents=True)
+    (lists / "val.txt").write_text("lake\npond\n")
+    return root
+
+
+def test_results_are_scored_by_the_rule_of_davis(spectrack, davis, clip, tmp_path):
+    shifted = np.roll(clip.masks_thw, 2, axis=1)
+    folder = tmp_path / "mine" / "lake"
+    folder.mkdir(parents=True)
+    for stem, mask in zip(clip.stems, shifted, strict=True):
+        write_index_png(folder / f"{stem}.png", mask.astype(np.uint8))
+    args = ("--results", tmp_path / "mine", "--root", davis, "--sequences", "lake")
+    answer = json.loads(spectrack("evaluate", *args, "--json").out)
+    expected = np.mean([jaccard(shifted[i], clip.masks_thw[i]) for i in range(1, 9)])
+    assert answer["sequences"]["lake"]["J"]["mean"] == pytest.approx(expected, abs=1e-12)
+    assert answer["mean"]["J"]["mean"] == pytest.approx(expected, abs=1e-12)
+    shown = spectrack("evaluate", *args).out
+    assert f"{100 * expected:.1f}" in shown
+    assert "lake" in shown
+
+
+def test_a_tracker_is_run_resumably_and_scored(spectrack, davis, still, tmp_path, monkeypatch):
+    from still_tracker import StillTracker
+
+    out = tmp_path / "runs"
+    args = ("--tracker", still, "--out", out, "--root", davis, "--from-mask", "--json")
+    first = json.loads(spectrack("evaluate", *args).out)
+    assert list(first["sequences"]) == ["lake", "pond"]
+    assert 0.1 < first["mean"]["J"]["mean"] < 1
+    shutil.rmtree(out / "pond")
+    started = []
+    init = StillTracker.init
+    monkeypatch.setattr(StillTracker, "init", lambda *a: started.append(1) or init(*a))
+    again = json.loads(spectrack("evaluate", *args).out)
+    assert len(started) == 1
+    assert again["mean"]["J"] == first["mean"]["J"]
+    other = spectrack("evaluate", *[a for a in args if a != "--from-mask"])
+    assert other.status == 2
+    assert "other settings" in other.err
+
+
+def test_refined_sequences_can_be_scored(spectrack, davis, tmp_path):
+    masks, videos = davis / "Annotations" / "480p", davis / "JPEGImages" / "480p"
+    out = tmp_path / "refined"
+    places = ("--video", videos, "--out", out, "--no-overlay")
+    assert spectrack("refine", masks, *places, "--preset", "published").status == 0
+    answer = json.loads(spectrack("evaluate", "--results", out, "--root", davis, "--json").out)
+    assert answer["mean"]["J"]["mean"] > 0.8
+
+
+def test_demo(spectrack, tmp_path):
+    out = tmp_path / "demo"
+    ran = spectrack("demo", "--frames", "12", "--out", out, "--json")
+    assert ran.status == 0, ran
+    answer = json.loads(ran.out)
+    assert {"clip.mp4", "truth", "result", "demo.json"} == {p.name for p in out.iterdir()}
+    track = Track.load(out / "result")
+    truth = [np.asarray(Image.open(out / "truth" / f"{i:05d}.png")) for i in range(12)]
+    overlap = [jaccard(track.mask(i), truth[i] != 0) for i in range(1, 11)]
+    assert answer["J"] == pytest.approx(np.mean(overlap), abs=1e-9)
+    assert answer["J"] > 0.8
+    assert json.loads((out / "demo.json").read_text())["J"] == answer["J"]
+    assert track.info["source"] == str(out / "clip.mp4")
+    again = spectrack("demo", "--frames", "12", "--out", out)
+    assert again.status == 2
+    again = spectrack("demo", "--frames", "12", "--out", out, "--overwrite")
+    assert again.status == 0
+    assert f"J {answer['J']:.3f}" in again.out
+    assert str(out / "result" / "overlay.mp4") in again.out

@@ -1,0 +1,94 @@
+"""``spectrack refine`` end to end, one sequence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spectrack.tracks import Track, Tracks, write_index_png
+
+
+@pytest.fixture
+def refine(spectrack, frames_folder, tmp_path):
+    def run(masks, *args):
+        preset = () if "--preset" in args else ("--preset", "published")
+        places = ("--video", frames_folder, "--out", tmp_path / "out")
+        ran = spectrack("refine", masks, *places, *preset, *args)
+        assert ran.status == 0, ran
+        return ran
+
+    return run
+
+
+def test_the_result_folder(refine, truth_folder, clip, tmp_path):
+    ran = refine(truth_folder, "--json")
+    answer = json.loads(ran.out)
+    assert ran.err == ""
+    assert answer["frames"] == 10
+    assert answer["preset"] == "published"
+    assert answer["frames_without_mask"] == []
+    out = tmp_path / "out"
+    assert {p.name for p in out.iterdir()} == {"masks", "boxes.csv", "track.json", "overlay.mp4"}
+    track = Track.load(out)
+    assert track.stems == list(clip.stems)
+    assert track.info["masks"] == str(truth_folder)
+    overlap = (track.masks_thw() & clip.masks_thw).sum() / (
+        track.masks_thw() | clip.masks_thw
+    ).sum()
+    assert overlap > 0.8
+
+
+@pytest.mark.parametrize("kind", ["one bit", "grey", "soft", "numpy"])
+def test_masks_of_every_kind_give_the_same(refine, clip, truth_folder, tmp_path, kind):
+    refine(truth_folder, "--no-overlay")
+    expected = Track.load(tmp_path / "out").masks_thw()
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for stem, mask in zip(clip.stems, clip.masks_thw, strict=True):
+        if kind == "numpy":
+            np.save(folder / f"{stem}.npy", mask.astype(np.float32))
+            continue
+        grey = mask.astype(np.uint8) * 255
+        if kind == "soft":  # one faint pixel makes the whole folder soft, and changes nothing else
+            grey[0, 0] = 1
+        image = Image.fromarray(grey)
+        (image.convert("1") if kind == "one bit" else image).save(folder / f"{stem}.png")
+    refine(folder, "--no-overlay", "--overwrite")
+    different = (Track.load(tmp_path / "out").masks_thw() != expected).mean()
+    assert different == 0 if kind != "soft" else different < 1e-3
+
+
+def test_frames_without_a_mask_are_told_and_filled(refine, truth_folder, tmp_path):
+    folder = shutil.copytree(truth_folder, tmp_path / "masks")
+    (folder / "00004.png").unlink()
+    (folder / "00009.png").unlink()
+    ran = refine(folder, "--no-overlay")
+    assert "2 frames had no mask and were filled: 00004, 00009" in ran.out
+    track = Track.load(tmp_path / "out")
+    assert track.mask(4).any()
+    assert track.mask(9).any()
+
+
+def test_several_objects(refine, clip, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for stem, mask in zip(clip.stems, clip.masks_thw, strict=True):
+        index = mask.astype(np.uint8) * 3
+        index[60:75, 5:25] = 1
+        write_index_png(folder / f"{stem}.png", index)
+    ran = refine(folder, "--json")
+    assert json.loads(ran.out)["objects"] == 2
+    assert list(Tracks.load(tmp_path / "out")) == [1, 3]
+    refine(folder, "--object", 3, "--overwrite")
+    assert list(Tracks.load(tmp_path / "out")) == [3]
+
+
+def test_the_result_of_track_can_be_refined(refine, spectrack, still, frames_folder, tmp_path):
+    args = ("--box", "20,20,30,20", "--tracker", still, "--out", tmp_path / "tracked")
+    assert spectrack("track", frames_folder, *args).status == 0
+    refine(tmp_path / "tracked", "--preset", "default")
+    assert len(Track.load(tmp_path / "out")) == 10
