@@ -230,7 +230,7 @@ def run_many(
         raise InputError("the video holds no frames; give one with at least one frame")
     seconds = round(time.perf_counter() - started, 3)
     for key, track in tracks.items():
-        settings = getattr(trackers[key], "settings", None)
-        described = dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else {}
-        track.info.update(settings=described, seconds=seconds)  # type: ignore[arg-type]
+        settings: Any = getattr(trackers[key], "settings", None)
+        described = {} if settings is None else dataclasses.asdict(settings)
+        track.info.update(settings=described, seconds=seconds)
     return Tracks(tracks)
