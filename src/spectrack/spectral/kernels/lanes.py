@@ -198,3 +198,88 @@ def lane(typing: Any, value: Any, number: Any) -> Any:
         return builder.extract_element(values[0], builder.trunc(values[1], ir.IntType(32)))
 
     return types.float32(LANES, types.intp), lower
+
+
+@intrinsic
+def store_planes(typing: Any, array: Any, index: Any, pitch: Any, values: Any) -> Any:
+    """Store a tuple of lanes, ``pitch`` apart."""
+
+    def lower(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        data, place, step, lanes = given
+        for number in range(len(signature.args[3])):
+            target = _pointer(context, builder, signature.args[0], data, place)
+            builder.store(builder.extract_value(lanes, number), target, align=4)
+            place = builder.add(place, step)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.intp, values), lower
+
+
+@intrinsic
+def fold_neighbours(typing: Any, left: Any, middle: Any, right: Any, taps: Any) -> Any:
+    """The symmetric filter of the 48 values ``left, middle, right``, at the places of the middle.
+
+    All three are tuples of lanes, one for each plane. ``taps`` is half of the filter, its middle
+    first: a tuple of up to 17 float32. Neighbours come from shifting whole vectors, which is
+    cheaper than reading memory off its natural borders.
+    """
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def shifted(first: Any, second: Any, by: int) -> Any:
+            places = ir.Constant(
+                ir.VectorType(ir.IntType(32), WIDTH), [by + n for n in range(WIDTH)]
+            )
+            return builder.shuffle_vector(first, second, places)
+
+        weights, result = values[3], values[1]
+        for number in range(len(signature.args[1])):
+            before, here, after = (builder.extract_value(v, number) for v in values[:3])
+            pairs = [here]
+            for k in range(1, len(signature.args[3])):
+                sides = shifted(before, here, WIDTH - k), shifted(here, after, k)
+                pairs.append(builder.fadd(*sides, flags=_FAST))
+            total = _weighted(builder, pairs, weights)
+            result = builder.insert_value(result, total, number)
+        return result
+
+    return middle(left, middle, right, taps), lower
+
+
+@intrinsic
+def fold_frames(
+    typing: Any, array: Any, places: Any, index: Any, pitch: Any, taps: Any, like: Any
+) -> Any:
+    """The symmetric filter across frames that begin at ``places`` of an array, all planes.
+
+    ``places`` holds ``2 len(taps) - 1`` positions; planes lie ``pitch`` apart; ``like`` is any
+    tuple of as many lanes as there are planes.
+    """
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data, starts, inside, step, weights, result = values
+        middle = len(signature.args[4]) - 1
+
+        def read(frame: int) -> Any:
+            place = builder.add(builder.extract_value(starts, frame), inside)
+            target = _pointer(context, builder, signature.args[0], data, place)
+            return builder.load(target, align=4)
+
+        for number in range(len(signature.args[5])):
+            pairs = [read(middle)]
+            for k in range(1, middle + 1):
+                pairs.append(builder.fadd(read(middle - k), read(middle + k), flags=_FAST))
+            total = _weighted(builder, pairs, weights)
+            result = builder.insert_value(result, total, number)
+            inside = builder.add(inside, step)
+        return result
+
+    return like(array, places, types.intp, types.intp, taps, like), lower
+
+
+def _weighted(builder: Any, parts: Any, weights: Any) -> Any:
+    total = None
+    for number, part in enumerate(parts):
+        weight = _splat(builder, builder.extract_value(weights, number))
+        product = builder.fmul(part, weight, flags=_FAST)
+        total = product if total is None else builder.fadd(total, product, flags=_FAST)
+    return total

@@ -15,7 +15,7 @@ from spectrack.spectral.affinity import cosine_series
 from spectrack.spectral.basis import unary_power
 from spectrack.spectral.gaussian import kernel_taps
 from spectrack.spectral.kernels.forms import OPTIONS, SIGMOID, cosine_form
-from spectrack.spectral.kernels.sweep import BLOCK, MARGIN, sweep_tile
+from spectrack.spectral.kernels.sweep import BLOCK, sweep_tile
 from spectrack.spectral.settings import Activation, SFSegSettings
 
 _TILE_WIDTH = 288
@@ -74,7 +74,7 @@ class NumbaFilter:
                 self.planes = int(settings.affinity[-1])
         taps = [t[len(t) // 2 :] for t in kernel_taps(settings.kernel)]
         self.taps = [tuple(np.float32(v) for v in t) for t in taps]
-        self.slots = (0,) * settings.kernel[0]
+        self.slots = (0,) * (settings.kernel[0] + 1)
         self.tiles = self._tiles()
         self.scratch = [self._scratch() for _ in range(self.threads)]
         # Two buffers take turns; the input itself is only read.
@@ -154,9 +154,8 @@ class NumbaFilter:
     def _tiles(self) -> list[tuple[int, int, int, int]]:
         _, height, width = self.shape
         across = max(1, round(width / _TILE_WIDTH))
-        tile_width = -(-width // across // 16) * 16 if across > 1 else width
         tile_width = min(width, -(-width // (16 * across)) * 16)
-        line = 4 * len(self.slots) * self.planes * (tile_width + 15) // 16 * 16
+        line = 4 * len(self.slots) * self.planes * (-(-tile_width // 16) * 16)
         most = max(BLOCK, int(_RING_BYTES / line) // BLOCK * BLOCK)
         down = -(-height // most)
         tile_height = -(-height // (down * BLOCK)) * BLOCK
@@ -173,7 +172,6 @@ class NumbaFilter:
         reach = len(self.taps[1]) - 1
         wide = self.planes * pitch
         return (
-            _aligned(self.planes * (pitch + 2 * MARGIN + 16)),
             _aligned((rows + 2 * reach + BLOCK) * wide),
             _aligned(len(self.slots) * rows * wide),
         )
