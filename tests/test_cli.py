@@ -6,13 +6,14 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib import import_module
 
 import pytest
 
 from spectrack import cli
 from spectrack.cli import COMMANDS, parse
+from spectrack.commands.base import parse_settings
 from spectrack.errors import InputError
 
 
@@ -32,7 +33,12 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
     text = text.split(" options ")[-1]
     told = dict(re.findall(r" --([a-z-]+)(?: [A-Z,]+)? (.+?) \((?=default|required|repeat)", text))
     cls = getattr(import_module(f"spectrack.commands.{name}"), COMMANDS[name][0])
-    positional = {"track": {"video"}, "refine": {"masks"}, "benchmark": {"what"}}.get(name, set())
+    positional = {
+        "track": {"video"},
+        "refine": {"masks"},
+        "benchmark": {"what"},
+        "trackers": {"name"},
+    }.get(name, set())
     assert set(told) == {f.name.replace("_", "-") for f in fields(cls)} - positional
     assert all(len(help_text) > 12 for help_text in told.values()), told
 
@@ -159,3 +165,45 @@ def test_as_a_module_and_with_a_reader_that_leaves():
     assert piped.stderr is not None
     assert b"Traceback" not in piped.stderr.read()
     piped.wait()
+
+
+def test_settings_are_read_as_python_would():
+    pairs = ["a=3", "b=0.5", "c=true", "d=none", "e-f=word", "g=(1, 2)"]
+    expected = {"a": 3, "b": 0.5, "c": True, "d": None, "e_f": "word", "g": (1, 2)}
+    assert parse_settings(pairs) == expected
+    for wrong in (["a"], ["=3"], ["a=1", "a=2"]):
+        with pytest.raises(InputError, match="NAME=VALUE"):
+            parse_settings(wrong)
+
+
+def test_a_setting_reaches_the_tracker_and_a_wrong_one_is_told(spectrack, still, monkeypatch):
+    import still_tracker
+
+    seen = []
+
+    @dataclass(frozen=True)
+    class Settings:
+        """How still.
+
+        Args:
+            pause: Seconds.
+        """
+
+        pause: float = 1.5
+
+    class Tracker(still_tracker.StillTracker):
+        def __init__(self, settings):
+            super().__init__(settings)
+            seen.append(settings.pause)
+
+    Tracker.Settings = Settings
+    monkeypatch.setattr(still_tracker, "StillTracker", Tracker)
+    shown = spectrack("trackers", still)
+    assert "How still." in shown.out
+    assert "pause  1.5" in shown.out
+    assert json.loads(spectrack("trackers", still, "--json").out)["settings"] == {"pause": 1.5}
+    args = ("track", "none.mp4", "--box", "1,2,3,4", "--out", "o", "--tracker", still)
+    assert "none.mp4 does not exist" in spectrack(*args, "--set", "pause=2").err
+    assert set(seen) == {2}
+    assert "has no setting paws; it has pause" in spectrack(*args, "--set", "paws=2").err
+    assert spectrack("trackers", "flwo").status == 2

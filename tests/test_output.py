@@ -17,6 +17,11 @@ def write_result(folder: Path, text: str) -> None:
     (folder / "track.json").write_text(text)
 
 
+def write_and_fail(part: Path, error: BaseException) -> None:
+    write_result(part, "new")
+    raise error
+
+
 def tree(folder: Path) -> dict[str, str]:
     return {
         str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()
@@ -42,8 +47,7 @@ def test_a_new_result_appears_whole(tmp_path, prepare):
 def test_nothing_is_left_after_an_error(tmp_path, error):
     out = tmp_path / "deep" / "out"
     with pytest.raises(error), staged(out) as part:
-        write_result(part, "new")
-        raise error("stop")
+        write_and_fail(part, error("stop"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -56,8 +60,7 @@ def test_an_earlier_result_needs_overwrite_and_survives_errors(tmp_path):
     with pytest.raises(InputError, match="--overwrite"), staged(out):
         pass
     with pytest.raises(RuntimeError), staged(out, overwrite=True) as part:
-        write_result(part, "new")
-        raise RuntimeError
+        write_and_fail(part, RuntimeError())
     assert tree(out) == before
     with staged(out, overwrite=True) as part:
         write_result(part, "new")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from spectrack.commands.base import Command, Flag, OptionalFolder, choose, versions
+from spectrack.commands.base import (
+    Command,
+    Flag,
+    OptionalFolder,
+    Repeated,
+    choose,
+    parse_settings,
+    versions,
+)
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +51,8 @@ class EvaluateCommand(Command):
     """Results to score."""
     tracker: Annotated[str | None, arg(metavar="NAME")] = None
     """Tracker to run and score; see `spectrack trackers`."""
+    set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
+    """A setting of the tracker. Repeat for more."""
     from_mask: Flag = False
     """Give the tracker the true first mask, not only its box."""
     out: OptionalFolder = None
@@ -98,13 +108,22 @@ class EvaluateCommand(Command):
         from spectrack.trackers.base import make_tracker, run
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
+        given = parse_settings(self.set)
+        make_tracker(name, **given)  # a wrong setting is told before work begins
 
         def follow(sequence: Sequence) -> Track:
             label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"
             with sequence.frames() as frames, console.progress(label) as progress:
-                return run(make_tracker(name), frames, sequence.target(give_mask), progress)
+                return run(
+                    make_tracker(name, **given), frames, sequence.target(give_mask), progress
+                )
 
-        settings = {"tracker": name, "from_mask": give_mask, "spectrack": versions()["spectrack"]}
+        settings = {
+            "tracker": name,
+            "settings": given,
+            "from_mask": give_mask,
+            "spectrack": versions()["spectrack"],
+        }
         runs = run_dataset(follow, dataset, self.out or Path(), settings)
         return {run.name: run.fps for run in runs}
 

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
 from spectrack.commands.base import (
     Command,
     Flag,
     OptionalCount,
     OptionalFile,
+    Repeated,
     at_least,
     choose,
+    parse_settings,
     versions,
 )
 from spectrack.errors import InputError
@@ -39,12 +41,14 @@ class TrackCommand(Command):
     """Video file, folder of images, quoted glob, or camera number."""
     out: Annotated[Path, arg(metavar="DIR")]
     """Where the results go; a new or empty folder."""
-    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H")] = ()
+    box: Annotated[Repeated, arg(metavar="X,Y,W,H")] = ()
     """Object in the first frame: left, top, width, height in pixels. Repeat for more objects."""
     mask: OptionalFile = None
     """Its mask in the first frame instead; an indexed PNG may hold several objects."""
     tracker: Annotated[str, arg(metavar="NAME")] = "flow"
     """What follows; see `spectrack trackers`."""
+    set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
+    """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
     max_frames: OptionalCount = None
     """Stop after N frames (needed for a camera)."""
     no_overlay: Flag = False
@@ -55,10 +59,12 @@ class TrackCommand(Command):
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
         from spectrack.output import check_output, staged
-        from spectrack.trackers.base import TRACKERS
+        from spectrack.trackers.base import TRACKERS, make_tracker
 
         choose("tracker", self.tracker, TRACKERS)
         at_least("--max-frames", self.max_frames)
+        settings = parse_settings(self.set)
+        make_tracker(self.tracker, **settings)  # a wrong setting is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
@@ -81,6 +87,7 @@ class TrackCommand(Command):
                     tracker=self.tracker,
                     max_frames=self.max_frames,
                     progress=progress,
+                    **settings,
                 )
             tracking = time.perf_counter() - started
             for track in tracks.values():
