@@ -23,19 +23,9 @@ OPTIONS: dict[str, Any] = {
     "cache": True,
 }
 
-SIGMOID = tuple(
-    np.float32(c)
-    for c in (
-        0.5,
-        0.25000089,
-        -1.5564718e-5,
-        -0.020731311,
-        -3.2722621e-4,
-        2.6452541e-3,
-        -5.1346730e-4,
-    )
-)
-"""Polynomial of the sigmoid for arguments in [0, 1], lowest power first; error 5e-8."""
+SIGMOID = tuple(np.float32(c) for c in (0.249999866, -0.020828985, 0.00206108007, -1.73510085e-4))
+"""``(sigmoid(z) - 1/2) / z`` as a polynomial in ``z^2``, for z in [0, 1]: fitted at Chebyshev
+nodes; the sigmoid's error is 1.3e-7."""
 
 
 def cosine_form(series: CosineSeries) -> tuple[Any, ...]:
@@ -72,7 +62,7 @@ def horner(z: Any, coefficients: Any) -> Any:
 
 
 def squash(z: Any, curve: Any) -> Any:
-    """Soft-binarisation of normalised values: nothing for ``None``, else a polynomial."""
+    """Soft-binarisation of normalised values: nothing for ``None``, else ``SIGMOID``."""
     raise NotImplementedError("compiled by numba only")
 
 
@@ -80,7 +70,7 @@ def squash(z: Any, curve: Any) -> Any:
 def _squash(z: Any, curve: Any) -> Any:
     if isinstance(curve, types.NoneType):
         return lambda z, curve: z
-    return lambda z, curve: horner(z, curve)
+    return lambda z, curve: z * horner(z * z, curve) + np.float32(0.5)
 
 
 def enter(form: Any, v: Any, f: Any, centre: Any) -> Any:

@@ -220,16 +220,17 @@ def fold_neighbours(typing: Any, left: Any, middle: Any, right: Any, taps: Any) 
     """The symmetric filter of the 48 values ``left, middle, right``, at the places of the middle.
 
     All three are tuples of lanes, one for each plane. ``taps`` is half of the filter, its middle
-    first: a tuple of up to 17 float32. Neighbours come from shifting whole vectors, which is
+    first, which counts as 1: a tuple of up to 17 float32. Neighbours come from shifting whole vectors, which is
     cheaper than reading memory off its natural borders.
     """
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         def shifted(first: Any, second: Any, by: int) -> Any:
-            places = ir.Constant(
-                ir.VectorType(ir.IntType(32), WIDTH), [by + n for n in range(WIDTH)]
-            )
-            return builder.shuffle_vector(first, second, places)
+            # Shifted as whole numbers: LLVM has one instruction for that, but not for floats.
+            whole = ir.VectorType(ir.IntType(32), WIDTH)
+            places = ir.Constant(whole, [by + n for n in range(WIDTH)])
+            sides = builder.bitcast(first, whole), builder.bitcast(second, whole)
+            return builder.bitcast(builder.shuffle_vector(*sides, places), _VECTOR)
 
         weights, result = values[3], values[1]
         for number in range(len(signature.args[1])):
@@ -252,7 +253,7 @@ def fold_frames(
     """The symmetric filter across frames that begin at ``places`` of an array, all planes.
 
     ``places`` holds ``2 len(taps) - 1`` positions; planes lie ``pitch`` apart; ``like`` is any
-    tuple of as many lanes as there are planes.
+    tuple of as many lanes as there are planes; for ``taps`` see above.
     """
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -277,9 +278,9 @@ def fold_frames(
 
 
 def _weighted(builder: Any, parts: Any, weights: Any) -> Any:
-    total = None
-    for number, part in enumerate(parts):
+    total = parts[0]
+    for number, part in enumerate(parts[1:], start=1):
         weight = _splat(builder, builder.extract_value(weights, number))
         product = builder.fmul(part, weight, flags=_FAST)
-        total = product if total is None else builder.fadd(total, product, flags=_FAST)
+        total = builder.fadd(total, product, flags=_FAST)
     return total

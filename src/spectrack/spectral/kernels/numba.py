@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -59,7 +60,11 @@ class NumbaFilter:
         self.shape = soft_thw.shape
         self.threads = threads or thread_count()
         self.stored = soft_thw.reshape(-1)
-        self.unary = self._unary(soft_thw, settings)
+        taps = [t[len(t) // 2 :] for t in kernel_taps(settings.kernel)]
+        self.taps = [tuple(np.float32(v) for v in t / t[0]) for t in taps]
+        # Weights relative to the middle one save a product in each filter; S^p, which enters every
+        # link twice, makes up for them.
+        self.unary = self._unary(soft_thw, settings, math.sqrt(np.prod([t[0] for t in taps])))
         self.form: Any = None
         self.centre = np.float32(0)
         self.planes = 1
@@ -72,8 +77,6 @@ class NumbaFilter:
             else:
                 self.form = cosine_form(cosine_series(settings.affinity, settings.alpha))
                 self.planes = int(settings.affinity[-1])
-        taps = [t[len(t) // 2 :] for t in kernel_taps(settings.kernel)]
-        self.taps = [tuple(np.float32(v) for v in t) for t in taps]
         self.slots = (0,) * (settings.kernel[0] + 1)
         self.tiles = self._tiles()
         self.scratch = [self._scratch() for _ in range(self.threads)]
@@ -141,12 +144,12 @@ class NumbaFilter:
             continue
 
     def _unary(
-        self, soft_thw: NDArray[np.float32], settings: SFSegSettings
+        self, soft_thw: NDArray[np.float32], settings: SFSegSettings, gain: float
     ) -> NDArray[np.float32]:
         out = np.empty_like(soft_thw)
 
         def frame(t: int) -> None:
-            out[t] = unary_power(soft_thw[t], settings)
+            np.multiply(unary_power(soft_thw[t], settings), np.float32(gain), out=out[t])
 
         self._run(frame, len(soft_thw))
         return out.reshape(-1)

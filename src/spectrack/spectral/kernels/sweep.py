@@ -66,7 +66,7 @@ def sweep_tile(
 
     Args:
         x: Stored solution, flat float32 (T * H * W).
-        unary: ``S^p``, likewise.
+        unary: ``S^p``, likewise, times the root of the kernel's middle weight.
         feature: F, likewise; any array where the form needs none.
         out: Receives the raw result of frames ``kept[0]`` to ``kept[1] - 1``.
         scale: (T,) float32, see ``Activation``.
@@ -74,7 +74,7 @@ def sweep_tile(
         curve: Polynomial of the sigmoid, or None.
         form: Affinity, see ``forms``.
         centre: Mean of the feature.
-        taps_t: Half of the temporal taps, the middle first; a tuple of float32.
+        taps_t: Half of the temporal taps, the middle first, divided by it; a tuple of float32.
         taps_y: Likewise along the height.
         taps_x: Likewise along the width.
         slots: Tuple of whole numbers, one more than the kernel has frames; only its length counts.
@@ -227,8 +227,9 @@ def _along_height(tall: Any, at: int, wide: int, ring: Any, to: int, taps: Any) 
     for i in range(0, wide, 16):
         a = at + i
         b, c, d = a + wide, a + 2 * wide, a + 3 * wide
-        total_a, total_b = taps[0] * load(tall, a), taps[0] * load(tall, b)
-        total_c, total_d = taps[0] * load(tall, c), taps[0] * load(tall, d)
+        total_a, total_b, total_c, total_d = (
+            load(tall, a), load(tall, b), load(tall, c), load(tall, d),
+        )  # fmt: skip
         for k in range(1, len(taps)):
             o = k * wide
             total_a += taps[k] * (load(tall, a - o) + load(tall, a + o))

@@ -1,0 +1,150 @@
+"""Compiled loops of the guided step: affinities once, then any number of cheap sweeps.
+
+Only *active* pixels, those near a boundary of some mask, have affinities; every other pixel keeps
+its value. Images and soft planes are padded and flattened, so a tap is one addition to an index
+and no border needs a branch: a padded colour is so far from any real one that its weight is zero.
+Weights are kept as bytes: K bytes an active pixel instead of 4 K, and far below the noise of the
+data (1/255 of the strongest tap).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+OUTSIDE = np.float32(100.0)
+"""Colour of the padding: any tap on it gets weight 0."""
+
+
+@njit(nogil=True, parallel=True, fastmath=True, cache=True)
+def affinities(
+    lab: NDArray[np.float32],
+    other: NDArray[np.float32],
+    here: NDArray[np.uint32],
+    there: NDArray[np.uint32],
+    trust: NDArray[np.float32],
+    sharpness: NDArray[np.float32],
+    offsets: NDArray[np.int32],
+    spatial: NDArray[np.float32],
+    out: NDArray[np.uint8],
+) -> None:
+    """Weights of one group of taps: trust * spatial / (1 + sharpness |d|^2 / 4)^4, as bytes.
+
+    Args:
+        lab: Colours of this frame, shape (padded pixels, 3), Lab / 100.
+        other: Colours of the frame the taps lie in, same layout.
+        here: Padded index of each active pixel, shape (n,).
+        there: Padded index of the tap centre of each active pixel in the other frame, shape (n,).
+        trust: Factor in [0, 1] of each active pixel, shape (n,).
+        sharpness: alpha of each active pixel, shape (n,).
+        offsets: Index offset of each tap, shape (k,).
+        spatial: Spatial weight of each tap in [0, 1], shape (k,).
+        out: Bytes to fill, shape (n, k).
+    """
+    taps = offsets.shape[0]
+    for i in prange(here.shape[0]):
+        scale = np.float32(255.0) * trust[i]
+        if scale < np.float32(0.5):
+            for k in range(taps):
+                out[i, k] = 0
+            continue
+        quarter = np.float32(0.25) * sharpness[i]
+        p = here[i]
+        c0, c1, c2 = lab[p, 0], lab[p, 1], lab[p, 2]
+        for k in range(taps):
+            q = np.uint32(there[i] + offsets[k])
+            d0, d1, d2 = other[q, 0] - c0, other[q, 1] - c1, other[q, 2] - c2
+            z = np.float32(1.0) + quarter * (d0 * d0 + d1 * d1 + d2 * d2)
+            z *= z
+            out[i, k] = np.uint8(scale * spatial[k] / (z * z) + np.float32(0.5))
+
+
+@njit(nogil=True, parallel=True, fastmath=True, cache=True)
+def sweep(
+    own: NDArray[np.uint32],
+    before: NDArray[np.uint32],
+    after: NDArray[np.uint32],
+    weights: NDArray[np.uint8],
+    own_offsets: NDArray[np.int32],
+    side_offsets: NDArray[np.int32],
+    x_before: NDArray[np.float32],
+    x_own: NDArray[np.float32],
+    x_after: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """One degree-normalised step on the active pixels of a frame: weighted mean of the taps.
+
+    Args:
+        own: Padded index of each active pixel, shape (n,).
+        before: Padded index of its tap centre in the previous frame, shape (n,).
+        after: The same in the next frame.
+        weights: Bytes of :func:`affinities`: own taps, then previous, then next; shape (n, k).
+        own_offsets: Index offsets of the taps in the frame itself.
+        side_offsets: Index offsets of the taps in each neighbouring frame.
+        x_before: Soft plane of the previous frame, shape (padded pixels,).
+        x_own: Soft plane of this frame.
+        x_after: Soft plane of the next frame.
+        out: Plane to write the active pixels of.
+    """
+    k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
+    for i in prange(own.shape[0]):
+        row = weights[i]
+        total = np.float32(1e-6)
+        mean = np.float32(1e-6) * x_own[own[i]]
+        for k in range(k_own):
+            w = np.float32(row[k])
+            total += w
+            mean += w * x_own[np.uint32(own[i] + own_offsets[k])]
+        for k in range(k_side):
+            w = np.float32(row[k_own + k])
+            total += w
+            mean += w * x_before[np.uint32(before[i] + side_offsets[k])]
+        for k in range(k_side):
+            w = np.float32(row[k_own + k_side + k])
+            total += w
+            mean += w * x_after[np.uint32(after[i] + side_offsets[k])]
+        out[own[i]] = mean / total
+
+
+@njit(nogil=True, parallel=True, fastmath=True, cache=True)
+def link(
+    rows: NDArray[np.int32],
+    cols: NDArray[np.int32],
+    flow: NDArray[np.float32],
+    back: NDArray[np.float32],
+    sigma: float,
+    pad: int,
+    there: NDArray[np.uint32],
+    trust: NDArray[np.float32],
+) -> None:
+    """Where each active pixel goes in a neighbouring frame, and how far to believe it.
+
+    trust = exp(-|f + b(f)|^2 / (2 sigma^2)), 0 where the flow leaves the frame or is not finite.
+
+    Args:
+        rows: Row of each active pixel, shape (n,).
+        cols: Column of each active pixel, shape (n,).
+        flow: Flow from this frame to the other, shape (H, W, 2), pixels.
+        back: Flow from the other frame to this one.
+        sigma: Tolerance of the forward-backward check, pixels.
+        pad: Padding of the planes, pixels.
+        there: Padded index of the tap centre to fill, shape (n,).
+        trust: Factors to fill, shape (n,).
+    """
+    height, width = flow.shape[0], flow.shape[1]
+    padded = width + 2 * pad
+    scale = np.float32(-0.5 / (sigma * sigma))
+    for i in prange(rows.shape[0]):
+        y, x = rows[i], cols[i]
+        fx, fy = flow[y, x, 0], flow[y, x, 1]
+        there[i] = np.uint32((y + pad) * padded + x + pad)
+        trust[i] = np.float32(0.0)
+        if not (abs(fx) < width and abs(fy) < height):
+            continue
+        xx, yy = int(np.rint(x + fx)), int(np.rint(y + fy))
+        if xx < 0 or yy < 0 or xx >= width or yy >= height:
+            continue
+        ex, ey = fx + back[yy, xx, 0], fy + back[yy, xx, 1]
+        there[i] = np.uint32((yy + pad) * padded + xx + pad)
+        trust[i] = np.exp(scale * (ex * ex + ey * ey))
