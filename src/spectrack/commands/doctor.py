@@ -14,6 +14,9 @@ from spectrack.commands.base import Command, table, versions
 if TYPE_CHECKING:
     from spectrack.progress import Console
 
+AGREEMENT = 1e-5
+"""Kernels may differ by this much on values in [0, 1]."""
+
 State = Literal["ok", "note", "bad"]
 
 
@@ -60,7 +63,7 @@ def examine() -> Iterator[Finding]:
     yield from _packages()
     checks: tuple[Callable[[], Finding], ...] = (
         _threads,
-        _numba,
+        _kernels,
         _numba_cache,
         _opencv,
         _h264,
@@ -108,19 +111,20 @@ def _threads() -> Finding:
     return Finding("threads", "ok", found)
 
 
-def _numba() -> Finding:
-    import numba
+def _kernels() -> Finding:
+    """Run the spectral filter on a few pixels with every kernel."""
     import numpy as np
 
-    @numba.njit
-    def total(values: np.ndarray) -> float:
-        out = 0.0
-        for v in values:
-            out += v
-        return out
+    from spectrack.spectral.sfseg import sfseg
 
-    right = total(np.ones(8)) == 8.0
-    return Finding("numba compiles", "ok" if right else "bad", "yes" if right else "wrong sum")
+    rng = np.random.default_rng(0)
+    soft, feature = rng.random((2, 3, 16, 16), dtype=np.float32)
+    results = [sfseg(soft, feature, "paper", kernel) for kernel in ("numba", "torch")]
+    apart = float(np.abs(results[0] - results[1]).max())
+    found = f"numba and torch run and differ by {apart:.0e}"
+    if not apart <= AGREEMENT:
+        return Finding("kernels", "bad", found, "reinstall numba and torch; the numbers are wrong")
+    return Finding("kernels", "ok", found)
 
 
 def _numba_cache() -> Finding:

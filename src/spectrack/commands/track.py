@@ -71,10 +71,7 @@ class TrackCommand(Command):
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
-        overlay = not self.no_overlay
-        if camera and overlay:
-            console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
-            overlay = False
+        overlay = not (self.no_overlay or camera)
 
         from spectrack.api import track_all
 
@@ -96,6 +93,8 @@ class TrackCommand(Command):
             tracks.save(part)
             if overlay:
                 write_overlay(source, tracks, part, console, self.max_frames)
+        if camera and not self.no_overlay:
+            console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
         summary = summarise(tracks, tracking, self.out, overlay=overlay)
         console.result(summary, text(summary))
         return 0
