@@ -148,3 +148,67 @@ def link(
         ex, ey = fx + back[yy, xx, 0], fy + back[yy, xx, 1]
         there[i] = np.uint32((yy + pad) * padded + xx + pad)
         trust[i] = np.exp(scale * (ex * ex + ey * ey))
+
+
+def _lab_tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """sRGB byte to linear light, and the cube-root curve of CIE Lab sampled on [0, 1]."""
+    s = np.arange(256) / 255
+    linear = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
+    t = np.linspace(0, 1, _CURVE + 2)
+    root = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * (29 / 6) ** 2 / 3 + 4 / 29)
+    return linear.astype(np.float32), root.astype(np.float32)
+
+
+_CURVE = 8192
+_LINEAR, _ROOT = _lab_tables()
+
+
+def fill_lab(frame_hwc: NDArray[np.uint8], pad: int, out: NDArray[np.float32]) -> None:
+    """CIE Lab (D65) / 100 of an sRGB frame into the middle of a padded array.
+
+    Args:
+        frame_hwc: uint8 RGB, (H, W, 3).
+        pad: Padding, pixels.
+        out: float32 (H + 2 pad, W + 2 pad, 3); its border is left alone.
+    """
+    _fill_lab(frame_hwc, pad, _LINEAR, _ROOT, out)
+
+
+@njit(nogil=True, parallel=True, fastmath=True, cache=True)
+def _fill_lab(
+    frame: NDArray[np.uint8],
+    pad: int,
+    linear: NDArray[np.float32],
+    root: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    last = np.float32(root.shape[0] - 2)
+    for y in prange(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            r, g, b = linear[frame[y, x, 0]], linear[frame[y, x, 1]], linear[frame[y, x, 2]]
+            # Rows of the sRGB to XYZ matrix divided by the D65 white point: each sums to 1.
+            fx = _curve(
+                np.float32(0.433953) * r + np.float32(0.376219) * g + np.float32(0.189828) * b,
+                root,
+                last,
+            )
+            fy = _curve(
+                np.float32(0.212671) * r + np.float32(0.715160) * g + np.float32(0.072169) * b,
+                root,
+                last,
+            )
+            fz = _curve(
+                np.float32(0.017758) * r + np.float32(0.109477) * g + np.float32(0.872766) * b,
+                root,
+                last,
+            )
+            out[y + pad, x + pad, 0] = np.float32(1.16) * fy - np.float32(0.16)
+            out[y + pad, x + pad, 1] = np.float32(5.0) * (fx - fy)
+            out[y + pad, x + pad, 2] = np.float32(2.0) * (fy - fz)
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _curve(t: np.float32, root: NDArray[np.float32], last: np.float32) -> np.float32:
+    at = min(max(t, np.float32(0.0)), np.float32(1.0)) * (last + np.float32(1.0))
+    i = min(int(at), int(last))
+    return root[i] + (at - np.float32(i)) * (root[i + 1] - root[i])

@@ -1,0 +1,202 @@
+"""Guided filter: the spectral step with data-dependent links (our ``default`` and ``deep``).
+
+One step is the degree-normalised power iteration
+
+    x_i <- sum_j w_ij x_j / sum_j w_ij,    w_ij = g_ij c_ij / (1 + alpha_i |lab_i - lab_j|^2 / 4)^4
+
+over the neighbours j of pixel i in its own frame and around the place where optical flow carries
+it in the frame before and after. g falls off with distance, c is the forward-backward check of the
+flow (1 in the own frame), alpha is high in flat regions and low in busy ones. It is a random walk
+on the same space-time graph as Eq. 2 of papers/001, with links sharp enough to stop at the edge of
+the object: values stay in [0, 1], constants are kept, and one half stays a meaningful threshold.
+
+Only pixels within ``reach`` of a boundary move. Step k of frame t needs step k - 1 of frames
+t - 1 to t + 1 alone, so a stream of frames is filtered in a staggered front: each frame comes out,
+exactly as if the whole video had been filtered at once, ``iterations`` frames after it went in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.spectral.guided_frame import GuidedFrame, Taps
+
+Planes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedSettings:
+    """How masks are filtered.
+
+    Attributes:
+        sharpness: alpha of the colour affinity in flat regions, for Lab / 100; >= 0.
+        contrast: Variance of Lab / 100 (summed over channels) in a window of 15 x 15 pixels at
+            which alpha is halved: ``alpha_i = sharpness contrast / (contrast + variance_i)``.
+            0 gives every pixel the full sharpness.
+        radius: Taps on each side in the frame itself, along both axes.
+        step: Pixels between taps.
+        side_radius: Taps on each side in the neighbouring frames.
+        flow_sigma: Tolerance of the forward-backward check, pixels.
+        iterations: Steps, which is also the delay of the stream in frames.
+        reach: Pixels this far from a boundary of the input may change.
+        level: Value that becomes one half in the result. Below one half it counters the shrinking
+            of thin parts, whose neighbours are mostly background.
+
+    Raises:
+        InputError: If a setting is out of range; the message names it.
+    """
+
+    sharpness: float = 4000.0
+    contrast: float = 0.01
+    radius: int = 2
+    step: int = 2
+    side_radius: int = 2
+    flow_sigma: float = 2.0
+    iterations: int = 20
+    reach: int = 32
+    level: float = 0.42
+
+    def __post_init__(self) -> None:
+        whole = {"radius": 0, "step": 1, "side_radius": 0, "iterations": 0, "reach": 1}
+        for name, least in whole.items():
+            value = getattr(self, name)
+            if int(value) != value or value < least:
+                raise InputError(f"{name} is {value}; give a whole number of {least} or more")
+        for name in ("sharpness", "contrast"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{name} is {value}; give a number of 0 or more")
+        if not (math.isfinite(self.flow_sigma) and self.flow_sigma > 0):
+            raise InputError(f"flow_sigma is {self.flow_sigma}; give a positive number of pixels")
+        if not 0 < self.level < 1:
+            raise InputError(f"level is {self.level}; give a number between 0 and 1")
+
+
+GUIDED_PRESETS: dict[str, GuidedSettings] = {
+    "default": GuidedSettings(),
+}
+
+
+class GuidedStream:
+    """Filters any number of frames in fixed memory.
+
+    Memory is that of ``iterations + 2`` frames: two float32 planes a mask, and about 80 bytes an
+    active pixel.
+
+    Args:
+        size_wh: Width and height of the frames.
+        maps: Masks that go through together; they share flow and affinities.
+        settings: The recipe.
+
+    Raises:
+        InputError: If the size or the number of maps is not positive.
+    """
+
+    def __init__(
+        self, size_wh: tuple[int, int], maps: int = 1, settings: GuidedSettings | None = None
+    ) -> None:
+        if min(size_wh) < 1 or maps < 1:
+            raise InputError(
+                f"{maps} masks of {size_wh[0]}x{size_wh[1]} were asked for; give one or more"
+            )
+        self.settings = settings or GUIDED_PRESETS["default"]
+        self.size_wh, self.maps = size_wh, maps
+        s = self.settings
+        self._taps = Taps(size_wh[0], s.radius, s.side_radius, s.step)
+        self._window: deque[GuidedFrame] = deque()
+
+    def push(
+        self,
+        frame_hwc: NDArray[np.uint8],
+        soft_mhw: NDArray[np.float32],
+        forward_hw2: NDArray[np.float32] | None = None,
+        backward_hw2: NDArray[np.float32] | None = None,
+    ) -> list[Planes]:
+        """Take the next frame.
+
+        Args:
+            frame_hwc: uint8 RGB, (H, W, 3).
+            soft_mhw: Soft masks in [0, 1], (maps, H, W); (H, W) for one.
+            forward_hw2: Flow from the previous frame to this one, (H, W, 2), pixels. Without both
+                flows (first frame, cut) the frame is not linked to the previous one.
+            backward_hw2: Flow from this frame to the previous one.
+
+        Returns:
+            The frames that are ready, in order: float32 (maps, H, W) in [0, 1], foreground from
+            one half.
+
+        Raises:
+            InputError: If shapes do not fit, or a mask holds NaN or leaves [0, 1].
+        """
+        soft = self._checked(frame_hwc, soft_mhw)
+        new = GuidedFrame(frame_hwc, soft, self._taps, self.settings)
+        if self._window:
+            if forward_hw2 is not None and backward_hw2 is not None:
+                last = self._window[-1]
+                flows = [self._checked_flow(f) for f in (forward_hw2, backward_hw2)]
+                last.link(new, flows[0], flows[1], before=False)
+                new.link(last, flows[1], flows[0], before=True)
+            self._window[-1].release()
+        self._window.append(new)
+        return self._advance()
+
+    def flush(self) -> list[Planes]:
+        """The frames still inside; the stream is empty and may be used again afterwards."""
+        ready: list[Planes] = []
+        while self._window:
+            ready += self._advance(ended=True)
+        return ready
+
+    def _advance(self, ended: bool = False) -> list[Planes]:
+        """One step of every frame that has a next one, newest first; then what is finished.
+
+        A frame at step k reads both neighbours at step k. Going from new to old, the next frame
+        has just reached k and the previous one is at k + 1 and still holds k.
+        """
+        window = self._window
+        for i in range(len(window) - 1, -1, -1):
+            before = window[i - 1] if i > 0 else None
+            after = window[i + 1] if i + 1 < len(window) else None
+            if window[i].steps < self.settings.iterations and (after is not None or ended):
+                window[i].sweep(before, after)
+        done = [f for f in window if f.steps == self.settings.iterations and not f.sent]
+        ready = [f.result(self.settings.level) for f in done]
+        # A finished frame stays until the next one has read it for the last time.
+        while window and window[0].sent and (window[1].sent if len(window) > 1 else ended):
+            window.popleft()
+        return ready
+
+    def _checked(
+        self, frame_hwc: NDArray[np.uint8], soft_mhw: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        width, height = self.size_wh
+        if frame_hwc.shape != (height, width, 3) or frame_hwc.dtype != np.uint8:
+            raise InputError(
+                f"a {frame_hwc.dtype} frame of shape {frame_hwc.shape} was given; "
+                f"expected uint8 of shape {(height, width, 3)}"
+            )
+        soft = np.asarray(soft_mhw, dtype=np.float32)
+        soft = soft[None] if soft.ndim == 2 else soft
+        if soft.shape != (self.maps, height, width):
+            raise InputError(
+                f"masks of shape {soft.shape} were given; "
+                f"expected {(self.maps, height, width)} like the frames"
+            )
+        # A NaN fails the comparison too.
+        if not (soft.min() >= 0 and soft.max() <= 1):
+            raise InputError("a soft mask holds NaN or leaves [0, 1]; give values in [0, 1]")
+        return soft
+
+    def _checked_flow(self, flow_hw2: NDArray[np.float32]) -> NDArray[np.float32]:
+        width, height = self.size_wh
+        if flow_hw2.shape != (height, width, 2):
+            raise InputError(
+                f"a flow of shape {flow_hw2.shape} was given; expected {(height, width, 2)}"
+            )
+        return np.ascontiguousarray(flow_hw2, dtype=np.float32)
