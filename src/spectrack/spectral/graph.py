@@ -79,12 +79,9 @@ def adjacency(
     taps = kernel_taps(kernel)
     rows, columns, values = [], [], []
     for offset in itertools.product(*(range(-(n // 2), n // 2 + 1) for n in kernel)):
-        here = tuple(
-            slice(max(0, -o), max(0, n - max(0, o))) for o, n in zip(offset, soft.shape, strict=True)
-        )
-        there = tuple(
-            slice(max(0, o), max(0, n + min(0, o))) for o, n in zip(offset, soft.shape, strict=True)
-        )
+        pairs = list(zip(offset, soft.shape, strict=True))
+        here = tuple(slice(max(0, -o), max(0, n - max(0, o))) for o, n in pairs)
+        there = tuple(slice(max(0, o), max(0, n + min(0, o))) for o, n in pairs)
         gauss = np.prod([t[len(t) // 2 + o] for t, o in zip(taps, offset, strict=True)])
         squared = ((features[:, *here] - features[:, *there]) ** 2).sum(axis=0)
         rows.append(node[here].ravel())

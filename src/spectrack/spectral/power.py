@@ -185,7 +185,7 @@ class _CosineStep(torch.autograd.Function):
 def _phases(
     feature: Tensor, series: CosineSeries
 ) -> Iterator[tuple[float, tuple[float, ...], Tensor, Tensor | None]]:
-    """Weight, wave vector, cosine and sine (None for the zero wave) of every wave at every pixel."""
+    """Weight, wave vector, cosine and sine (None for the zero wave) of every wave."""
     for weight, wave in series.waves(len(feature)):
         if not any(wave):
             yield weight, wave, torch.ones_like(feature[0]), None

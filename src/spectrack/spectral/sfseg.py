@@ -34,8 +34,9 @@ def sfseg(
         feature: Pairwise features F in [0, 1], (T, H, W) or (C, T, H, W); see
             :func:`scale_feature`. None leaves the pairwise term out.
         settings: The recipe, or the name of a preset: ``paper`` or ``published``.
-        kernel: ``auto`` takes numba for arrays and CPU tensors, torch for other devices. Where
-            a gradient is wanted the differentiable form in torch is used whatever is named here.
+        kernel: ``auto`` takes numba for arrays and CPU tensors with up to one feature channel,
+            torch for others. Where a gradient is wanted the differentiable form in torch is used
+            whatever is named here.
 
     Returns:
         float32 (T, H, W), an array for an array and a tensor for a tensor; compare it with
@@ -45,12 +46,13 @@ def sfseg(
     Raises:
         InputError: Wrong shape, NaN or infinite values, features outside [0, 1], unknown preset.
     """
-    recipe = _settings(settings)
+    recipe = resolve(settings)
     if _is_tensor(soft_thw) or _is_tensor(feature):
         return _filter_tensors(soft_thw, feature, recipe, kernel)
-    soft = _checked_soft(np.asarray(soft_thw))
-    pairwise = None if feature is None else _checked_feature(np.asarray(feature), soft)
-    return _iterate(choose_for_arrays(kernel), soft, pairwise, recipe)
+    soft = checked_soft(np.asarray(soft_thw))
+    pairwise = None if feature is None else checked_feature(np.asarray(feature), soft)
+    channels = 0 if pairwise is None else len(pairwise)
+    return iterate(choose(kernel, recipe, channels), soft, pairwise, recipe)
 
 
 def scale_feature(feature: Any, percentile: float = 99.0) -> NDArray[np.float32]:
@@ -86,12 +88,8 @@ def scale_feature(feature: Any, percentile: float = 99.0) -> NDArray[np.float32]
     return np.clip((values - low) / span, 0, 1)
 
 
-def choose_for_arrays(kernel: str) -> str:
-    """The kernel for NumPy arrays."""
-    return choose(kernel, "cpu")
-
-
-def _iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings) -> Any:
+def iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings) -> Any:
+    """The recipe over checked float32 data, with the kernel chosen; see :func:`sfseg`."""
     frames = soft.shape[0]
     guard = settings.guard()
     first, last = guard, max(guard, frames - guard)
@@ -99,7 +97,7 @@ def _iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSetting
         import torch
 
         tensors = (torch.from_numpy(soft), None if feature is None else torch.from_numpy(feature))
-        return _iterate(kernel, *tensors, settings).numpy()
+        return iterate(kernel, *tensors, settings).numpy()
     volume = open_filter(kernel, soft, feature, settings)
     activation = first_activation(settings, frames)
     for iteration in range(settings.iterations):
@@ -120,19 +118,21 @@ def _filter_tensors(soft: Any, feature: Any, settings: SFSegSettings, kernel: st
         _check_numbers(soft.detach().cpu().numpy(), "soft mask")
         return sfseg_differentiable(soft, feature, settings)
     with torch.no_grad():
-        chosen = choose(kernel, soft.device.type)
-        checked = _checked_soft(soft.detach().cpu().numpy())
+        checked = checked_soft(soft.detach().cpu().numpy())
         pairwise = None
         if feature is not None:
-            pairwise = _checked_feature(feature.detach().cpu().numpy(), checked)
+            pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
+        channels = 0 if pairwise is None else len(pairwise)
+        chosen = choose(kernel, settings, channels, soft.device.type)
         if chosen == "numba":
-            return torch.from_numpy(_iterate(chosen, checked, pairwise, settings))
+            return torch.from_numpy(iterate(chosen, checked, pairwise, settings))
         tensors = [None if a is None else torch.from_numpy(a) for a in (checked, pairwise)]
         moved = [None if t is None else t.to(soft.device) for t in tensors]
-        return _iterate(chosen, moved[0], moved[1], settings)
+        return iterate(chosen, moved[0], moved[1], settings)
 
 
-def _settings(settings: SFSegSettings | str) -> SFSegSettings:
+def resolve(settings: SFSegSettings | str) -> SFSegSettings:
+    """The recipe itself, or the preset of that name."""
     if isinstance(settings, SFSegSettings):
         return settings
     if settings not in PRESETS:
@@ -154,7 +154,8 @@ def _check_numbers(values: NDArray[Any], what: str) -> None:
         )
 
 
-def _checked_soft(values: NDArray[Any]) -> NDArray[np.float32]:
+def checked_soft(values: NDArray[Any]) -> NDArray[np.float32]:
+    """S as float32 in [0, 1], C order; InputError where it cannot be."""
     if values.ndim != 3 or 0 in values.shape:
         raise InputError(
             f"The soft mask has shape {values.shape}; give (time, height, width), none of them 0."
@@ -170,7 +171,8 @@ def _checked_soft(values: NDArray[Any]) -> NDArray[np.float32]:
     return soft
 
 
-def _checked_feature(values: NDArray[Any], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+def checked_feature(values: NDArray[Any], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+    """F as float32 (C, T, H, W), C order; InputError where it does not fit S or [0, 1]."""
     if values.ndim == 3:
         values = values[None]
     if values.ndim != 4 or values.shape[1:] != soft.shape or len(values) == 0:

@@ -15,6 +15,8 @@ from spectrack.errors import InputError
 from spectrack.spectral.settings import Activation, SFSegSettings
 
 Kernel = Literal["auto", "numba", "torch"]
+WIDEST = 33
+"""Most taps along the width that the numba kernel takes."""
 
 
 class VolumeFilter(Protocol):
@@ -35,22 +37,57 @@ class VolumeFilter(Protocol):
         ...
 
 
-def choose(kernel: str, device: str = "cpu") -> str:
-    """The kernel to use for data on ``device``.
+class Stage(Protocol):
+    """One step of power iteration over a stream of frames, for ``stream``.
+
+    ``push`` takes in frame t; after it ``pull`` gives the raw result of frame
+    ``t - kernel[0] // 2``. Arrays are float32 NumPy arrays whatever computes.
+    """
+
+    def unary(self, soft_hw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What ``push`` and ``pull`` want to be given for ``S^p``."""
+        ...
+
+    def push(
+        self,
+        stored_hw: NDArray[np.float32] | None,
+        unary_hw: NDArray[np.float32] | None,
+        feature_chw: NDArray[np.float32] | None,
+        activation: Activation,
+    ) -> None:
+        """Take in the activation (of one frame) of ``stored_hw``; None is an empty frame."""
+        ...
+
+    def pull(
+        self, unary_hw: NDArray[np.float32], feature_chw: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Raw result of the middle frame, and its (1, 3) minimum, maximum, sum of squares."""
+        ...
+
+
+def choose(kernel: str, settings: SFSegSettings, channels: int, device: str = "cpu") -> str:
+    """The kernel to use.
 
     Args:
         kernel: ``auto``, ``numba`` or ``torch``.
+        settings: The recipe.
+        channels: Number of pairwise feature channels.
         device: Type of the device that holds the data, for instance ``cpu`` or ``cuda``.
 
     Raises:
-        InputError: Unknown kernel, or numba for data that is not in the CPU's memory.
+        InputError: Unknown kernel, or one that cannot do what is asked.
     """
+    compiled = device == "cpu" and channels <= 1 and settings.kernel[2] <= WIDEST
     if kernel == "auto":
-        return "numba" if device == "cpu" else "torch"
+        return "numba" if compiled else "torch"
     if kernel not in ("numba", "torch"):
         raise InputError(f"The kernel '{kernel}' is not known; give auto, numba or torch.")
-    if kernel == "numba" and device != "cpu":
-        raise InputError(f"The numba kernel cannot reach data on '{device}'; give torch or auto.")
+    if kernel == "numba" and not compiled:
+        raise InputError(
+            f"The numba kernel takes one feature channel, {WIDEST} taps along the width and data "
+            f"in the CPU's memory, given were {channels}, {settings.kernel[2]} and '{device}'; "
+            "use torch or auto."
+        )
     return kernel
 
 
@@ -72,3 +109,16 @@ def open_filter(
     from spectrack.spectral.kernels.torch import TorchFilter
 
     return TorchFilter(soft_thw, feature_cthw, settings)
+
+
+def open_stage(
+    kernel: str, size_hw: tuple[int, int], channels: int, settings: SFSegSettings
+) -> Stage:
+    """A :class:`Stage` for frames of one size."""
+    if kernel == "numba":
+        from spectrack.spectral.kernels.numba import NumbaStage
+
+        return NumbaStage(size_hw, channels, settings)
+    from spectrack.spectral.kernels.torch import ArrayStage
+
+    return ArrayStage(size_hw, channels, settings)

@@ -1,4 +1,4 @@
-"""What enters the filter and what is made of the filtered, for each affinity, sixteen pixels a time.
+"""What enters the filter and what is made of the filtered, for each affinity.
 
 A *form* tells numba at compile time which affinity to build: ``None`` no pairwise term, a float32
 alpha for Taylor (Eq. 2), a tuple for a cosine series. The number of planes to filter follows: 1, 3,

@@ -13,10 +13,15 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 WIDTH = 16
 """Number of lanes."""
+
+_compiled: Any = intrinsic  # its first argument is numba's own, which a type checker cannot know
+replace_item: Any = tuple_setitem
+"""``replace_item(items, number, value)``: a copy of a tuple with one item replaced."""
 
 _FAST = ("fast",)
 _VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
@@ -96,7 +101,7 @@ def _mask(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", ir.Constant(wide, list(range(WIDTH))), spread)
 
 
-@intrinsic
+@_compiled
 def load(typing: Any, array: Any, index: Any) -> Any:
     """``array[index : index + 16]`` of a flat float32 array."""
 
@@ -107,7 +112,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return LANES(array, types.intp), lower
 
 
-@intrinsic
+@_compiled
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """``array[index : index + 16] = value``."""
 
@@ -119,7 +124,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.none(array, types.intp, LANES), lower
 
 
-@intrinsic
+@_compiled
 def load_part(typing: Any, array: Any, index: Any, count: Any) -> Any:
     """As ``load``, but only the first ``count`` values are read; the others are 0."""
 
@@ -135,7 +140,7 @@ def load_part(typing: Any, array: Any, index: Any, count: Any) -> Any:
     return LANES(array, types.intp, types.intp), lower
 
 
-@intrinsic
+@_compiled
 def store_part(typing: Any, array: Any, index: Any, value: Any, count: Any) -> Any:
     """As ``store``, but only the first ``count`` values are written."""
 
@@ -151,7 +156,7 @@ def store_part(typing: Any, array: Any, index: Any, value: Any, count: Any) -> A
     return types.none(array, types.intp, LANES, types.intp), lower
 
 
-@intrinsic
+@_compiled
 def keep(typing: Any, value: Any, count: Any, other: Any) -> Any:
     """The first ``count`` lanes of ``value``, the number ``other`` in the rest."""
 
@@ -161,7 +166,7 @@ def keep(typing: Any, value: Any, count: Any, other: Any) -> Any:
     return LANES(LANES, types.intp, types.float32), lower
 
 
-@intrinsic
+@_compiled
 def splat(typing: Any, number: Any) -> Any:
     """The same number in all lanes."""
 
@@ -178,19 +183,19 @@ def _extreme(sign: str) -> Any:
     return lower
 
 
-@intrinsic
+@_compiled
 def smaller(typing: Any, left: Any, right: Any) -> Any:
     """Lane by lane the smaller of two."""
     return LANES(LANES, LANES), _extreme("<")
 
 
-@intrinsic
+@_compiled
 def larger(typing: Any, left: Any, right: Any) -> Any:
     """Lane by lane the larger of two."""
     return LANES(LANES, LANES), _extreme(">")
 
 
-@intrinsic
+@_compiled
 def lane(typing: Any, value: Any, number: Any) -> Any:
     """One lane as a float32."""
 
@@ -200,7 +205,7 @@ def lane(typing: Any, value: Any, number: Any) -> Any:
     return types.float32(LANES, types.intp), lower
 
 
-@intrinsic
+@_compiled
 def store_planes(typing: Any, array: Any, index: Any, pitch: Any, values: Any) -> Any:
     """Store a tuple of lanes, ``pitch`` apart."""
 
@@ -215,13 +220,13 @@ def store_planes(typing: Any, array: Any, index: Any, pitch: Any, values: Any) -
     return types.none(array, types.intp, types.intp, values), lower
 
 
-@intrinsic
+@_compiled
 def fold_neighbours(typing: Any, left: Any, middle: Any, right: Any, taps: Any) -> Any:
     """The symmetric filter of the 48 values ``left, middle, right``, at the places of the middle.
 
     All three are tuples of lanes, one for each plane. ``taps`` is half of the filter, its middle
-    first, which counts as 1: a tuple of up to 17 float32. Neighbours come from shifting whole vectors, which is
-    cheaper than reading memory off its natural borders.
+    first, which counts as 1: a tuple of up to 17 float32. Neighbours come from shifting whole
+    vectors, which is cheaper than reading memory off its natural borders.
     """
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -246,7 +251,7 @@ def fold_neighbours(typing: Any, left: Any, middle: Any, right: Any, taps: Any) 
     return middle(left, middle, right, taps), lower
 
 
-@intrinsic
+@_compiled
 def fold_frames(
     typing: Any, array: Any, places: Any, index: Any, pitch: Any, taps: Any, like: Any
 ) -> Any:

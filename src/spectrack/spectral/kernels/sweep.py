@@ -1,11 +1,9 @@
-"""One step of power iteration on one tile of the picture, all frames, compiled by numba.
+"""One step of power iteration on one tile of the picture, compiled by numba.
 
 A frame of the tile is multiplied, filtered along width and height row by row, and laid into a ring
 of as many frames as the kernel is long; the ring, a few hundred kilobytes, stays in the second
 cache. Filtering along time and the combination of the planes happen while the result is stored. So
 the video crosses the memory bus once a step: read S^p, F and X, write X.
-
-All arrays are flat; rows of the tile are padded to whole vectors, planes lie side by side in a row.
 """
 
 from __future__ import annotations
@@ -14,29 +12,17 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numba.cpython.unsafe.tuple import tuple_setitem
 
-from spectrack.spectral.kernels.forms import OPTIONS, enter, leave, squash
-from spectrack.spectral.kernels.lanes import (
-    fold_frames,
-    fold_neighbours,
-    keep,
-    lane,
-    larger,
-    load,
-    load_part,
-    smaller,
-    splat,
-    store,
-    store_part,
-    store_planes,
+from spectrack.spectral.kernels.forms import OPTIONS
+from spectrack.spectral.kernels.lanes import lane, replace_item, splat
+from spectrack.spectral.kernels.rows import (
+    BLOCK,
+    LARGEST,
+    along_height,
+    enter_row,
+    leave_pair,
+    leave_row,
 )
-
-REACH = 16
-"""Largest reach of the kernel along the width: its neighbours lie within the next vector."""
-BLOCK = 4
-"""Rows filtered along the height at once: neighbours share what they read."""
-LARGEST = np.float32(3.4e38)  # in place of infinity, which fast arithmetic must not meet
 
 
 @njit(**OPTIONS)
@@ -107,7 +93,7 @@ def sweep_tile(
                 centre, taps_y, taps_x, planes, height, width, tile, tall, ring, slot,
             )  # fmt: skip
         for k in range(len(slots)):
-            slots = tuple_setitem(slots, k, (t + 2 + k) % len(slots) * slot_size)
+            slots = replace_item(slots, k, (t + 2 + k) % len(slots) * slot_size)
         now = t - reach_t
         least, most = splat(LARGEST), splat(-LARGEST)
         seen = next_seen = (least, most, splat(np.float32(0)))
@@ -117,17 +103,17 @@ def sweep_tile(
         for y in range(rows):
             at, here = y * wide, base + y * width
             if this and following:
-                seen, next_seen = _leave_pair(
+                seen, next_seen = leave_pair(
                     ring, slots, at, pitch, taps_t, unary, feature, out, here,
                     here + height * width, columns, form, centre, seen, next_seen,
                 )  # fmt: skip
             elif this:
-                seen = _leave_row(
+                seen = leave_row(
                     ring, slots[:-1], at, pitch, taps_t, unary, feature, out, here,
                     columns, form, centre, seen,
                 )  # fmt: skip
             elif following:
-                next_seen = _leave_row(
+                next_seen = leave_row(
                     ring, slots[1:], at, pitch, taps_t, unary, feature, out,
                     here + height * width, columns, form, centre, next_seen,
                 )  # fmt: skip
@@ -153,12 +139,12 @@ def _enter_frame(
         while made < min(done + BLOCK, bottom - top) + 2 * reach:
             y = top - reach + made
             if 0 <= y < height:
-                _enter_row(
+                enter_row(
                     x, unary, feature, base + y * width, left, width, scale, offset, curve, form,
                     centre, taps_x, tall, made * wide, pitch,
                 )  # fmt: skip
             made += 1
-        _along_height(tall, (done + reach) * wide, wide, ring, slot + done * wide, taps_y)
+        along_height(tall, (done + reach) * wide, wide, ring, slot + done * wide, taps_y)
 
 
 @njit(**OPTIONS)
@@ -174,160 +160,37 @@ def _reduce(seen: Any, stats: Any, t: int) -> None:
 
 
 @njit(**OPTIONS)
-def _enter_row(
-    x: Any,
-    unary: Any,
-    feature: Any,
-    base: int,
-    left: int,
-    width: int,
-    scale: Any,
-    offset: Any,
-    curve: Any,
-    form: Any,
-    centre: Any,
-    taps: Any,
-    tall: Any,
-    at: int,
-    pitch: int,
-) -> None:
-    """One row of a tile: activation, products, filter along the width, all planes.
-
-    ``base`` is where the picture's row begins, ``left`` the column where the tile does.
-    """
-    empty = splat(np.float32(0))
-    before = enter(form, empty, empty, centre)
-    if left:
-        i = base + left - 16
-        current = squash(load(x, i) * scale + offset, curve)
-        before = enter(form, current * load(unary, i), load(feature, i), centre)
-    # The turn at -16 only reads the tile's first vector; each other stores what it read before.
-    here = before
-    for column in range(-16, pitch, 16):
-        i = base + left + column + 16
-        rest = width - left - column - 16
-        if rest >= 16:
-            current = squash(load(x, i) * scale + offset, curve)
-            after = enter(form, current * load(unary, i), load(feature, i), centre)
-        elif rest > 0:
-            current = squash(load_part(x, i, rest) * scale + offset, curve)
-            v = current * load_part(unary, i, rest)
-            after = enter(form, v, load_part(feature, i, rest), centre)
-        else:
-            after = enter(form, empty, empty, centre)
-        if column >= 0:
-            made = fold_neighbours(before, here, after, taps)
-            store_planes(tall, at + column, pitch, made)
-            before = here
-        here = after
+def push_tile(
+    x: Any, unary: Any, feature: Any, scale: Any, offset: Any, curve: Any, form: Any, centre: Any,
+    taps_y: Any, taps_x: Any, planes: int, shape: Any, tile: Any, tall: Any, ring: Any, at: int,
+) -> None:  # fmt: skip
+    """Lay the tile of a single frame (H * W values) into slot ``at`` of its ring."""
+    top, bottom, left, right = tile
+    wide = planes * ((right - left + 15) // 16 * 16)
+    slot_size = (bottom - top + BLOCK - 1) // BLOCK * BLOCK * wide
+    tall[:] = 0
+    _enter_frame(
+        x, unary, feature, 0, scale, offset, curve, form, centre, taps_y, taps_x, planes,
+        shape[0], shape[1], tile, tall, ring, at * slot_size,
+    )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def _along_height(tall: Any, at: int, wide: int, ring: Any, to: int, taps: Any) -> None:
-    for i in range(0, wide, 16):
-        a = at + i
-        b, c, d = a + wide, a + 2 * wide, a + 3 * wide
-        total_a, total_b, total_c, total_d = (
-            load(tall, a), load(tall, b), load(tall, c), load(tall, d),
+def pull_tile(
+    unary: Any, feature: Any, out: Any, form: Any, centre: Any, taps_t: Any, slots: Any,
+    planes: int, shape: Any, tile: Any, ring: Any, oldest: int, stats: Any, part: int,
+) -> None:  # fmt: skip
+    """The raw result of the frame in the middle of a ring whose oldest slot is ``oldest``."""
+    top, bottom, left, right = tile
+    pitch = (right - left + 15) // 16 * 16
+    wide = planes * pitch
+    slot_size = (bottom - top + BLOCK - 1) // BLOCK * BLOCK * wide
+    for k in range(len(slots)):
+        slots = replace_item(slots, k, (oldest + k) % len(slots) * slot_size)
+    seen = splat(LARGEST), splat(-LARGEST), splat(np.float32(0))
+    for y in range(bottom - top):
+        seen = leave_row(
+            ring, slots, y * wide, pitch, taps_t, unary, feature, out,
+            (top + y) * shape[1] + left, right - left, form, centre, seen,
         )  # fmt: skip
-        for k in range(1, len(taps)):
-            o = k * wide
-            total_a += taps[k] * (load(tall, a - o) + load(tall, a + o))
-            total_b += taps[k] * (load(tall, b - o) + load(tall, b + o))
-            total_c += taps[k] * (load(tall, c - o) + load(tall, c + o))
-            total_d += taps[k] * (load(tall, d - o) + load(tall, d + o))
-        store(ring, to + i, total_a)
-        store(ring, to + i + wide, total_b)
-        store(ring, to + i + 2 * wide, total_c)
-        store(ring, to + i + 3 * wide, total_d)
-
-
-@njit(**OPTIONS)
-def _result(
-    ring: Any, places: Any, at: int, pitch: int, taps: Any, u: Any, f: Any, form: Any, centre: Any
-) -> Any:
-    """Filter along time and combine the planes of sixteen pixels."""
-    planes = fold_frames(ring, places, at, pitch, taps, enter(form, u, f, centre))
-    return leave(form, planes, u, f, centre)
-
-
-@njit(**OPTIONS)
-def _leave_row(
-    ring: Any,
-    places: Any,
-    at: int,
-    pitch: int,
-    taps: Any,
-    unary: Any,
-    feature: Any,
-    out: Any,
-    base: int,
-    count: int,
-    form: Any,
-    centre: Any,
-    seen: Any,
-) -> Any:
-    """Result of one row: store it and follow its least, its largest and its sum of squares."""
-    low, high, square = seen
-    for i in range(0, count - 15, 16):
-        u, f = load(unary, base + i), load(feature, base + i)
-        value = _result(ring, places, at + i, pitch, taps, u, f, form, centre)
-        store(out, base + i, value)
-        low, high, square = smaller(low, value), larger(high, value), square + value * value
-    rest = count % 16
-    if rest:
-        i = count - rest
-        u, f = load_part(unary, base + i, rest), load_part(feature, base + i, rest)
-        value = _result(ring, places, at + i, pitch, taps, u, f, form, centre)
-        store_part(out, base + i, value, rest)
-        low = smaller(low, keep(value, rest, LARGEST))
-        high = larger(high, keep(value, rest, -LARGEST))
-        value = keep(value, rest, np.float32(0))
-        square += value * value
-    return low, high, square
-
-
-@njit(**OPTIONS)
-def _leave_pair(
-    ring: Any,
-    places: Any,
-    at: int,
-    pitch: int,
-    taps: Any,
-    unary: Any,
-    feature: Any,
-    out: Any,
-    base: int,
-    next_base: int,
-    count: int,
-    form: Any,
-    centre: Any,
-    seen: Any,
-    next_seen: Any,
-) -> Any:
-    """As ``_leave_row`` for two successive frames, which share most of what they read."""
-    low, high, square = seen
-    next_low, next_high, next_square = next_seen
-    for i in range(0, count - 15, 16):
-        u, f = load(unary, base + i), load(feature, base + i)
-        value = _result(ring, places[:-1], at + i, pitch, taps, u, f, form, centre)
-        u, f = load(unary, next_base + i), load(feature, next_base + i)
-        other = _result(ring, places[1:], at + i, pitch, taps, u, f, form, centre)
-        store(out, base + i, value)
-        store(out, next_base + i, other)
-        low, high, square = smaller(low, value), larger(high, value), square + value * value
-        next_low, next_high = smaller(next_low, other), larger(next_high, other)
-        next_square += other * other
-    rest = count % 16
-    if rest:
-        i = count - rest
-        seen = _leave_row(
-            ring, places[:-1], at + i, pitch, taps, unary, feature, out, base + i, rest,
-            form, centre, (low, high, square),
-        )  # fmt: skip
-        next_seen = _leave_row(
-            ring, places[1:], at + i, pitch, taps, unary, feature, out, next_base + i,
-            rest, form, centre, (next_low, next_high, next_square),
-        )  # fmt: skip
-        return seen, next_seen
-    return (low, high, square), (next_low, next_high, next_square)
+    _reduce(seen, stats, part)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spectrack.spectral.basis import Basis
+from spectrack.spectral.basis import Basis, unary_power
 from spectrack.spectral.gaussian import kernel_taps
 from spectrack.spectral.settings import Activation, SFSegSettings
 
@@ -69,7 +69,7 @@ class TorchStage:
         """Take in the next frame; ``x_hw`` None stands for an empty frame after the end."""
         slot = self.at % self.slots
         self.at += 1
-        if x_hw is None:
+        if x_hw is None or unary_hw is None:
             self.ring[slot].zero_()
             return
         self.basis.write(unary_hw, feature_chw, self.maps[slot], torch)
@@ -160,6 +160,44 @@ class TorchFilter:
         for t in range(len(out)):
             _activate(self.stored[t], activation, t, out[t])
         return out
+
+
+class ArrayStage:
+    """A :class:`TorchStage` on the CPU for NumPy arrays (see ``kernels.Stage``)."""
+
+    def __init__(self, size_hw: tuple[int, int], channels: int, settings: SFSegSettings) -> None:
+        self.settings = settings
+        self.stage = TorchStage(size_hw, channels, settings, torch.zeros(1))
+        self.current = torch.zeros(size_hw)
+
+    def unary(self, soft_hw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See ``kernels.Stage.unary``."""
+        return unary_power(soft_hw, self.settings)
+
+    def push(
+        self,
+        stored_hw: NDArray[np.float32] | None,
+        unary_hw: NDArray[np.float32] | None,
+        feature_chw: NDArray[np.float32] | None,
+        activation: Activation,
+    ) -> None:
+        """See ``kernels.Stage.push``."""
+        if stored_hw is None:
+            self.stage.push(None)
+            return
+        _activate(torch.from_numpy(stored_hw), activation, 0, self.current)
+        feature = None if feature_chw is None else torch.from_numpy(feature_chw)
+        self.stage.push(self.current, torch.from_numpy(unary_hw), feature)
+
+    def pull(
+        self, unary_hw: NDArray[np.float32], feature_chw: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """See ``kernels.Stage.pull``."""
+        out = torch.empty_like(self.current)
+        self.stage.pull(out)
+        low, high = torch.aminmax(out)
+        norm = float(torch.linalg.vector_norm(out))
+        return out.numpy(), np.array([[float(low), float(high), norm**2]])
 
 
 def _activate(stored_hw: Tensor, activation: Activation, t: int, out_hw: Tensor) -> None:
