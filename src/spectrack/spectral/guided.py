@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,3 +201,45 @@ class GuidedStream:
                 f"a flow of shape {flow_hw2.shape} was given; expected {(height, width, 2)}"
             )
         return np.ascontiguousarray(flow_hw2, dtype=np.float32)
+
+
+def guided(
+    frames: Iterable[NDArray[np.uint8]],
+    soft: NDArray[np.float32],
+    flows: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None,
+    settings: GuidedSettings | None = None,
+) -> Planes:
+    """Filter the masks of a whole video; :class:`GuidedStream` does the same in fixed memory.
+
+    Args:
+        frames: T frames, uint8 RGB, (H, W, 3).
+        soft: Soft masks in [0, 1], (T, H, W) or (maps, T, H, W).
+        flows: For each of the T - 1 pairs of consecutive frames the flow from the first to the
+            second and back, (H, W, 2), pixels. None filters every frame by itself.
+        settings: The recipe; ``default`` where left out.
+
+    Returns:
+        float32, the shape of ``soft``, in [0, 1], foreground from one half.
+
+    Raises:
+        InputError: If shapes or values do not fit.
+    """
+    array = np.asarray(soft, dtype=np.float32)
+    soft_mthw = array[None] if array.ndim == 3 else array
+    if soft_mthw.ndim != 4 or 0 in soft_mthw.shape:
+        raise InputError(
+            f"masks of shape {array.shape} were given; expected (T, H, W) or (maps, T, H, W)"
+        )
+    maps, count, height, width = soft_mthw.shape
+    stream, out = GuidedStream((width, height), maps, settings), []
+    seen = 0
+    for t, frame in enumerate(frames):
+        if t >= count or (flows is not None and t > len(flows)):
+            raise InputError(f"{count} masks were given for more frames; give one a frame")
+        pair = (None, None) if flows is None or t == 0 else flows[t - 1]
+        out += stream.push(frame, soft_mthw[:, t], *pair)
+        seen += 1
+    if seen != count:
+        raise InputError(f"{count} masks were given for {seen} frames; give one a frame")
+    result = np.stack(out + stream.flush(), axis=1)
+    return result[0] if array.ndim == 3 else result
