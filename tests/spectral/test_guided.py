@@ -181,7 +181,7 @@ def test_no_iterations_gives_the_input_back(scene):
 
 
 def test_flow_that_is_not_finite_is_not_trusted(scene):
-    frames, soft, forward, backward = scene
+    frames, soft, forward, _ = scene
     bad = np.full_like(forward, np.nan)
     out = guided(frames, soft, list(zip(bad, bad, strict=True))[:-1], SMALL)
     np.testing.assert_allclose(out, guided(frames, soft, None, SMALL), atol=1e-6)

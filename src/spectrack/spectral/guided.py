@@ -54,7 +54,7 @@ class GuidedSettings:
     """
 
     sharpness: float = 4000.0
-    contrast: float = 0.01
+    contrast: float = 0.005
     radius: int = 2
     step: int = 2
     side_radius: int = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -171,7 +171,7 @@ class GuidedFrame:
         )
 
     def _local_sharpness(self, lab_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
-        """alpha of each active pixel: lower where the colours around it vary (half resolution)."""
+        """Sharpness of each active pixel: lower where the colours around it vary (half resolution)."""
         s = self._settings
         if s.contrast == 0:
             return np.full(len(self._rows), s.sharpness, dtype=np.float32)
@@ -190,12 +190,12 @@ def active_pixels(
     soft_mhw: NDArray[np.float32], reach: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Rows and columns of the pixels within ``reach`` (a square) of where any mask changes."""
-    edge = np.zeros(soft_mhw.shape[1:], dtype=np.uint8)
+    edge: NDArray[Any] = np.zeros(soft_mhw.shape[1:], dtype=np.uint8)
     cross = np.ones((3, 3), dtype=np.uint8)
     for soft in soft_mhw:
         # Changes below 1/255 are no boundary.
         grey = cv2.convertScaleAbs(soft, alpha=255)
-        edge |= cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, cross)
+        edge = np.maximum(edge, cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, cross))
     near = cv2.dilate(edge, np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8))
     rows, cols = np.nonzero(near)
     return rows.astype(np.int32), cols.astype(np.int32)

@@ -151,7 +151,7 @@ def link(
 
 
 def _lab_tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """sRGB byte to linear light, and the cube-root curve of CIE Lab sampled on [0, 1]."""
+    """Linear light of an sRGB byte, and the cube-root curve of CIE Lab sampled on [0, 1]."""
     s = np.arange(256) / 255
     linear = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
     t = np.linspace(0, 1, _CURVE + 2)
