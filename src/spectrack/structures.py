@@ -256,7 +256,9 @@ class Prediction:
 
     def hard_mask(self, threshold: float = 0.5) -> HardHW | None:
         """The mask at a threshold (``>=``), or None where there is none."""
-        if self.mask is None or self.mask.dtype == np.bool_:
-            return self.mask
-        hard: HardHW = self.mask >= threshold
+        if self.mask is None:
+            return None
+        hard: HardHW = np.asarray(
+            self.mask if self.mask.dtype == np.bool_ else self.mask >= threshold
+        )
         return hard

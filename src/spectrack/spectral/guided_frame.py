@@ -171,7 +171,7 @@ class GuidedFrame:
         )
 
     def _local_sharpness(self, lab_hwc: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sharpness of each active pixel: lower where the colours around it vary (half resolution)."""
+        """Sharpness of each active pixel, lower where colours vary around it (half resolution)."""
         s = self._settings
         if s.contrast == 0:
             return np.full(len(self._rows), s.sharpness, dtype=np.float32)
