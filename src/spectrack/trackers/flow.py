@@ -44,6 +44,9 @@ class FlowTrackerSettings:
         first_share: Weight of the first frame's colours when a mask was given.
         first_share_box: The same when only a box was given.
         rate: Share of every new frame in the recent colours.
+        early: After a box was given, the first mask is doubted for this many frames, less and less:
+        early_boost: the motion cue weighs this many times more, in addition,
+        early_rate: and every new frame has this share in the recent colours.
         radius: Radius of the guided filter, pixels of the window.
         epsilon: Regularisation of the guided filter.
         contrast: Stretch of the filtered mask about one half.
@@ -66,6 +69,9 @@ class FlowTrackerSettings:
     first_share: float = 0.5
     first_share_box: float = 0.25
     rate: float = 0.1
+    early: int = 8
+    early_boost: float = 2.0
+    early_rate: float = 0.4
     radius: int = 10
     epsilon: float = 1e-3
     contrast: float = 1.2
@@ -127,6 +133,7 @@ class FlowTracker:
         local = view.cut(soft)
         given = target.mask is not None
         share = self.settings.first_share if given else self.settings.first_share_box
+        self._youth = 0.0 if given else 1.0
         self._colours = ColourModel(index, local, share)
         self._usual = _contrast(self._colours.probability_hw(index), local)
         self._first = self._last = Template.take(frame_hwc, soft, box)
@@ -172,7 +179,9 @@ class FlowTracker:
         prior = warp(view.cut(state.soft), back)
         motion = motion_logit_hw(back, prior, agree)
         limit = self.settings.motion_limit
-        extra = self.settings.motion_weight * np.clip(motion, -limit, limit) * agree
+        # A first mask found in a box is a guess that the first motions can still correct.
+        boost = 1 + self.settings.early_boost * self._youth
+        extra = boost * self.settings.motion_weight * np.clip(motion, -limit, limit) * agree
         return self._segment(view, now, prior, agree, extra)
 
     def _segment(
@@ -224,7 +233,8 @@ class FlowTracker:
         area = 0.9 * state.area + 0.1 * float(hard.sum())
         self._state = _State(frame.copy(), soft, box, (vx, vy), area)
         self._lost = 0
-        self._colours.learn(look.index, look.soft, s.rate)
+        self._colours.learn(look.index, look.soft, max(s.rate, s.early_rate * self._youth))
+        self._youth = max(0.0, self._youth - 1 / s.early)
         sure = min(1.0, max(look.contrast, 0.05) / max(self._usual, 0.05))
         if sure > 0.7 and look.agreement > 0.5:
             self._last = Template.take(frame, soft, box)
