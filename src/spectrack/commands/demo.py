@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spectrack.progress import Console
 
 FPS = 24.0
+SIZE_WH = (428, 240)  # H.264 wants even sides; the padding would not fit the masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class DemoCommand(Command):
 
         with staged(self.out, DEMO, self.overwrite) as part:
             console.remark(f"making a clip of {self.frames} frames")
-            clip = make_clip(self.frames, seed=self.seed)
+            clip = make_clip(self.frames, SIZE_WH, self.seed)
             write_clip(clip, part)
             console.remark(f"following the object with tracker {self.tracker}")
             values = self._follow(clip, part, console)
