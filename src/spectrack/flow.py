@@ -22,8 +22,8 @@ from spectrack.structures import FrameHWC, SoftHW
 FlowHW2 = NDArray[np.float32]
 Preset = Literal["medium", "fast", "ultrafast"]
 
-# DIS builds a pyramid over 8x8 patches; smaller pictures make it fail or answer NaN.
-_SMALLEST_SIDE = 16
+# DIS builds a pyramid over 8x8 patches; on smaller or thinner pictures it fails or even crashes.
+_SMALLEST_SIDE = 64
 
 
 class FlowEstimator(Protocol):
