@@ -67,7 +67,7 @@ def taylor_step(x: Tensor, unary: Tensor, feature: Tensor, taps: Taps, alpha: An
         (T, H, W), not normalised. Gradients flow to x, unary, feature and alpha.
     """
     sharpness = torch.as_tensor(alpha, dtype=x.dtype, device=x.device)
-    return _TaylorStep.apply(x, unary, feature, sharpness, taps)  # type: ignore[no-any-return]
+    return _TaylorStep.apply(x, unary, feature, sharpness, taps)
 
 
 def cosine_step(
@@ -85,7 +85,7 @@ def cosine_step(
     Returns:
         (T, H, W), not normalised. Gradients flow to x, unary and feature.
     """
-    return _CosineStep.apply(x, unary, feature, series, taps)  # type: ignore[no-any-return]
+    return _CosineStep.apply(x, unary, feature, series, taps)
 
 
 def unit_norm(x: Tensor) -> Tensor:

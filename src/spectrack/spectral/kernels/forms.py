@@ -44,7 +44,9 @@ def cosine_form(series: CosineSeries) -> tuple[Any, ...]:
             if np.abs(fit(nodes) - wanted).max() < 5e-8:
                 break
         # Rewritten for x = feature - 1/2 in place of the angle.
-        powers = fit.convert().coef * series.frequency ** (2 * np.arange(degree + 1))
+        powers = np.asarray(fit.convert().coef, np.float64) * series.frequency ** (
+            2 * np.arange(degree + 1)
+        )
         found.append(tuple(np.float32(c) for c in powers))
     cosine, sine = found
     sine = tuple(np.float32(c * series.frequency) for c in sine)
