@@ -54,7 +54,10 @@ class DemoCommand(Command):
             console.remark(f"making a clip of {self.frames} frames")
             clip = make_clip(self.frames, SIZE_WH, self.seed)
             write_clip(clip, part)
-            console.remark(f"following the object with tracker {self.tracker}")
+            console.remark(
+                f"following the object with tracker {self.tracker} "
+                "(kernels are compiled the first time, up to a minute)"
+            )
             values = self._follow(clip, part, console)
             (part / DEMO.marker).write_text(json.dumps(values, indent=1) + "\n")
         console.result(values, text(values))

@@ -46,6 +46,7 @@ class DoctorCommand(Command):
 
     def run(self, console: Console) -> int:
         """Print what was found."""
+        console.remark("looking at this machine; kernels are compiled the first time (a minute)")
         findings = list(examine())
         healthy = all(f.state != "bad" for f in findings)
         values = {"healthy": healthy, "findings": [vars(f) for f in findings]}
