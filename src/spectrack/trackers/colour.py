@@ -163,8 +163,8 @@ def _candidates(view: FrameHWC, box: Box, settings: ColourSettings) -> Iterator[
     lab = stretched_lab(view, settings.chroma)
     inside = box.fill((width, height))
     inside[[0, -1]] = inside[:, [0, -1]] = False  # a box that covers the view has no outside
-    if not inside.any():
-        return
+    if not inside.any() or float(lab.reshape(-1, 3).std(axis=0).max()) < 1.0:
+        return  # nothing to tell apart
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0).astype(np.float32)
     distance = geodesic_hw(smooth, ~inside)
     far = distance > _otsu(distance[inside])

@@ -44,10 +44,15 @@ class FlowTrackerSettings:
         first_share: Weight of the first frame's colours when a mask was given.
         first_share_box: The same when only a box was given.
         rate: Share of every new frame in the recent colours.
+        reach: How far the mask may grow in one frame, over the square root of its area.
+        carry_weight: Weight of the mask carried by flow.
         early: After a box was given, the first mask is doubted for this many frames, less and less:
         early_boost: the motion cue weighs this many times more, in addition,
+        early_reach: the mask may grow this far,
         early_rate: and every new frame has this share in the recent colours.
-        radius: Radius of the guided filter, pixels of the window.
+        ghost_weight: How readily hidden parts of the target are taken back where they should be.
+        ghost_fade: What is left of the memory of hidden parts after one frame.
+        radius: Radius of the guided filter, pixels of the window (less for small targets).
         epsilon: Regularisation of the guided filter.
         contrast: Stretch of the filtered mask about one half.
         vanish: The target is lost when its area falls below this share of its usual area,
@@ -69,9 +74,14 @@ class FlowTrackerSettings:
     first_share: float = 0.5
     first_share_box: float = 0.25
     rate: float = 0.1
+    reach: float = 0.03
+    carry_weight: float = 1.0
     early: int = 8
-    early_boost: float = 2.0
+    early_reach: float = 0.08
+    early_boost: float = 1.5
     early_rate: float = 0.4
+    ghost_weight: float = 0.4
+    ghost_fade: float = 0.97
     radius: int = 10
     epsilon: float = 1e-3
     contrast: float = 1.2
@@ -88,6 +98,7 @@ class _State:
 
     frame: FrameHWC
     soft: SoftHW
+    ghost: SoftHW
     box: Box
     velocity: tuple[float, float]
     area: float
@@ -99,6 +110,7 @@ class _Look:
 
     view: View
     soft: SoftHW
+    ghost: SoftHW
     index: Index
     contrast: float
     agreement: float
@@ -127,7 +139,7 @@ class FlowTracker:
         box = robust_box(mask) or target.box
         self._size, self._lost = size, 0
         soft = mask.astype(np.float32)
-        self._state = _State(frame_hwc.copy(), soft, box, (0.0, 0.0), float(mask.sum()))
+        self._state = _State(frame_hwc.copy(), soft, soft, box, (0.0, 0.0), float(mask.sum()))
         view = self._view(box)
         index = colour_index(view.cut(frame_hwc))
         local = view.cut(soft)
@@ -177,32 +189,46 @@ class FlowTracker:
         back = self._flow(now, before)
         agree = consistency_hw(back, self._flow(before, now), self.settings.flow_sigma)
         prior = warp(view.cut(state.soft), back)
-        motion = motion_logit_hw(back, prior, agree)
+        motion, (dx, dy) = motion_logit_hw(back, prior, agree)
+        # Where the target was a while ago, moved as one piece: parts that an obstacle hid may
+        # come back there although no flow leads to them.
+        ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))
         limit = self.settings.motion_limit
         # A first mask found in a box is a guess that the first motions can still correct.
         boost = 1 + self.settings.early_boost * self._youth
         extra = boost * self.settings.motion_weight * np.clip(motion, -limit, limit) * agree
-        return self._segment(view, now, prior, agree, extra)
+        return self._segment(view, now, prior, ghost, agree, extra)
 
     def _segment(
-        self, view: View, now: FrameHWC, prior: SoftHW, agree: SoftHW, extra: SoftHW | float
+        self,
+        view: View,
+        now: FrameHWC,
+        prior: SoftHW,
+        ghost: SoftHW,
+        agree: SoftHW,
+        extra: SoftHW | float,
     ) -> _Look:
         s = self.settings
         index = colour_index(now)
         colour = self._colours.probability_hw(index)
-        odds = self._logit(prior) * (0.3 + 0.7 * agree)
+        carried = np.maximum(prior, np.minimum(s.ghost_weight * ghost, 0.5))
+        odds = s.carry_weight * self._logit(carried) * (0.3 + 0.7 * agree)
         odds += s.colour_weight * self._logit(colour) + extra
         # Far from where the mask may have gone, nothing else can make a target.
-        reach = max(2.0, 0.08 * float(np.sqrt(prior.sum() + 1)))
-        nearby = cv2.GaussianBlur(prior, (0, 0), reach)
-        odds += np.minimum(self._logit(np.clip(2 * nearby, 0, 1)), 0)
+        share = s.reach + (s.early_reach - s.reach) * self._youth
+        reach = max(1.5, share * float(np.sqrt(prior.sum() + 1)))
+        nearby = np.maximum(cv2.GaussianBlur(prior, (0, 0), reach), s.ghost_weight * ghost)
+        odds += np.log(np.clip(2 * nearby, 1e-4, 1))
         soft = (1 / (1 + np.exp(-odds))).astype(np.float32)
-        soft = ColourGuide(now, s.radius, s.epsilon)(soft)
+        # A window that is wide for the target would round it off.
+        radius = min(s.radius, max(2, round(0.12 * float(np.sqrt(prior.sum())))))
+        soft = ColourGuide(now, radius, s.epsilon)(soft)
         soft = np.clip((soft - 0.5) * s.contrast + 0.5, 0, 1)
-        soft = _drop_crumbs(soft)
+        soft = _drop_crumbs(soft, np.maximum(prior, ghost))
         inside = soft > 0.5
         agreement = float(agree[inside].mean()) if inside.any() else 0.0
-        return _Look(view, soft, index, _contrast(colour, soft), agreement)
+        ghost = np.maximum(soft, s.ghost_fade * ghost)
+        return _Look(view, soft, ghost, index, _contrast(colour, soft), agreement)
 
     def _logit(self, p: SoftHW) -> SoftHW:
         doubt = self.settings.doubt
@@ -231,7 +257,8 @@ class FlowTracker:
             for v, a, b in zip(state.velocity, old, new, strict=True)
         )
         area = 0.9 * state.area + 0.1 * float(hard.sum())
-        self._state = _State(frame.copy(), soft, box, (vx, vy), area)
+        ghost = look.view.paste(look.ghost, self._size)
+        self._state = _State(frame.copy(), soft, ghost, box, (vx, vy), area)
         self._lost = 0
         self._colours.learn(look.index, look.soft, max(s.rate, s.early_rate * self._youth))
         self._youth = max(0.0, self._youth - 1 / s.early)
@@ -271,7 +298,7 @@ class FlowTracker:
             return None
         view = self._view(found.box)
         prior = view.cut(template.place(found.box, self._size))
-        look = self._segment(view, view.cut(frame), prior, np.full_like(prior, 0.5), 0.0)
+        look = self._segment(view, view.cut(frame), prior, prior, np.full_like(prior, 0.5), 0.0)
         return look if self._believes(look) else None
 
 
@@ -284,13 +311,14 @@ def _contrast(probability_hw: SoftHW, soft_hw: SoftHW) -> float:
     return float(probability_hw[inside].mean()) - around
 
 
-def _drop_crumbs(soft_hw: SoftHW, share: float = 0.03) -> SoftHW:
-    """Push parts smaller than a share of the largest one below one half."""
+def _drop_crumbs(soft_hw: SoftHW, support_hw: SoftHW, share: float = 0.03) -> SoftHW:
+    """Push parts below one half that nothing supports or that are a small share of the largest."""
     hard = (soft_hw > 0.5).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
-    if count > 2:
+    if count > 1:
         areas = stats[:, cv2.CC_STAT_AREA]
-        small = areas < share * areas[1:].max()
+        support = np.bincount(labels.ravel(), weights=(support_hw > 0.3).ravel(), minlength=count)
+        small = (areas < share * areas[1:].max()) | (support < 0.2 * areas)
         small[0] = False
         soft_hw = np.where(small[labels], np.minimum(soft_hw, 0.3), soft_hw).astype(np.float32)
     return soft_hw

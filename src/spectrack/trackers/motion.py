@@ -13,7 +13,9 @@ from spectrack.structures import SoftHW
 _SAMPLES = 3000
 
 
-def motion_logit_hw(flow_hw2: FlowHW2, prior_hw: SoftHW, trust_hw: SoftHW) -> SoftHW:
+def motion_logit_hw(
+    flow_hw2: FlowHW2, prior_hw: SoftHW, trust_hw: SoftHW
+) -> tuple[SoftHW, tuple[float, float]]:
     """Log odds that a pixel moves with the target.
 
     An affine motion is fitted, robustly, to the flow of each side; the odds compare how far a
@@ -26,7 +28,8 @@ def motion_logit_hw(flow_hw2: FlowHW2, prior_hw: SoftHW, trust_hw: SoftHW) -> So
         trust_hw: How far the flow can be trusted, in [0, 1].
 
     Returns:
-        float32 of shape (H, W), not clipped.
+        The odds, float32 of shape (H, W), not clipped; and the flow (dx, dy) of the target's own
+        motion at its centre.
     """
     height, width = prior_hw.shape
     step = max(1, int(np.sqrt(height * width / _SAMPLES)))
@@ -34,14 +37,24 @@ def motion_logit_hw(flow_hw2: FlowHW2, prior_hw: SoftHW, trust_hw: SoftHW) -> So
     y, x = grid[0], grid[1]
     terms = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=2)
     sampled = (slice(None, None, step), slice(None, None, step))
-    distances = []
-    for side in (1 - prior_hw, prior_hw):
-        weight = (side * trust_hw)[sampled].ravel().astype(np.float64) + 1e-9
+
+    def distance_hw(side_hw: SoftHW) -> tuple[SoftHW, NDArray[Any]]:
+        weight = (side_hw * trust_hw)[sampled].ravel().astype(np.float64) + 1e-9
         affine = _fit(terms[sampled].reshape(-1, 3), flow_hw2[sampled].reshape(-1, 2), weight)
         gap = flow_hw2 - terms @ affine.astype(np.float32)
-        distances.append((gap * gap).sum(axis=2))
-    odds: SoftHW = np.log1p(distances[0]) - np.log1p(distances[1])
-    return odds
+        squared: SoftHW = (gap * gap).sum(axis=2)
+        return squared, affine
+
+    ground, _ = distance_hw(1 - prior_hw)
+    # Pixels that move with the background say little about the target's motion: a mask that
+    # takes in too much ground still leads to it.
+    target, affine = distance_hw(prior_hw * ground / (1 + ground))
+    odds: SoftHW = np.log1p(ground) - np.log1p(target)
+    total = float(prior_hw.sum()) + 1e-6
+    centre = [1.0, float((prior_hw * terms[..., 1]).sum()) / total]
+    centre.append(float((prior_hw * terms[..., 2]).sum()) / total)
+    dx, dy = np.asarray(centre) @ affine
+    return odds, (float(dx), float(dy))
 
 
 def _fit(
