@@ -96,8 +96,12 @@ def iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings
     if kernel == "torch" and isinstance(soft, np.ndarray):
         import torch
 
-        tensors = (torch.from_numpy(soft), None if feature is None else torch.from_numpy(feature))
-        return iterate(kernel, *tensors, settings).numpy()
+        # Torch warns of arrays it may not write to, though it only reads these.
+        tensors = [
+            None if a is None else torch.from_numpy(a if a.flags.writeable else a.copy())
+            for a in (soft, feature)
+        ]
+        return iterate(kernel, tensors[0], tensors[1], settings).numpy()
     volume = open_filter(kernel, soft, feature, settings)
     activation = first_activation(settings, frames)
     for iteration in range(settings.iterations):
