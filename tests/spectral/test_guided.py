@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,10 @@ from spectrack.spectral.guided import GUIDED_PRESETS, GuidedSettings, GuidedStre
 from spectrack.spectral.guided_frame import active_pixels
 from spectrack.spectral.kernels.guided import fill_lab
 
-SMALL = GuidedSettings(iterations=3, reach=5, contrast=0.0, sharpness=200.0, level=0.5)
+SMALL = GuidedSettings(
+    cycles=(3,), changes=(0.0,), reach=5, contrast=0.0, sharpness=200.0, level=0.5
+)
+GATED = replace(SMALL, cycles=(1, 2, 1), changes=(0.0, 0.05, 0.4))
 
 
 def lab_float64(frame_hwc: np.ndarray) -> np.ndarray:
@@ -53,21 +58,38 @@ def truth(frames, soft, forward, backward, s: GuidedSettings) -> np.ndarray:
                 for dy in range(-radius, radius + 1):
                     for dx in range(-radius, radius + 1):
                         yy, xx = cy + dy * s.step, cx + dx * s.step
-                        if 0 <= yy < height and 0 <= xx < width:
+                        corner = abs(dy) + abs(dx) == 2 * radius > 0
+                        if 0 <= yy < height and 0 <= xx < width and not corner:
                             d2 = ((lab[t][y, x] - lab[u][yy, xx]) ** 2).sum()
                             g = np.exp(-2 * (dx**2 + dy**2) / max(radius, 1) ** 2)
                             w = trust * g / (1 + s.sharpness * d2 / 4) ** 4
                             found.append((round(255 * w), u, yy, xx))
             links[t, y, x] = found
     values = soft.astype(np.float64)
-    for _ in range(s.iterations):
-        new = values.copy()
-        for (t, y, x), found in links.items():
-            total = sum(w for w, *_ in found)
-            if total:
-                new[t, y, x] = sum(w * values[u, yy, xx] for w, u, yy, xx in found) / total
-        values = new
-    return values
+    states = []
+    for n in s.cycles:
+        for i in range(n):
+            tau = 1.4 / (2 * np.cos(np.pi * (2 * i + 1) / (4 * n + 2)) ** 2)
+            new = values.copy()
+            for (t, y, x), found in links.items():
+                total = sum(w for w, *_ in found)
+                if total:
+                    mean = sum(w * values[u, yy, xx] for w, u, yy, xx in found) / total
+                    new[t, y, x] += tau * (mean - values[t, y, x])
+            values = new
+        values = np.clip(values, 0, 1)
+        states.append(values)
+    was, now = soft >= s.level, states[0] >= s.level
+    change = [1 - (a & b).sum() / max((a | b).sum(), 1) for a, b in zip(was, now, strict=True)]
+    around = s.iterations - s.cycles[0]
+    out = []
+    for t in range(count):
+        near = np.mean(change[max(0, t - around) : t + around + 1])
+        depth = np.interp(near, s.changes, range(len(s.changes)))
+        low = int(depth)
+        high = min(low + 1, len(states) - 1)
+        out.append(states[low][t] + (depth - low) * (states[high][t] - states[low][t]))
+    return np.stack(out)
 
 
 @pytest.fixture
@@ -106,11 +128,17 @@ def test_lab_is_the_definition(rng):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"radius": 1, "side_radius": 2, "step": 1}, {"side_radius": 0}, {"radius": 0}],
+    [
+        {},
+        {"radius": 1, "side_radius": 2, "step": 1},
+        {"side_radius": 0},
+        {"radius": 0},
+        {"cycles": GATED.cycles, "changes": GATED.changes},
+    ],
 )
 def test_equals_the_transcription(scene, changes):
     frames, soft, forward, backward = scene
-    s = GuidedSettings(**{**SMALL.__dict__, **changes})
+    s = replace(SMALL, **changes)
     got = guided(frames, soft, list(zip(forward, backward, strict=True))[:-1], s)
     back = np.concatenate([np.zeros_like(backward[:1]), backward[:-1]])
     want = truth(frames, soft, forward, back, s)
@@ -121,7 +149,7 @@ def test_equals_the_transcription(scene, changes):
 
 def test_more_iterations_than_frames_and_several_maps(scene):
     frames, soft, forward, backward = scene
-    s = GuidedSettings(**{**SMALL.__dict__, "iterations": 9})
+    s = replace(SMALL, cycles=(4, 5), changes=(0.0, 1e-9))
     pairs = list(zip(forward, backward, strict=True))[:-1]
     both = np.stack([soft, 1 - soft])
     together = guided(frames, both, pairs, s)
@@ -133,7 +161,7 @@ def test_more_iterations_than_frames_and_several_maps(scene):
 
 def test_stream_is_delayed_by_the_iterations_and_can_be_used_again(scene):
     frames, soft, forward, backward = scene
-    stream = GuidedStream((23, 19), 1, GuidedSettings(**{**SMALL.__dict__, "iterations": 2}))
+    stream = GuidedStream((23, 19), 1, replace(SMALL, cycles=(2,)))
     runs = []
     for _ in range(2):
         counts, out = [], []
@@ -151,7 +179,7 @@ def test_stream_is_delayed_by_the_iterations_and_can_be_used_again(scene):
 def test_level_becomes_one_half(scene):
     frames, soft, *_ = scene
     plain = guided(frames, soft, None, SMALL)
-    raised = guided(frames, soft, None, GuidedSettings(**{**SMALL.__dict__, "level": 0.3}))
+    raised = guided(frames, soft, None, replace(SMALL, level=0.3))
     np.testing.assert_array_equal(raised >= 0.5, plain >= np.float32(0.3))
     np.testing.assert_array_equal(raised[soft == plain] >= 0.5, soft[soft == plain] >= 0.5)
 
@@ -176,7 +204,7 @@ def test_one_frame_and_one_pixel():
 
 def test_no_iterations_gives_the_input_back(scene):
     frames, soft, *_ = scene
-    s = GuidedSettings(**{**SMALL.__dict__, "iterations": 0})
+    s = replace(SMALL, cycles=(), changes=())
     np.testing.assert_allclose(guided(frames, soft, None, s), soft, atol=1e-6)
 
 
@@ -197,7 +225,7 @@ def test_fills_a_hole_and_removes_a_speck():
     damaged[2, 15:20, 18:24] = 0
     damaged[2, 34:37, 42:46] = 1
     still = np.zeros((40, 50, 2), np.float32)
-    out = guided(frames, damaged, [(still, still)] * 4, GuidedSettings(iterations=10))
+    out = guided(frames, damaged, [(still, still)] * 4)
     np.testing.assert_array_equal(out >= 0.5, soft >= 0.5)
 
 
@@ -209,7 +237,9 @@ def test_fills_a_hole_and_removes_a_speck():
         ("contrast", -0.1),
         ("radius", -1),
         ("step", 0),
-        ("iterations", 1.5),
+        ("cycles", (2, 1.5, 3)),
+        ("cycles", (2, 3)),
+        ("changes", (0.1, 0.1, 0.2)),
         ("reach", 0),
         ("flow_sigma", 0),
         ("level", 1),

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.spectral.kernels.guided import OUTSIDE, affinities, fill_lab, link, sweep
+from spectrack.spectral.kernels.guided import (
+    OUTSIDE,
+    affinities,
+    fill_lab,
+    invert_sums,
+    link,
+    sweep,
+)
 
 if TYPE_CHECKING:
     from spectrack.spectral.guided import GuidedSettings
@@ -20,8 +27,8 @@ _WINDOW = 15
 class Taps:
     """Neighbourhoods as index offsets into padded, flattened planes.
 
-    Taps lie on a square grid and weigh exp(-2 |offset|^2 / extent^2), 1 in the middle and e^-2 at
-    the end of an axis.
+    Taps lie on a square grid without its corners and weigh exp(-2 |offset|^2 / extent^2), 1 in
+    the middle and e^-2 at the end of an axis.
 
     Args:
         width: Width of the frames.
@@ -41,6 +48,9 @@ class Taps:
         axis = np.arange(-radius, radius + 1)
         dy, dx = (a.ravel() for a in np.meshgrid(axis, axis, indexing="ij"))
         spatial = np.exp(-2 * (dy**2 + dx**2) / max(radius, 1) ** 2)
+        # The corners weigh e^-4 and cost a fifth of the taps.
+        kept = (np.abs(dy) + np.abs(dx) < 2 * radius) | (radius == 0)
+        dy, dx, spatial = dy[kept], dx[kept], spatial[kept]
         return ((dy * self.padded_width + dx) * step).astype(np.int32), spatial.astype(np.float32)
 
 
@@ -69,6 +79,12 @@ class GuidedFrame:
         own = (self._rows + pad) * taps.padded_width + self._cols + pad
         self._own = own.astype(np.uint32)
         self._before = self._after = self._own
+        self._lengths = settings.lengths
+        self._ends = set(np.cumsum(settings.cycles).tolist())
+        self._marks: list[list[NDArray[np.float32]]] = []
+        self._areas = [int(np.count_nonzero(soft >= settings.level)) for soft in soft_mhw]
+        self._hard = [soft[self._rows, self._cols] >= settings.level for soft in soft_mhw]
+        self.change = np.zeros(len(soft_mhw))
         self._planes = [
             (plane, plane.copy())
             for plane in (
@@ -112,41 +128,69 @@ class GuidedFrame:
             self._after = there
 
     def release(self) -> None:
-        """Give back what only linking needs; both neighbours are linked."""
+        """End the linking: give back what only it needs, and sum up the weights."""
+        self._inverse = np.empty(len(self._own), dtype=np.float32)
+        invert_sums(self._weights, self._inverse)
         del self._lab, self._sharpness, self._rows, self._cols
 
     def sweep(self, before: GuidedFrame | None, after: GuidedFrame | None) -> None:
         """Take the next step; both neighbours must hold the values of the present one."""
         old, new = self.steps % 2, (self.steps + 1) % 2
+        ends = self.steps + 1 in self._ends
         for m, planes in enumerate(self._planes):
             sweep(
                 self._own,
                 self._before,
                 self._after,
                 self._weights,
+                self._inverse,
                 self._taps.own,
                 self._taps.side,
                 (before or self)._planes[m][old],
                 planes[old],
                 (after or self)._planes[m][old],
+                self._lengths[self.steps],
+                ends,
                 planes[new],
             )
         self.steps += 1
+        if ends:
+            self._marks.append([planes[new][self._own] for planes in self._planes])
+            if len(self._marks) == 1:
+                self._measure_change()
 
-    def result(self, level: float) -> NDArray[np.float32]:
-        """The planes as they are, float32 (maps, H, W), with ``level`` moved to one half.
+    def result(self, depths: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The finished planes, float32 (maps, H, W), with ``level`` moved to one half.
 
         x -> a x / (a x + 1 - x), a = (1 - level) / level, keeps 0 and 1.
+
+        Args:
+            depths: For each map the cycle whose result to take, from 0; in between they mix.
         """
         self.sent = True
-        pad = self._taps.pad
+        pad, level = self._taps.pad, self._settings.level
         rise = np.float32((1 - level) / level)
         out = np.empty((len(self._planes), self._height, self._width), dtype=np.float32)
         for m, planes in enumerate(self._planes):
-            padded = planes[self.steps % 2].reshape(-1, self._taps.padded_width)
+            plane = planes[self.steps % 2]
+            if self._marks and depths[m] < len(self._marks) - 1:
+                first = int(depths[m])
+                low, high = self._marks[first][m], self._marks[first + 1][m]
+                plane = plane.copy()
+                plane[self._own] = low + np.float32(depths[m] - first) * (high - low)
+            padded = plane.reshape(-1, self._taps.padded_width)
             x = padded[pad : pad + self._height, pad : pad + self._width]
             np.divide(rise * x, 1 + (rise - 1) * x, out=out[m])
-        return np.clip(out, 0, 1, out=out)
+        self._marks.clear()
+        return out
+
+    def _measure_change(self) -> None:
+        """Share of each mask that the first cycle changed, 1 - IoU at ``level``."""
+        for m, hard in enumerate(self._hard):
+            now = self._marks[0][m] >= self._settings.level
+            lost, won = np.count_nonzero(hard & ~now), np.count_nonzero(now & ~hard)
+            union = self._areas[m] + won
+            self.change[m] = (lost + won) / union if union else 0.0
 
     def _weigh(
         self,

@@ -61,50 +61,66 @@ def affinities(
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)
+def invert_sums(weights: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """1 / degree of each active pixel, 0 where it has no link at all; (n, k) bytes to (n,)."""
+    for i in prange(weights.shape[0]):
+        total = np.int32(0)
+        for k in range(weights.shape[1]):
+            total += np.int32(weights[i, k])
+        out[i] = np.float32(1.0) / np.float32(total) if total > 0 else np.float32(0.0)
+
+
+@njit(nogil=True, parallel=True, fastmath=True, cache=True)
 def sweep(
     own: NDArray[np.uint32],
     before: NDArray[np.uint32],
     after: NDArray[np.uint32],
     weights: NDArray[np.uint8],
+    inverse: NDArray[np.float32],
     own_offsets: NDArray[np.int32],
     side_offsets: NDArray[np.int32],
     x_before: NDArray[np.float32],
     x_own: NDArray[np.float32],
     x_after: NDArray[np.float32],
+    tau: float,
+    clip: bool,
     out: NDArray[np.float32],
 ) -> None:
-    """One degree-normalised step on the active pixels of a frame: weighted mean of the taps.
+    """One degree-normalised step on the active pixels of a frame: x + tau (mean of the taps - x).
 
     Args:
         own: Padded index of each active pixel, shape (n,).
         before: Padded index of its tap centre in the previous frame, shape (n,).
         after: The same in the next frame.
         weights: Bytes of :func:`affinities`: own taps, then previous, then next; shape (n, k).
+        inverse: Inverse of the sum of each row of weights; 0 leaves the pixel alone.
         own_offsets: Index offsets of the taps in the frame itself.
         side_offsets: Index offsets of the taps in each neighbouring frame.
         x_before: Soft plane of the previous frame, shape (padded pixels,).
         x_own: Soft plane of this frame.
         x_after: Soft plane of the next frame.
+        tau: Length of the step; 1 replaces each value by the mean.
+        clip: Whether to cut the result to [0, 1].
         out: Plane to write the active pixels of.
     """
     k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
+    length = np.float32(tau)
     for i in prange(own.shape[0]):
         row = weights[i]
-        total = np.float32(1e-6)
-        mean = np.float32(1e-6) * x_own[own[i]]
+        x = x_own[own[i]]
+        total = np.float32(0.0)
         for k in range(k_own):
-            w = np.float32(row[k])
-            total += w
-            mean += w * x_own[np.uint32(own[i] + own_offsets[k])]
+            total += np.float32(row[k]) * x_own[np.uint32(own[i] + own_offsets[k])]
         for k in range(k_side):
-            w = np.float32(row[k_own + k])
-            total += w
-            mean += w * x_before[np.uint32(before[i] + side_offsets[k])]
+            total += np.float32(row[k_own + k]) * x_before[np.uint32(before[i] + side_offsets[k])]
         for k in range(k_side):
             w = np.float32(row[k_own + k_side + k])
-            total += w
-            mean += w * x_after[np.uint32(after[i] + side_offsets[k])]
-        out[own[i]] = mean / total
+            total += w * x_after[np.uint32(after[i] + side_offsets[k])]
+        if inverse[i] > np.float32(0.0):
+            x += length * (total * inverse[i] - x)
+        if clip:
+            x = min(max(x, np.float32(0.0)), np.float32(1.0))
+        out[own[i]] = x
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)
