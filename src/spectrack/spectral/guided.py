@@ -224,8 +224,11 @@ class GuidedStream:
             return np.zeros(self.maps)
         self._past.append(self._window[i].change)
         later = [f.change for f in islice(self._window, i + 1, i + 1 + self._around)]
-        change = np.mean([*self._past, *later], axis=0)
-        return np.interp(change, s.changes, np.arange(len(s.changes)))
+        change = np.stack([*self._past, *later]).mean(axis=0)
+        depths: NDArray[np.float64] = np.asarray(
+            np.interp(change, s.changes, np.arange(len(s.changes)))
+        )
+        return depths
 
     def _checked(
         self, frame_hwc: NDArray[np.uint8], soft_mhw: NDArray[np.float32]
