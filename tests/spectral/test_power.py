@@ -79,7 +79,7 @@ def test_waves_of_the_spec_for_three_channels():
     assert {weight for weight, _ in waves} == {0.25}
 
 
-def test_three_convolutions_of_cosines_come_29_times_closer_than_three_of_taylor():
+def test_cosines_come_closer_to_equation_1_than_taylor():
     soft, _, _ = truth.scene()
     feature = np.random.default_rng(6).random(soft.shape)
     _, exact = graph.leading_eigenvector(graph.adjacency(soft, feature))

@@ -1,26 +1,30 @@
 """The spectral step in torch: every device, frame by frame, in buffers made once.
 
-A frame is multiplied by its basis maps, filtered along width and height, and kept in a ring of as
-many frames as the kernel is long; the middle of the ring then gives the result of that frame. So
-each frame is filtered once, and the memory beside the video is a few frames.
+A frame is multiplied by the maps of its affinity, filtered along width and height, and kept in a
+ring of as many frames as the kernel is long; the middle of the ring then gives the result of that
+frame. So each frame is filtered once, and the memory beside the video is a few frames.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spectrack.spectral.basis import Basis, unary_power
 from spectrack.spectral.gaussian import kernel_taps
+from spectrack.spectral.kernels.planes import make_planes
 from spectrack.spectral.settings import Activation, SFSegSettings
 
 
 class TorchStage:
     """One step of power iteration over a stream of frames.
 
-    ``push`` takes frame t, ``pull`` gives the raw result of frame ``t - kernel[0] // 2``.
+    ``push`` takes frame t, ``pull`` gives the raw result of frame ``t - kernel[0] // 2``. Taps are
+    relative to the middle one, which saves a product in each filter; ``S^p`` makes up for it and
+    must come from :func:`unary_map`.
 
     Args:
         size_hw: Height and width of the frames.
@@ -32,27 +36,23 @@ class TorchStage:
     def __init__(
         self, size_hw: tuple[int, int], channels: int, settings: SFSegSettings, like: Tensor
     ) -> None:
-        self.basis = Basis(settings, channels)
-        self.terms = self.basis.terms()
-        self.taps = [t[len(t) // 2 :].tolist() for t in kernel_taps(settings.kernel)]
         height, width = size_hw
-        reach_t, reach_y, reach_x = (len(t) - 1 for t in self.taps)
-        self.slots = 2 * reach_t + 1
-        count = len(self.basis)
 
-        def plane(*shape: int) -> Tensor:
+        def made(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=like.dtype, device=like.device)
 
+        self.planes = make_planes(settings, channels, made(height, width))
+        halves = [t[len(t) // 2 :] for t in kernel_taps(settings.kernel)]
+        self.taps = [(half / half[0]).tolist() for half in halves]
+        reach_t, reach_y, reach_x = (len(t) - 1 for t in self.taps)
+        self.slots = 2 * reach_t + 1
+        count = self.planes.count
         # Zero margins around the frame stand for the outside, so no border is a special case.
-        self.wide = plane(count, height, width + 2 * reach_x)
-        self.tall = plane(count, height + 2 * reach_y, width)
-        self.ring = plane(self.slots, count, height, width)
-        self.maps = plane(self.slots, count, height, width)
-        self.sums = plane(count, height, width)
-        self.spare = plane(count, height, width)
-        self.temporal = torch.tensor(
-            self.taps[0][:0:-1] + self.taps[0], dtype=like.dtype, device=like.device
-        )
+        self.wide = made(count, height, width + 2 * reach_x)
+        self.tall = made(count, height + 2 * reach_y, width)
+        self.ring = made(self.slots, count, height, width)
+        self.sums = made(count, height, width)
+        self.spare = made(count, height, width)
         self.at = 0
 
     def reset(self) -> None:
@@ -72,38 +72,43 @@ class TorchStage:
         if x_hw is None or unary_hw is None:
             self.ring[slot].zero_()
             return
-        self.basis.write(unary_hw, feature_chw, self.maps[slot], torch)
+        height, width = x_hw.shape
         _, reach_y, reach_x = (len(t) - 1 for t in self.taps)
-        inner = self.wide[:, :, reach_x : reach_x + x_hw.shape[1]]
-        torch.mul(self.maps[slot], x_hw, out=inner)
-        inner = self.tall[:, reach_y : reach_y + x_hw.shape[0]]
-        self._fold(self.wide, 2, self.taps[2], inner)
-        self._fold(self.tall, 1, self.taps[1], self.ring[slot])
+        feature = x_hw[None] if feature_chw is None else feature_chw
+        inner = self.wide[:, :, reach_x : reach_x + width]
+        self.planes.enter(x_hw, unary_hw, feature, inner)
+        inner = self.tall[:, reach_y : reach_y + height]
+        self._fold([self.wide.narrow(2, k, width) for k in range(2 * reach_x + 1)], 2, inner)
+        rows = [self.tall.narrow(1, k, height) for k in range(2 * reach_y + 1)]
+        self._fold(rows, 1, self.ring[slot])
 
-    def pull(self, out_hw: Tensor) -> None:
-        """Write the raw result of the frame in the middle of the ring."""
-        reach = self.slots // 2
-        middle = (self.at - 1 - reach) % self.slots
-        order = [(slot - middle + reach) % self.slots for slot in range(self.slots)]
-        weights = self.temporal[order]
-        flat = self.ring.view(self.slots, -1)
-        torch.mv(flat.t(), weights, out=self.sums.view(-1))
-        maps = self.maps[middle]
-        for number, (r, s, weight) in enumerate(self.terms):
-            torch.mul(maps[r], self.sums[s], out=self.spare[0])
-            if number:
-                out_hw.add_(self.spare[0], alpha=weight)
-            else:
-                torch.mul(self.spare[0], weight, out=out_hw)
+    def pull(self, unary_hw: Tensor, feature_chw: Tensor | None, out_hw: Tensor) -> None:
+        """Write the raw result of the frame in the middle of the ring, whose maps are given."""
+        frames = [self.ring[(self.at + k) % self.slots] for k in range(self.slots)]
+        sums = frames[0]
+        if self.slots > 1:
+            self._fold(frames, 0, self.sums)
+            sums = self.sums
+        feature = unary_hw[None] if feature_chw is None else feature_chw
+        self.planes.leave(sums, unary_hw, feature, out_hw)
 
-    def _fold(self, padded: Tensor, axis: int, half: list[float], out: Tensor) -> None:
-        length, reach = out.shape[axis], len(half) - 1
-        torch.mul(padded.narrow(axis, reach, length), half[0], out=out)
-        for shift in range(1, reach + 1):
-            before = padded.narrow(axis, reach - shift, length)
-            after = padded.narrow(axis, reach + shift, length)
-            torch.add(before, after, out=self.spare)
-            out.add_(self.spare, alpha=half[shift])
+    def _fold(self, shifted: list[Tensor], axis: int, out: Tensor) -> None:
+        """The symmetric sum of all shifts of a volume, the middle one weighing 1."""
+        middle = len(shifted) // 2
+        if middle == 0:
+            out.copy_(shifted[0])
+        total = shifted[middle]
+        for k in range(1, middle + 1):
+            torch.add(shifted[middle - k], shifted[middle + k], out=self.spare)
+            torch.add(total, self.spare, alpha=self.taps[axis][k], out=out)
+            total = out
+
+
+def unary_map(soft: Tensor, settings: SFSegSettings) -> Tensor:
+    """``S^p`` times the root of the kernel's middle weight, a new tensor."""
+    weight = math.prod(float(t[len(t) // 2]) for t in kernel_taps(settings.kernel))
+    unary = soft * (1 - 2 * settings.floor) + settings.floor
+    return unary.pow_(settings.p).mul_(math.sqrt(weight))
 
 
 class TorchFilter:
@@ -115,8 +120,7 @@ class TorchFilter:
         self.settings = settings
         self.stored = soft_thw
         self.feature = feature_cthw
-        self.unary = soft_thw * (1 - 2 * settings.floor) + settings.floor
-        torch.pow(self.unary, settings.p, out=self.unary)
+        self.unary = unary_map(soft_thw, settings)
         # Two buffers take turns; the input itself is only read.
         self.buffers: list[Tensor] = []
         self.steps = 0
@@ -138,21 +142,23 @@ class TorchFilter:
                 _activate(source[t], activation, t, self.current)
                 if not first <= t < last:
                     target[t].copy_(self.current)
-                feature = None if self.feature is None else self.feature[:, t]
-                self.stage.push(self.current, self.unary[t], feature)
+                self.stage.push(self.current, self.unary[t], self._feature(t))
             else:
                 self.stage.push(None)
             done = t - reach
             if done < 0:
                 continue
             if first <= done < last:
-                self.stage.pull(target[done])
+                self.stage.pull(self.unary[done], self._feature(done), target[done])
             low, high = torch.aminmax(target[done])
             norm = torch.linalg.vector_norm(target[done])
             stats[done, 0], stats[done, 1], stats[done, 2] = low, high, norm.double() ** 2
         self.stored = target
         self.steps += 1
         return stats.cpu().numpy()
+
+    def _feature(self, t: int) -> Tensor | None:
+        return None if self.feature is None else self.feature[:, t]
 
     def finish(self, activation: Activation) -> Tensor:
         """See ``kernels.VolumeFilter.finish``."""
@@ -172,7 +178,7 @@ class ArrayStage:
 
     def unary(self, soft_hw: NDArray[np.float32]) -> NDArray[np.float32]:
         """See ``kernels.Stage.unary``."""
-        return unary_power(soft_hw, self.settings)
+        return unary_map(torch.from_numpy(soft_hw), self.settings).numpy()
 
     def push(
         self,
@@ -194,7 +200,8 @@ class ArrayStage:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """See ``kernels.Stage.pull``."""
         out = torch.empty_like(self.current)
-        self.stage.pull(out)
+        feature = None if feature_chw is None else torch.from_numpy(feature_chw)
+        self.stage.pull(torch.from_numpy(unary_hw), feature, out)
         low, high = torch.aminmax(out)
         norm = float(torch.linalg.vector_norm(out))
         return out.numpy(), np.array([[float(low), float(high), norm**2]])
