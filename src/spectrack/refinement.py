@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow, FlowEstimator, FlowPair, warp
+from spectrack.flow import DISFlow, FlowEstimator, FlowHW2, FlowPair, warp
 from spectrack.soft_masks import SoftMasks
 from spectrack.spectral.guided import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
 from spectrack.tracks import Track
 
 ProgressCall = Callable[[int, int | None], None]
+Item = tuple[FrameHWC, SoftHW, FlowPair | None]
+
+_MARGIN = 48
+"""Pixels beyond the filter's reach that flow is given as context."""
 
 
 def refine_video(
@@ -26,6 +31,7 @@ def refine_video(
     preset: str | GuidedSettings = "default",
     progress: ProgressCall | None = None,
     flow: FlowEstimator | None = None,
+    crop: bool = True,
 ) -> Track:
     """Make the masks of one object consistent, frame by frame.
 
@@ -36,6 +42,7 @@ def refine_video(
         preset: A key of ``spectrack.spectral.guided.GUIDED_PRESETS``, or settings of your own.
         progress: Called with the number of frames finished and in all.
         flow: Dense flow; DIS by default.
+        crop: Whether to find flow only around the masks, where the filter reads it.
 
     Returns:
         A mask, box and score a frame. The score is the mean certainty inside the mask.
@@ -45,55 +52,91 @@ def refine_video(
     """
     settings = GUIDED_PRESETS[preset] if isinstance(preset, str) else preset
     stems = getattr(frames, "stems", None)
+    margin = settings.reach + _MARGIN if crop else None
     stream: GuidedStream | None = None
     track: Track | None = None
-    total = len(masks)
-    soft = _first_mask(masks)
-    for t, (frame, pair) in enumerate(with_flow(frames, flow or DISFlow())):
+    for frame, soft, pair in with_flow(frames, masks, flow or DISFlow(), margin):
         height, width = frame.shape[:2]
         if stream is None or track is None:
             stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
-        if t >= total:
-            raise InputError(f"{total} masks were given for more frames; give one a frame")
-        given = masks[t]
-        if given is not None:
-            soft = given
-        elif pair is not None:
-            soft = np.clip(warp(soft, pair.backward_hw2), 0, 1)
         flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         for ready in stream.push(frame, soft, *flows):
             _append(track, ready[0], stems)
             if progress is not None:
-                progress(len(track), total)
+                progress(len(track), len(masks))
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
     for ready in stream.flush():
         _append(track, ready[0], stems)
         if progress is not None:
-            progress(len(track), total)
-    if len(track) != total:
-        raise InputError(f"{total} masks were given for {len(track)} frames; give one a frame")
+            progress(len(track), len(masks))
+    if len(track) != len(masks):
+        raise InputError(f"{len(masks)} masks were given for {len(track)} frames; give one a frame")
     return track
 
 
 def with_flow(
-    frames: Iterable[FrameHWC], flow: FlowEstimator
-) -> Iterator[tuple[FrameHWC, FlowPair | None]]:
-    """Frames with the flow from and to the frame before (None for the first), one ahead."""
+    frames: Iterable[FrameHWC], masks: SoftMasks, flow: FlowEstimator, margin: int | None = None
+) -> Iterator[tuple[FrameHWC, SoftHW, FlowPair | None]]:
+    """Frames, masks, and the flow from and to the frame before (None for the first).
 
-    def read(previous: FrameHWC | None) -> tuple[FrameHWC, FlowPair | None] | None:
+    Everything is read one frame ahead in a thread of its own. A mask that is missing is carried
+    over by flow; without ``margin`` flow covers the frame, else what lies that many pixels around
+    the masks of both frames, and is 0 elsewhere.
+
+    Raises:
+        InputError: If there are more frames than masks, or no mask at all.
+    """
+
+    def read(t: int, last: FrameHWC | None, carried: SoftHW) -> Item | None:
         frame = next(source, None)
-        if frame is None or previous is None or frame.shape != previous.shape:
-            return None if frame is None else (frame, None)
-        return frame, FlowPair(flow(previous, frame), flow(frame, previous))
+        if frame is None:
+            return None
+        if t >= len(masks):
+            raise InputError(f"{len(masks)} masks were given for more frames; give one a frame")
+        soft = masks[t]
+        if last is None or last.shape != frame.shape:
+            return frame, carried if soft is None else soft, None
+        area = _around(carried, soft, margin)
+        pair = FlowPair(_flow_in(area, flow, last, frame), _flow_in(area, flow, frame, last))
+        if soft is None:
+            soft = np.clip(warp(carried, pair.backward_hw2), 0, 1)
+        return frame, soft, pair
 
     source = iter(frames)
     with ThreadPoolExecutor(1, thread_name_prefix="flow") as pool:
-        item = read(None)
-        while item is not None:
-            ahead = pool.submit(read, item[0])
+        item = read(0, None, _first_mask(masks))
+        for t in count(1):
+            if item is None:
+                return
+            ahead = pool.submit(read, t, *item[:2])
             yield item
             item = ahead.result()
+
+
+def _around(
+    first_hw: SoftHW, second_hw: SoftHW | None, margin: int | None
+) -> tuple[slice, slice] | None:
+    """Rows and columns around the masks; None for the whole frame, empty where both are."""
+    if margin is None:
+        return None
+    either = first_hw > 0 if second_hw is None else np.maximum(first_hw, second_hw) > 0
+    box = Box.from_mask(either)
+    if box is None:
+        return slice(0, 0), slice(0, 0)
+    around = Box(box.x - margin, box.y - margin, box.w + 2 * margin, box.h + 2 * margin)
+    return around.slices((either.shape[1], either.shape[0]))
+
+
+def _flow_in(
+    area: tuple[slice, slice] | None, flow: FlowEstimator, first: FrameHWC, second: FrameHWC
+) -> FlowHW2:
+    if area is None:
+        return flow(first, second)
+    out = np.zeros((*first.shape[:2], 2), dtype=np.float32)
+    if out[area].size:
+        out[area] = flow(np.ascontiguousarray(first[area]), np.ascontiguousarray(second[area]))
+    return out
 
 
 def _first_mask(masks: SoftMasks) -> SoftHW:

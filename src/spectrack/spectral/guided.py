@@ -72,8 +72,8 @@ class GuidedSettings:
     step: int = 2
     side_radius: int = 2
     flow_sigma: float = 2.0
-    cycles: tuple[int, ...] = (4, 4, 6)
-    changes: tuple[float, ...] = (0.03, 0.05, 0.09)
+    cycles: tuple[int, ...] = (3, 5, 6)
+    changes: tuple[float, ...] = (0.025, 0.04, 0.08)
     reach: int = 32
     level: float = 0.42
 

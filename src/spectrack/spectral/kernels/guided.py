@@ -70,7 +70,7 @@ def invert_sums(weights: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         out[i] = np.float32(1.0) / np.float32(total) if total > 0 else np.float32(0.0)
 
 
-@njit(nogil=True, parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, parallel=True, fastmath={"contract", "nsz"}, cache=True)
 def sweep(
     own: NDArray[np.uint32],
     before: NDArray[np.uint32],
@@ -106,21 +106,21 @@ def sweep(
     k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
     length = np.float32(tau)
     for i in prange(own.shape[0]):
-        row = weights[i]
-        x = x_own[own[i]]
-        total = np.float32(0.0)
+        row, here, there, thence = weights[i], own[i], before[i], after[i]
+        x = x_own[here]
+        # Three chains of scalar loads: gathers are slower, and one chain would wait for itself.
+        mid, past, next_ = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for k in range(k_own):
-            total += np.float32(row[k]) * x_own[np.uint32(own[i] + own_offsets[k])]
+            mid += np.float32(row[k]) * x_own[np.uint32(here + own_offsets[k])]
         for k in range(k_side):
-            total += np.float32(row[k_own + k]) * x_before[np.uint32(before[i] + side_offsets[k])]
-        for k in range(k_side):
-            w = np.float32(row[k_own + k_side + k])
-            total += w * x_after[np.uint32(after[i] + side_offsets[k])]
+            offset = side_offsets[k]
+            past += np.float32(row[k_own + k]) * x_before[np.uint32(there + offset)]
+            next_ += np.float32(row[k_own + k_side + k]) * x_after[np.uint32(thence + offset)]
         if inverse[i] > np.float32(0.0):
-            x += length * (total * inverse[i] - x)
+            x += length * ((mid + past + next_) * inverse[i] - x)
         if clip:
             x = min(max(x, np.float32(0.0)), np.float32(1.0))
-        out[own[i]] = x
+        out[here] = x
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)
