@@ -39,7 +39,10 @@ class ColourModel:
 
     def __init__(self, index_hw: Index, soft_hw: SoftHW, first_share: float) -> None:
         self.first_share = first_share
-        self._first = (_histogram(index_hw, soft_hw), _histogram(index_hw, 1 - soft_hw))
+        self._first = (
+            _histogram(index_hw, soft_hw),
+            _histogram(index_hw, 1 - soft_hw),
+        )
         self._recent = self._first
 
     def probability_hw(self, index_hw: Index) -> SoftHW:

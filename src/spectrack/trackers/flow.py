@@ -17,79 +17,22 @@ import cv2
 import numpy as np
 
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow, Preset, consistency_hw, warp
+from spectrack.flow import DISFlow, consistency_hw, warp
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
-from spectrack.trackers.appearance import ColourGuide, ColourModel, Index, colour_index
+from spectrack.trackers.appearance import ColourModel, colour_index
 from spectrack.trackers.base import check_frame
 from spectrack.trackers.colour import mask_from_box, robust_box
 from spectrack.trackers.motion import motion_logit_hw
 from spectrack.trackers.search import Template
+from spectrack.trackers.segment import (
+    Carried,
+    FlowTrackerSettings,
+    Look,
+    contrast_of,
+    rivals_hw,
+    segment,
+)
 from spectrack.trackers.view import View
-
-
-@dataclass(frozen=True, slots=True)
-class FlowTrackerSettings:
-    """How the tracker ``flow`` weighs what it sees.
-
-    Args:
-        preset: Preset of DIS flow.
-        pixels: The window about the target is worked on at no more pixels than this.
-        grow: Size of that window, in sizes of the target's box.
-        margin: Its room on each side, at least, pixels.
-        flow_sigma: Tolerance of the forward-backward check, pixels of the window.
-        colour_weight: Weight of the colour models against the mask carried by flow.
-        motion_weight: Weight of the motion cue.
-        motion_limit: The motion cue speaks no louder than this (log odds).
-        doubt: Probability each cue leaves to its being wrong.
-        first_share: Weight of the first frame's colours when a mask was given.
-        first_share_box: The same when only a box was given.
-        rate: Share of every new frame in the recent colours.
-        reach: How far the mask may grow in one frame, over the square root of its area.
-        carry_weight: Weight of the mask carried by flow.
-        early: After a box was given, the first mask is doubted for this many frames, less and less:
-        early_boost: the motion cue weighs this many times more, in addition,
-        early_reach: the mask may grow this far,
-        early_rate: and every new frame has this share in the recent colours.
-        ghost_weight: How readily hidden parts of the target are taken back where they should be.
-        ghost_fade: What is left of the memory of hidden parts after one frame.
-        radius: Radius of the guided filter, pixels of the window (less for small targets).
-        epsilon: Regularisation of the guided filter.
-        contrast: Stretch of the filtered mask about one half.
-        vanish: The target is lost when its area falls below this share of its usual area,
-        burst: or jumps above this many times its last area,
-        distinct: or its colours stand out less than this share of how they first did.
-        regain: It is found again when a place scores this share of how the target itself scored.
-        patience: Frames for which flow from the last good frame is tried while lost.
-    """
-
-    preset: Preset = "medium"
-    pixels: int = 80_000
-    grow: float = 2.2
-    margin: float = 40.0
-    flow_sigma: float = 1.5
-    colour_weight: float = 1.0
-    motion_weight: float = 0.7
-    motion_limit: float = 2.0
-    doubt: float = 0.1
-    first_share: float = 0.5
-    first_share_box: float = 0.25
-    rate: float = 0.1
-    reach: float = 0.03
-    carry_weight: float = 1.0
-    early: int = 8
-    early_reach: float = 0.08
-    early_boost: float = 1.5
-    early_rate: float = 0.4
-    ghost_weight: float = 0.4
-    ghost_fade: float = 0.97
-    radius: int = 10
-    epsilon: float = 1e-3
-    contrast: float = 1.2
-    vanish: float = 0.12
-    burst: float = 3.0
-    distinct: float = 0.3
-    regain: float = 0.6
-    patience: int = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -99,21 +42,10 @@ class _State:
     frame: FrameHWC
     soft: SoftHW
     ghost: SoftHW
+    rival: SoftHW
     box: Box
     velocity: tuple[float, float]
     area: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """One segmented window."""
-
-    view: View
-    soft: SoftHW
-    ghost: SoftHW
-    index: Index
-    contrast: float
-    agreement: float
 
 
 class FlowTracker:
@@ -139,15 +71,20 @@ class FlowTracker:
         box = robust_box(mask) or target.box
         self._size, self._lost = size, 0
         soft = mask.astype(np.float32)
-        self._state = _State(frame_hwc.copy(), soft, soft, box, (0.0, 0.0), float(mask.sum()))
-        view = self._view(box)
+        view = View.around(
+            box, size, self.settings.grow, self.settings.margin, self.settings.pixels
+        )
         index = colour_index(view.cut(frame_hwc))
         local = view.cut(soft)
         given = target.mask is not None
         share = self.settings.first_share if given else self.settings.first_share_box
         self._youth = 0.0 if given else 1.0
         self._colours = ColourModel(index, local, share)
-        self._usual = _contrast(self._colours.probability_hw(index), local)
+        colour = self._colours.probability_hw(index)
+        self._usual = contrast_of(colour, local)
+        rival = view.paste(rivals_hw(colour, local, local), size)
+        still = (0.0, 0.0)
+        self._state = _State(frame_hwc.copy(), soft, soft, rival, box, still, float(mask.sum()))
         self._first = self._last = Template.take(frame_hwc, soft, box)
         self._own_score = self._score_self(frame_hwc)
         return Prediction(box if given else target.box, soft, 1.0)
@@ -157,18 +94,18 @@ class FlowTracker:
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)
-        look: _Look | None = None
+        seen: tuple[View, Look] | None = None
         if self._lost <= self.settings.patience:
-            look = self._carry(frame_hwc)
-            if not self._believes(look):
-                look = None
-        if look is None and self._lost:
-            look = self._regain(frame_hwc)
-        if look is None:
+            seen = self._carry(frame_hwc)
+            if not self._believes(*seen):
+                seen = None
+        if seen is None and self._lost:
+            seen = self._regain(frame_hwc)
+        if seen is None:
             self._lost += 1
             empty = np.zeros(self._size[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
-        return self._accept(frame_hwc, look)
+        return self._accept(frame_hwc, *seen)
 
     def _first_mask(self, frame: FrameHWC, target: Target) -> HardHW:
         if target.mask is not None and target.mask.any():
@@ -181,7 +118,7 @@ class FlowTracker:
         speed = max(abs(v) for v in self._state.velocity)
         return View.around(box, self._size, s.grow, s.margin + speed, s.pixels)
 
-    def _carry(self, frame: FrameHWC) -> _Look:
+    def _carry(self, frame: FrameHWC) -> tuple[View, Look]:
         """Segment the window by flow from the last good frame."""
         state = self._state
         view = self._view(state.box)
@@ -190,64 +127,26 @@ class FlowTracker:
         agree = consistency_hw(back, self._flow(before, now), self.settings.flow_sigma)
         prior = warp(view.cut(state.soft), back)
         motion, (dx, dy) = motion_logit_hw(back, prior, agree)
-        # Where the target was a while ago, moved as one piece: parts that an obstacle hid may
-        # come back there although no flow leads to them.
         ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))
-        limit = self.settings.motion_limit
-        # A first mask found in a box is a guess that the first motions can still correct.
-        boost = 1 + self.settings.early_boost * self._youth
-        extra = boost * self.settings.motion_weight * np.clip(motion, -limit, limit) * agree
-        return self._segment(view, now, prior, ghost, agree, extra)
+        rival = warp(view.cut(state.rival), back)
+        return view, self._segment(view, frame, Carried(prior, ghost, rival, agree, motion))
 
-    def _segment(
-        self,
-        view: View,
-        now: FrameHWC,
-        prior: SoftHW,
-        ghost: SoftHW,
-        agree: SoftHW,
-        extra: SoftHW | float,
-    ) -> _Look:
+    def _segment(self, view: View, frame: FrameHWC, carried: Carried) -> Look:
+        return segment(view.cut(frame), carried, self._colours, self.settings, self._youth)
+
+    def _believes(self, view: View, look: Look) -> bool:
         s = self.settings
-        index = colour_index(now)
-        colour = self._colours.probability_hw(index)
-        carried = np.maximum(prior, np.minimum(s.ghost_weight * ghost, 0.5))
-        odds = s.carry_weight * self._logit(carried) * (0.3 + 0.7 * agree)
-        odds += s.colour_weight * self._logit(colour) + extra
-        # Far from where the mask may have gone, nothing else can make a target.
-        share = s.reach + (s.early_reach - s.reach) * self._youth
-        reach = max(1.5, share * float(np.sqrt(prior.sum() + 1)))
-        nearby = np.maximum(cv2.GaussianBlur(prior, (0, 0), reach), s.ghost_weight * ghost)
-        odds += np.log(np.clip(2 * nearby, 1e-4, 1))
-        soft = (1 / (1 + np.exp(-odds))).astype(np.float32)
-        # A window that is wide for the target would round it off.
-        radius = min(s.radius, max(2, round(0.12 * float(np.sqrt(prior.sum())))))
-        soft = ColourGuide(now, radius, s.epsilon)(soft)
-        soft = np.clip((soft - 0.5) * s.contrast + 0.5, 0, 1)
-        soft = _drop_crumbs(soft, np.maximum(prior, ghost))
-        inside = soft > 0.5
-        agreement = float(agree[inside].mean()) if inside.any() else 0.0
-        ghost = np.maximum(soft, s.ghost_fade * ghost)
-        return _Look(view, soft, ghost, index, _contrast(colour, soft), agreement)
-
-    def _logit(self, p: SoftHW) -> SoftHW:
-        doubt = self.settings.doubt
-        odds: SoftHW = np.log((p + doubt) / (1 - p + doubt))
-        return odds
-
-    def _believes(self, look: _Look) -> bool:
-        s = self.settings
-        area = np.count_nonzero(look.soft > 0.5) / look.view.scale**2
+        area = np.count_nonzero(look.soft > 0.5) / view.scale**2
         last = max(float(np.count_nonzero(self._state.soft > 0.5)), 16.0)
         # The slack lets targets be followed whose colours never told them from the background.
         distinct = look.contrast >= s.distinct * self._usual - 0.02
         small, large = max(s.vanish * self._state.area, 1.0), s.burst * last
         return distinct and bool(small <= area <= large)
 
-    def _accept(self, frame: FrameHWC, look: _Look) -> Prediction:
+    def _accept(self, frame: FrameHWC, view: View, look: Look) -> Prediction:
         assert self._size is not None
         s, state = self.settings, self._state
-        soft = look.view.paste(look.soft, self._size)
+        soft = view.paste(look.soft, self._size)
         hard = soft >= 0.5
         box = robust_box(hard) or state.box
         old, new = state.box.center, box.center
@@ -257,8 +156,8 @@ class FlowTracker:
             for v, a, b in zip(state.velocity, old, new, strict=True)
         )
         area = 0.9 * state.area + 0.1 * float(hard.sum())
-        ghost = look.view.paste(look.ghost, self._size)
-        self._state = _State(frame.copy(), soft, ghost, box, (vx, vy), area)
+        ghost, rival = (view.paste(a, self._size) for a in (look.ghost, look.rival))
+        self._state = _State(frame.copy(), soft, ghost, rival, box, (vx, vy), area)
         self._lost = 0
         self._colours.learn(look.index, look.soft, max(s.rate, s.early_rate * self._youth))
         self._youth = max(0.0, self._youth - 1 / s.early)
@@ -280,7 +179,7 @@ class FlowTracker:
         own = self._first.find(small, colour, scale, self._first.box, (1.0,))
         return own.score if own is not None else 1.0
 
-    def _regain(self, frame: FrameHWC) -> _Look | None:
+    def _regain(self, frame: FrameHWC) -> tuple[View, Look] | None:
         """Search for the target in a part of the frame that widens while it is lost."""
         assert self._size is not None
         small, scale = self._shrunk(frame)
@@ -298,27 +197,11 @@ class FlowTracker:
             return None
         view = self._view(found.box)
         prior = view.cut(template.place(found.box, self._size))
-        look = self._segment(view, view.cut(frame), prior, prior, np.full_like(prior, 0.5), 0.0)
-        return look if self._believes(look) else None
+        none = np.zeros_like(prior)
+        look = self._segment(
+            view, frame, Carried(prior, prior, none, np.full_like(prior, 0.5), none)
+        )
+        return (view, look) if self._believes(view, look) else None
 
 
-def _contrast(probability_hw: SoftHW, soft_hw: SoftHW) -> float:
-    """How much more probable the target's colours are inside a mask than outside, -1 to 1."""
-    inside = soft_hw > 0.5
-    if not inside.any():
-        return 0.0
-    around = 0.0 if inside.all() else float(probability_hw[~inside].mean())
-    return float(probability_hw[inside].mean()) - around
-
-
-def _drop_crumbs(soft_hw: SoftHW, support_hw: SoftHW, share: float = 0.03) -> SoftHW:
-    """Push parts below one half that nothing supports or that are a small share of the largest."""
-    hard = (soft_hw > 0.5).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
-    if count > 1:
-        areas = stats[:, cv2.CC_STAT_AREA]
-        support = np.bincount(labels.ravel(), weights=(support_hw > 0.3).ravel(), minlength=count)
-        small = (areas < share * areas[1:].max()) | (support < 0.2 * areas)
-        small[0] = False
-        soft_hw = np.where(small[labels], np.minimum(soft_hw, 0.3), soft_hw).astype(np.float32)
-    return soft_hw
+__all__ = ["FlowTracker", "FlowTrackerSettings"]
