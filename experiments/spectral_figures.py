@@ -1,0 +1,225 @@
+"""The pictures of docs/spectral.md and the README, from the project's own clip and code.
+
+    python experiments/spectral_figures.py [--out docs/pictures] [--only before_after,...]
+
+Everything is seeded. The numbers that the pages quote are written to ``figures.json`` beside the
+pictures; a test compares the pages with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from damage import damaged
+from matplotlib import pyplot as plt
+from neighbours import neighbours
+from numpy.typing import NDArray
+
+import spectrack as st
+from spectrack.datasets.synthetic import make_clip
+from spectrack.metrics.regions import jaccard_t
+from spectrack.spectral.affinity import cosine_series
+from spectrack.spectral.gaussian import kernel_taps
+from spectrack.spectral.graph import adjacency, angle_degrees, leading_eigenvector
+from spectrack.spectral.guided import GUIDED_PRESETS
+from spectrack.spectral.power import cosine_step, taylor_step, unit_norm
+from spectrack.structures import Box
+from spectrack.video.draw import COLORS, draw_overlay
+from spectrack.video.sheet import contact_sheet, write_picture
+
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.06,
+}
+INK, RED, BLUE, GREEN = "#222222", "#d1495b", "#2274a5", "#3a9d5d"
+
+
+def before_after(out: Path) -> dict:
+    """Damaged masks of a clip, and what the default recipe makes of them."""
+    clip = make_clip(32, (854, 480), seed=2)
+    given = damaged(clip)
+    track = st.refine(given, clip.frames_thwc)
+    refined = [track.mask(t) for t in range(len(track))]
+    before, after = (100 * jaccard_t(masks, clip.masks_thw) for masks in (given, refined))
+    shown = range(5, 32, 7)
+    pictures, labels = [], []
+    for name, masks, scores in (("before", given, before), ("after", refined, after)):
+        for t in shown:
+            drawn = draw_overlay(clip.frames_thwc[t], masks[t], color=COLORS[1])
+            pictures.append(drawn[around(clip.masks_thw[t], (440, 280))])
+            labels.append(f"frame {t}, {name}: J {scores[t]:.1f}")
+    write_picture(out / "before_after.jpg", contact_sheet(pictures, labels, width=300))
+    return {"before": round(float(before.mean()), 1), "after": round(float(after.mean()), 1)}
+
+
+def around(mask_hw: NDArray[np.bool_], size_wh: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a window of this size, centred on the mask and inside the frame."""
+    box = Box.from_mask(mask_hw)
+    assert box is not None
+    found = []
+    centre = (box.y + box.h / 2, box.x + box.w / 2)
+    for at, size, length in zip(centre, size_wh[::-1], mask_hw.shape, strict=True):
+        first = min(max(round(at - size / 2), 0), length - size)
+        found.append(slice(first, first + size))
+    return found[0], found[1]
+
+
+def convergence(out: Path, iterations: int = 100) -> dict:
+    """The affinities, and the angle between the filter's solution and Eq. 1's eigenvector."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.1))
+    difference = np.linspace(0, 1, 200)
+    left.plot(difference, np.exp(-(difference**2)), color=INK, lw=3.5, alpha=0.25)
+    left.annotate("Eq. 1", (0.03, 0.94), color="#888888")
+    right.set_yscale("log")
+    soft, feature = moving_disc()
+    _, exact = leading_eigenvector(adjacency(soft, feature))
+    start = tilted(exact, 70).reshape(soft.shape)
+    numbers = {}
+    for name, color in (("taylor", RED), ("cosine2", BLUE), ("cosine3", GREEN)):
+        curve = 1 - difference**2 if name == "taylor" else cosine_series(name, 1.0)(difference)
+        shown = {"taylor": "Taylor, Eq. 2", "cosine2": "cosine2", "cosine3": "cosine3"}[name]
+        cost = {"taylor": 3, "cosine2": 2, "cosine3": 3}[name]
+        left.plot(
+            difference, curve, color=color, ls="--" if name == "cosine3" else "-", label=shown
+        )
+        angles = angles_of(name, start, soft, feature, exact, iterations)
+        right.plot(range(iterations + 1), angles, color=color, label=f"{shown} ({cost} conv.)")
+        # Four digits: the last ones differ from machine to machine.
+        numbers[name] = {f"{k}": float(f"{angles[k]:.2g}") for k in (0, 1, 5, 10, 20, 50, 100)}
+    left.set(xlabel=r"$|f_i - f_j|$", ylabel="affinity", title=r"what a link weighs, $\alpha = 1$")
+    left.legend(loc="lower left")
+    right.set(
+        xlabel="iteration", ylabel="degrees", title="angle to the eigenvector of Eq. 1", ylim=(0.01)
+    )
+    right.legend(loc="upper right")
+    figure.tight_layout(w_pad=3)
+    figure.savefig(out / "convergence.png")
+    return numbers
+
+
+def moving_disc(seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A bright disc that moves through 10 frames of 20 x 20 pixels: S and F, both noisy."""
+    rng = np.random.default_rng(seed)
+    t, y, x = np.mgrid[:10, :20, :20]
+    at_y, at_x = 0.35 * 20 + 0.2 * 20 * t / 9, 0.35 * 20 + 0.25 * 20 * t / 9
+    disc = ((y - at_y) ** 2 + (x - at_x) ** 2 < (0.22 * 20) ** 2).astype(float)
+    soft = np.clip(0.8 * disc + 0.1 + 0.2 * rng.standard_normal(disc.shape), 0, 1)
+    feature = np.clip(0.6 * disc + 0.2 + 0.1 * rng.standard_normal(disc.shape), 0, 1)
+    return soft, feature
+
+
+def tilted(vector: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    """A unit vector that far from the given one, in a random direction."""
+    other = np.random.default_rng(1).random(vector.size)
+    other -= (other @ vector) * vector
+    other /= np.linalg.norm(other)
+    return np.cos(np.radians(degrees)) * vector + np.sin(np.radians(degrees)) * other
+
+
+def angles_of(
+    affinity: str,
+    start: NDArray[np.float64],
+    soft: NDArray[np.float64],
+    feature: NDArray[np.float64],
+    exact: NDArray[np.float64],
+    iterations: int,
+) -> list[float]:
+    """Power iteration by filtering; the angle before and after every step."""
+    taps = [t.tolist() for t in kernel_taps((5, 5, 5))]
+    x, unary = torch.from_numpy(start), torch.from_numpy(soft**0.5)
+    channel = torch.from_numpy(feature)[None]
+    found = [angle_degrees(x.numpy(), exact)]
+    for _ in range(iterations):
+        if affinity == "taylor":
+            x = taylor_step(x, unary, channel, taps, 1.0)
+        else:
+            x = cosine_step(x, unary, channel, taps, cosine_series(affinity, 1.0))
+        x = unit_norm(x)
+        found.append(angle_degrees(x.numpy(), exact))
+    return found
+
+
+def wavefront(out: Path) -> dict:
+    """Which frame is at which step while a stream is filtered, drawn for four steps."""
+    steps, frames, now = 4, 11, 7
+    figure, axes = plt.subplots(figsize=(7.6, 2.9))
+    for t in range(frames):
+        for k in range(steps + 1):
+            here = k == now - t if k else t == now
+            done = k < now - t or (k == 0 and t < now)
+            color = RED if here else "#9fc5e0" if done else "#eeeeee"
+            axes.add_patch(plt.Rectangle((t - 0.4, k - 0.36), 0.8, 0.72, color=color, lw=0))
+    for dt in (-1, 0, 1):
+        axes.annotate(
+            "",
+            (4, 2.62),
+            (4 + dt, 2.38),
+            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
+        )
+    axes.annotate("goes in", (now, -0.42), (now, -1.05), ha="center", color=RED, arrowprops=ARROW)
+    axes.annotate(
+        "is finished",
+        (now - steps, steps + 1.05),
+        (now - steps, steps + 0.42),
+        ha="center",
+        va="center",
+        color=RED,
+        arrowprops={**ARROW, "arrowstyle": "<|-"},
+    )
+    axes.text(frames - 0.3, 2, "not there yet", color="#888888", va="center")
+    axes.set(
+        xlim=(-0.6, frames + 1.2),
+        ylim=(-1.2, steps + 1.2),
+        xticks=range(frames),
+        yticks=range(steps + 1),
+        yticklabels=["mask", *(f"step {k}" for k in range(1, steps + 1))],
+    )
+    axes.set_xticklabels([f"{t}" for t in range(frames)])
+    axes.tick_params(length=0)
+    axes.set_xlabel("frame")
+    for side in axes.spines.values():
+        side.set_visible(False)
+    figure.savefig(out / "wavefront.png")
+    recipes = {name: settings.iterations for name, settings in GUIDED_PRESETS.items()}
+    return {"delay in frames": recipes}
+
+
+ARROW = {"arrowstyle": "-|>", "color": RED, "lw": 1.6}
+FIGURES: dict[str, Callable[[Path], dict]] = {
+    "before_after": before_after,
+    "convergence": convergence,
+    "neighbours": neighbours,
+    "wavefront": wavefront,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--only", default=",".join(FIGURES))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    mpl.use("Agg")
+    mpl.rcParams.update(STYLE)
+    kept = options.out / "figures.json"
+    numbers = json.loads(kept.read_text()) if kept.exists() else {}
+    for name in options.only.split(","):
+        numbers[name] = FIGURES[name](options.out)
+        print(name, json.dumps(numbers[name]), flush=True)
+    kept.write_text(json.dumps(dict(sorted(numbers.items())), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
