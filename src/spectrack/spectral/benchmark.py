@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.spectral.differentiable import sfseg_differentiable
 from spectrack.spectral.kernels.numba import NumbaFilter
-from spectrack.spectral.kernels.plan import run_parallel
+from spectrack.spectral.kernels.threads import run_parallel
 from spectrack.spectral.kernels.torch import TorchFilter
 from spectrack.spectral.settings import (
     PRESETS,

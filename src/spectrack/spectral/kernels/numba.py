@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.spectral.kernels.forms import SIGMOID
-from spectrack.spectral.kernels.plan import Plan, run_parallel, thread_count
+from spectrack.spectral.kernels.plan import Plan
 from spectrack.spectral.kernels.rows import activate
 from spectrack.spectral.kernels.sweep import pull_tile, push_tile, sweep_tile
+from spectrack.spectral.kernels.threads import run_parallel, thread_count
 from spectrack.spectral.settings import Activation, SFSegSettings
 
 Array = NDArray[np.float32]

@@ -8,6 +8,10 @@ frame. So each frame is filtered once, and the memory beside the video is a few 
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +20,11 @@ from torch import Tensor
 
 from spectrack.spectral.gaussian import kernel_taps
 from spectrack.spectral.kernels.planes import make_planes
+from spectrack.spectral.kernels.threads import run_parallel
 from spectrack.spectral.settings import Activation, SFSegSettings
+
+_STRIP_VALUES = 64_000  # of a plane; with all planes and a few frames this stays in the cache
+_LOCAL = threading.local()
 
 
 class TorchStage:
@@ -27,37 +35,50 @@ class TorchStage:
     must come from :func:`unary_map`.
 
     Args:
-        size_hw: Height and width of the frames.
+        size_hw: Height and width of the results.
         channels: Number of pairwise feature channels, 0 for none.
         settings: The recipe.
         like: Any tensor of the device and floating type to use.
+        halo: Rows that the frames have above and below the results, for a strip of a frame.
     """
 
     def __init__(
-        self, size_hw: tuple[int, int], channels: int, settings: SFSegSettings, like: Tensor
+        self,
+        size_hw: tuple[int, int],
+        channels: int,
+        settings: SFSegSettings,
+        like: Tensor,
+        halo: tuple[int, int] = (0, 0),
     ) -> None:
         height, width = size_hw
+        rows = height + sum(halo)
 
         def made(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=like.dtype, device=like.device)
 
-        self.planes = make_planes(settings, channels, made(height, width))
+        self.enter = make_planes(settings, channels, made(rows, width))
+        self.leave = make_planes(settings, channels, made(height, width))
         halves = [t[len(t) // 2 :] for t in kernel_taps(settings.kernel)]
         self.taps = [(half / half[0]).tolist() for half in halves]
         reach_t, reach_y, reach_x = (len(t) - 1 for t in self.taps)
         self.slots = 2 * reach_t + 1
-        count = self.planes.count
+        count = self.enter.count
         # Zero margins around the frame stand for the outside, so no border is a special case.
-        self.wide = made(count, height, width + 2 * reach_x)
-        self.tall = made(count, height + 2 * reach_y, width)
-        self.ring = made(self.slots, count, height, width)
+        wide = made(count, rows, width + 2 * reach_x)
+        self.into_wide = wide.narrow(2, reach_x, width)
+        self.wide_shifts = [wide.narrow(2, k, width) for k in range(2 * reach_x + 1)]
+        tall = made(count, height + 2 * reach_y, width)
+        self.into_tall = tall.narrow(1, reach_y - halo[0], rows)
+        self.tall_shifts = [tall.narrow(1, k, height) for k in range(2 * reach_y + 1)]
+        self.ring = made(self.slots, count, height, width).unbind()
         self.sums = made(count, height, width)
-        self.spare = made(count, height, width)
+        self.spare = made(count, rows, width)
         self.at = 0
 
     def reset(self) -> None:
         """Forget all frames."""
-        self.ring.zero_()
+        for frame in self.ring:
+            frame.zero_()
         self.at = 0
 
     def push(
@@ -72,15 +93,10 @@ class TorchStage:
         if x_hw is None or unary_hw is None:
             self.ring[slot].zero_()
             return
-        height, width = x_hw.shape
-        _, reach_y, reach_x = (len(t) - 1 for t in self.taps)
         feature = x_hw[None] if feature_chw is None else feature_chw
-        inner = self.wide[:, :, reach_x : reach_x + width]
-        self.planes.enter(x_hw, unary_hw, feature, inner)
-        inner = self.tall[:, reach_y : reach_y + height]
-        self._fold([self.wide.narrow(2, k, width) for k in range(2 * reach_x + 1)], 2, inner)
-        rows = [self.tall.narrow(1, k, height) for k in range(2 * reach_y + 1)]
-        self._fold(rows, 1, self.ring[slot])
+        self.enter.enter(x_hw, unary_hw, feature, self.into_wide)
+        self._fold(self.wide_shifts, 2, self.into_tall)
+        self._fold(self.tall_shifts, 1, self.ring[slot])
 
     def pull(self, unary_hw: Tensor, feature_chw: Tensor | None, out_hw: Tensor) -> None:
         """Write the raw result of the frame in the middle of the ring, whose maps are given."""
@@ -90,17 +106,18 @@ class TorchStage:
             self._fold(frames, 0, self.sums)
             sums = self.sums
         feature = unary_hw[None] if feature_chw is None else feature_chw
-        self.planes.leave(sums, unary_hw, feature, out_hw)
+        self.leave.leave(sums, unary_hw, feature, out_hw)
 
     def _fold(self, shifted: list[Tensor], axis: int, out: Tensor) -> None:
         """The symmetric sum of all shifts of a volume, the middle one weighing 1."""
         middle = len(shifted) // 2
+        spare = self.spare[:, : out.shape[1]]
         if middle == 0:
             out.copy_(shifted[0])
         total = shifted[middle]
         for k in range(1, middle + 1):
-            torch.add(shifted[middle - k], shifted[middle + k], out=self.spare)
-            torch.add(total, self.spare, alpha=self.taps[axis][k], out=out)
+            torch.add(shifted[middle - k], shifted[middle + k], out=spare)
+            torch.add(total, spare, alpha=self.taps[axis][k], out=out)
             total = out
 
 
@@ -109,6 +126,16 @@ def unary_map(soft: Tensor, settings: SFSegSettings) -> Tensor:
     weight = math.prod(float(t[len(t) // 2]) for t in kernel_taps(settings.kernel))
     unary = soft * (1 - 2 * settings.floor) + settings.floor
     return unary.pow_(settings.p).mul_(math.sqrt(weight))
+
+
+@dataclass
+class _Strip:
+    """A part of the picture that is filtered by itself, all frames."""
+
+    stage: TorchStage
+    rows: slice
+    with_halo: slice
+    current: Tensor
 
 
 class TorchFilter:
@@ -124,41 +151,78 @@ class TorchFilter:
         # Two buffers take turns; the input itself is only read.
         self.buffers: list[Tensor] = []
         self.steps = 0
-        channels = 0 if feature_cthw is None else len(feature_cthw)
-        height, width = soft_thw.shape[1:]
-        self.stage = TorchStage((height, width), channels, settings, soft_thw)
-        self.current = torch.empty_like(soft_thw[0])
+        self.strips = self._strips()
 
     def step(self, activation: Activation, first: int, last: int) -> NDArray[np.float64]:
         """See ``kernels.VolumeFilter.step``."""
         if len(self.buffers) < 2:
             self.buffers.append(torch.empty_like(self.stored))
-        source, target = self.stored, self.buffers[self.steps % 2]
-        frames, reach = len(source), self.stage.slots // 2
-        stats = torch.empty(frames, 3, dtype=torch.float64, device=source.device)
-        self.stage.reset()
+        target = self.buffers[self.steps % 2]
+        kind, device = torch.float64, self.stored.device
+        parts = torch.empty(len(self.strips), len(self.stored), 3, dtype=kind, device=device)
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+
+        def strip(number: int) -> None:
+            with torch.no_grad():
+                self._sweep(self.strips[number], activation, first, last, target, parts[number])
+
+        _run_serially(strip, len(self.strips), threads)
+        self.stored = target
+        self.steps += 1
+        low, high, square = parts[..., 0].amin(0), parts[..., 1].amax(0), parts[..., 2].sum(0)
+        return torch.stack([low, high, square], dim=1).cpu().numpy()
+
+    def _sweep(
+        self,
+        strip: _Strip,
+        activation: Activation,
+        first: int,
+        last: int,
+        target: Tensor,
+        stats: Tensor,
+    ) -> None:
+        """One step for one strip of all frames."""
+        stage, rows, halo = strip.stage, strip.rows, strip.with_halo
+        frames, reach = len(self.stored), stage.slots // 2
+        inner = slice(rows.start - halo.start, rows.stop - halo.start)
+        stage.reset()
         for t in range(frames + reach):
             if t < frames:
-                _activate(source[t], activation, t, self.current)
+                _activate(self.stored[t, halo], activation, t, strip.current)
                 if not first <= t < last:
-                    target[t].copy_(self.current)
-                self.stage.push(self.current, self.unary[t], self._feature(t))
+                    target[t, rows].copy_(strip.current[inner])
+                stage.push(strip.current, self.unary[t, halo], self._feature(t, halo))
             else:
-                self.stage.push(None)
+                stage.push(None)
             done = t - reach
             if done < 0:
                 continue
+            out = target[done, rows]
             if first <= done < last:
-                self.stage.pull(self.unary[done], self._feature(done), target[done])
-            low, high = torch.aminmax(target[done])
-            norm = torch.linalg.vector_norm(target[done])
-            stats[done, 0], stats[done, 1], stats[done, 2] = low, high, norm.double() ** 2
-        self.stored = target
-        self.steps += 1
-        return stats.cpu().numpy()
+                stage.pull(self.unary[done, rows], self._feature(done, rows), out)
+            stats[done, 0], stats[done, 1] = torch.aminmax(out)
+            stats[done, 2] = torch.linalg.vector_norm(out).double() ** 2
 
-    def _feature(self, t: int) -> Tensor | None:
-        return None if self.feature is None else self.feature[:, t]
+    def _strips(self) -> list[_Strip]:
+        """On a CPU strips whose ring stays in the cache; elsewhere the whole frame."""
+        _, height, width = self.stored.shape
+        channels = 0 if self.feature is None else len(self.feature)
+        on_cpu = self.stored.device.type == "cpu"
+        tall = max(8, round(_STRIP_VALUES / width)) if on_cpu else height
+        count = -(-height // tall)
+        edges = [height * k // count for k in range(count + 1)]
+        reach = self.settings.kernel[1] // 2
+        strips = []
+        for top, bottom in pairwise(edges):
+            start, stop = max(0, top - reach), min(height, bottom + reach)
+            halo = top - start, stop - bottom
+            stage = TorchStage((bottom - top, width), channels, self.settings, self.stored, halo)
+            current = torch.empty_like(self.stored[0, start:stop])
+            strips.append(_Strip(stage, slice(top, bottom), slice(start, stop), current))
+        return strips
+
+    def _feature(self, t: int, rows: slice) -> Tensor | None:
+        return None if self.feature is None else self.feature[:, t, rows]
 
     def finish(self, activation: Activation) -> Tensor:
         """See ``kernels.VolumeFilter.finish``."""
@@ -205,6 +269,24 @@ class ArrayStage:
         low, high = torch.aminmax(out)
         norm = float(torch.linalg.vector_norm(out))
         return out.numpy(), np.array([[float(low), float(high), norm**2]])
+
+
+def _run_serially(task: Callable[[int], None], count: int, threads: int) -> None:
+    """Run tasks on threads of our own, in each of which torch's operations use one thread.
+
+    Torch's own threads meet after every small operation, which costs more than the operation where
+    other programs are busy; here threads meet once a step.
+    """
+
+    def alone(number: int) -> None:
+        if threading.current_thread() is not caller and not getattr(_LOCAL, "alone", False):
+            torch.set_num_threads(1)  # of this thread, and of threads yet to come: see below
+            _LOCAL.alone = True
+        task(number)
+
+    caller = threading.current_thread()
+    run_parallel(alone, count, threads)
+    torch.set_num_threads(torch.get_num_threads())
 
 
 def _activate(stored_hw: Tensor, activation: Activation, t: int, out_hw: Tensor) -> None:
