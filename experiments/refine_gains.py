@@ -4,8 +4,8 @@
         [--methods a,b] [--sequences a,b] [--out docs/results]
 
 DATA holds ``davis2016`` with ``Results/480p/METHOD/SEQUENCE/*.png``. J as DAVIS defines it: mean
-over frames (first and last left out), then over sequences. Flow is found once a sequence. Finished
-rows are kept in ``scratch/refine_gains.jsonl``, so a run that was stopped goes on; delete the file
+over frames (first and last left out), then over sequences. Flow is found once a sequence, on whole
+frames (the command line finds it around the masks only). Finished rows are kept in ``scratch/refine_gains.jsonl``, so a run that was stopped goes on; delete the file
 to begin again. Writes ``refine_gains.{json,md}``.
 """
 
@@ -28,7 +28,7 @@ from spectrack.evaluation.report import markdown
 from spectrack.flow import DISFlow
 from spectrack.metrics.regions import jaccard_t
 from spectrack.presets import PRESETS
-from spectrack.refinement import refine_video
+from spectrack.refinement import quick_flow, refine_video
 from spectrack.soft_masks import SoftMasks, open_masks
 from spectrack.spectral.sfseg import PRESETS as WHOLE
 from spectrack.spectral.sfseg import sfseg
@@ -44,7 +44,7 @@ class RecordedFlow:
     """Flow between frames kept in memory, found once and given again to every method."""
 
     def __init__(self) -> None:
-        self._dis = DISFlow()
+        self._dis = quick_flow()
         self._kept: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def __call__(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def rows_of(
         frames = Listed(list(opened), sequence.stems)
     truths = [sequence.truth_mask(i) for i in range(len(sequence))]
     flow = RecordedFlow()
-    motion = motion_thw(frames, flow) if {p for _, p in todo} & set(WHOLE) else None
+    motion = motion_thw(frames, DISFlow()) if {p for _, p in todo} & set(WHOLE) else None
     for method in dict.fromkeys(m for m, _ in todo):
         masks = open_masks(results / method / sequence.name, frames)[1]
         filled = fill_missing([masks[i] for i in range(len(masks))])
@@ -106,7 +106,7 @@ def refined(
 ) -> list[NDArray[np.bool_]]:
     if preset in WHOLE:
         return list(sfseg(filled, motion, WHOLE[preset]) >= WHOLE[preset].threshold)
-    track: Track = refine_video(frames, masks, preset, flow=flow)
+    track: Track = refine_video(frames, masks, preset, flow=flow, crop=False)
     return [track.mask(i) for i in range(len(track))]
 
 

@@ -42,13 +42,21 @@ class DISFlow:
         scale: Flow is found on frames shrunk by this factor (0 < scale <= 1) and brought back to
             the frames' own size and pixels; smaller is faster and coarser.
         finest_scale: Pyramid level at which DIS stops (0 = every pixel); the preset's where None.
+        smoothing: Iterations of variational refinement, a third of the time; the preset's where
+            None.
+        stride: Pixels between patches, 1 to 8; the preset's where None.
 
     Raises:
         InputError: If a setting is out of range.
     """
 
     def __init__(
-        self, preset: Preset = "medium", scale: float = 1.0, finest_scale: int | None = None
+        self,
+        preset: Preset = "medium",
+        scale: float = 1.0,
+        finest_scale: int | None = None,
+        smoothing: int | None = None,
+        stride: int | None = None,
     ) -> None:
         presets = {
             "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
@@ -65,6 +73,14 @@ class DISFlow:
         self._dis: Any = cv2.DISOpticalFlow.create(presets[preset])
         if finest_scale is not None:
             self._dis.setFinestScale(finest_scale)
+        if smoothing is not None:
+            if smoothing < 0:
+                raise InputError(f"smoothing of {smoothing} iterations was given; use 0 or more")
+            self._dis.setVariationalRefinementIterations(smoothing)
+        if stride is not None:
+            if not 1 <= stride <= 8:
+                raise InputError(f"a stride of {stride} pixels was given; use 1 to 8")
+            self._dis.setPatchStride(stride)
 
     def __call__(self, first_hwc: FrameHWC, second_hwc: FrameHWC) -> FlowHW2:
         """Flow from the first to the second frame.
