@@ -5,8 +5,9 @@
 
 DATA holds ``davis2016`` with ``Results/480p/METHOD/SEQUENCE/*.png``. J as DAVIS defines it: mean
 over frames (first and last left out), then over sequences. Flow is found once a sequence, on whole
-frames (the command line finds it around the masks only). Finished rows are kept in ``scratch/refine_gains.jsonl``, so a run that was stopped goes on; delete the file
-to begin again. Writes ``refine_gains.{json,md}``.
+frames (the command line finds it around the masks only). Finished rows are kept in
+``scratch/refine_gains.jsonl``, so a run that was stopped goes on; delete the file to begin again.
+Writes ``refine_gains.{json,md}``.
 """
 
 from __future__ import annotations
