@@ -44,6 +44,7 @@ STYLE = {
     "savefig.pad_inches": 0.06,
 }
 INK, RED, BLUE, GREEN = "#222222", "#d1495b", "#2274a5", "#3a9d5d"
+HELD, GONE, PALE = "#7fb3d9", "#d9e7f2", "#f1f1f1"
 
 
 def before_after(out: Path) -> dict:
@@ -80,8 +81,7 @@ def convergence(out: Path, iterations: int = 100) -> dict:
     """The affinities, and the angle between the filter's solution and Eq. 1's eigenvector."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.1))
     difference = np.linspace(0, 1, 200)
-    left.plot(difference, np.exp(-(difference**2)), color=INK, lw=3.5, alpha=0.25)
-    left.annotate("Eq. 1", (0.03, 0.94), color="#888888")
+    left.plot(difference, np.exp(-(difference**2)), color="#c4c4c4", lw=5, label="Eq. 1")
     right.set_yscale("log")
     soft, feature = moving_disc()
     _, exact = leading_eigenvector(adjacency(soft, feature))
@@ -101,7 +101,10 @@ def convergence(out: Path, iterations: int = 100) -> dict:
     left.set(xlabel=r"$|f_i - f_j|$", ylabel="affinity", title=r"what a link weighs, $\alpha = 1$")
     left.legend(loc="lower left")
     right.set(
-        xlabel="iteration", ylabel="degrees", title="angle to the eigenvector of Eq. 1", ylim=(0.01)
+        xlabel="iteration",
+        ylabel="degrees",
+        title="angle to the eigenvector of Eq. 1",
+        ylim=(0.01, 100),
     )
     right.legend(loc="upper right")
     figure.tight_layout(w_pad=3)
@@ -154,41 +157,33 @@ def angles_of(
 def wavefront(out: Path) -> dict:
     """Which frame is at which step while a stream is filtered, drawn for four steps."""
     steps, frames, now = 4, 11, 7
-    figure, axes = plt.subplots(figsize=(7.6, 2.9))
+    figure, axes = plt.subplots(figsize=(7.8, 2.9))
     for t in range(frames):
         for k in range(steps + 1):
-            here = k == now - t if k else t == now
-            done = k < now - t or (k == 0 and t < now)
-            color = RED if here else "#9fc5e0" if done else "#eeeeee"
-            axes.add_patch(plt.Rectangle((t - 0.4, k - 0.36), 0.8, 0.72, color=color, lw=0))
+            ahead = t + k - now  # 0 on the front
+            color = PALE if ahead > 0 else RED if ahead == 0 else HELD if ahead > -3 else GONE
+            axes.add_patch(plt.Rectangle((t - 0.42, k - 0.37), 0.84, 0.74, color=color, lw=0))
+    way = {"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
     for dt in (-1, 0, 1):
-        axes.annotate(
-            "",
-            (4, 2.62),
-            (4 + dt, 2.38),
-            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
-        )
-    axes.annotate("goes in", (now, -0.42), (now, -1.05), ha="center", color=RED, arrowprops=ARROW)
-    axes.annotate(
-        "is finished",
-        (now - steps, steps + 1.05),
-        (now - steps, steps + 0.42),
-        ha="center",
-        va="center",
-        color=RED,
-        arrowprops={**ARROW, "arrowstyle": "<|-"},
-    )
-    axes.text(frames - 0.3, 2, "not there yet", color="#888888", va="center")
+        axes.annotate("", (4 + 0.12 * dt, 2.68), (4 + 0.8 * dt, 2.2), arrowprops=way, zorder=5)
+    go = {**way, "color": RED, "lw": 1.8}
+    axes.annotate("", (now, -0.4), (now, -1.0), arrowprops=go)
+    axes.text(now + 0.2, -0.78, "a mask goes in", color=RED, va="center")
+    axes.annotate("", (now - steps, steps + 1.0), (now - steps, steps + 0.4), arrowprops=go)
+    axes.text(now - steps + 0.2, steps + 0.76, "a result comes out", color=RED, va="center")
+    legend = ((RED, "worked out now"), (HELD, "still held"), (GONE, "forgotten"), (PALE, "to come"))
+    for i, (color, text) in enumerate(legend):
+        axes.add_patch(plt.Rectangle((frames + 0.1, 3.1 - i), 0.5, 0.44, color=color, lw=0))
+        axes.text(frames + 0.8, 3.32 - i, text, va="center")
     axes.set(
-        xlim=(-0.6, frames + 1.2),
-        ylim=(-1.2, steps + 1.2),
+        xlim=(-0.6, frames + 3.6),
+        ylim=(-1.1, steps + 1.1),
         xticks=range(frames),
         yticks=range(steps + 1),
         yticklabels=["mask", *(f"step {k}" for k in range(1, steps + 1))],
     )
-    axes.set_xticklabels([f"{t}" for t in range(frames)])
+    axes.set_xlabel("frame", x=(frames / 2) / (frames + 4.2))
     axes.tick_params(length=0)
-    axes.set_xlabel("frame")
     for side in axes.spines.values():
         side.set_visible(False)
     figure.savefig(out / "wavefront.png")
@@ -196,7 +191,6 @@ def wavefront(out: Path) -> dict:
     return {"delay in frames": recipes}
 
 
-ARROW = {"arrowstyle": "-|>", "color": RED, "lw": 1.6}
 FIGURES: dict[str, Callable[[Path], dict]] = {
     "before_after": before_after,
     "convergence": convergence,
