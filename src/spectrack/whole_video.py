@@ -89,7 +89,7 @@ def motion_thw(
 
     The mean of the magnitudes of the flow to the next and to the previous frame (one of them at
     the ends), divided by the 99th percentile of the video and cut at 1. SFSeg needs features in
-    [0, 1]: the affinity of Eq. 1 is negative beyond.
+    [0, 1]: the affinity of Eq. 2 is negative beyond.
 
     Raises:
         InputError: If there is no frame.

@@ -1,4 +1,4 @@
-"""TCONT: consistency in time of a segmentation (paper "SFSeg++", section 3.5, Eq. 14-15).
+"""TCONT: consistency in time of a segmentation (SFSeg++ paper, section 3.5, Eq. 14-15).
 
 The masks of the previous and the next frame are carried into the current one by optical flow and
 averaged with the current mask (Eq. 14). The overlap of that average with the truth (Eq. 15), or

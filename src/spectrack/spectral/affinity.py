@@ -1,6 +1,6 @@
 """Affinities between two pixels that turn into few convolutions.
 
-The wanted affinity is ``exp(-alpha (f_i - f_j)^2)`` (papers/001, Eq. 1). Whatever splits into
+The wanted affinity is ``exp(-alpha (f_i - f_j)^2)`` (SFSeg++ paper, Eq. 1). Whatever splits into
 ``sum_r w_r phi_r(f_i) phi_r(f_j)`` costs one convolution a term. The paper takes the first-order
 Taylor expansion: three terms. A short cosine series, fitted once per alpha, is closer with fewer:
 ``cos(w (f_i - f_j)) = cos cos + sin sin`` has two, is bounded and, its weights being positive,

@@ -1,4 +1,4 @@
-"""The whole recipe as a differentiable function of S and F, for learning (papers/001, 3.4)."""
+"""The whole recipe as a differentiable function of S and F (SFSeg++ paper, section 3.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Separable Gaussian weights of the space-time neighbourhood: G of papers/001, Eq. 1."""
+"""Separable Gaussian weights of the space-time neighbourhood: G of the SFSeg++ paper, Eq. 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of papers/001 built for real: the truth that the filters are compared with.
+"""The graph of the SFSeg++ paper built for real: the truth that the filters are compared with.
 
 Every pixel of the video is a node; an edge joins two pixels within the kernel's window. The sparse
 adjacency matrix takes about 1.7 kB a pixel for 5x5x5, so this is for videos of a few thousand

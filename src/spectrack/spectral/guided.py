@@ -7,8 +7,9 @@ One step is the degree-normalised power iteration
 over the neighbours j of pixel i in its own frame and around the place where optical flow carries
 it in the frame before and after. g falls off with distance, c is the forward-backward check of the
 flow (1 in the own frame), alpha is high in flat regions and low in busy ones. It is a random walk
-on the same space-time graph as Eq. 2 of papers/001, with links sharp enough to stop at the edge of
-the object: values stay in [0, 1], constants are kept, and one half stays a meaningful threshold.
+on the same space-time graph as that of the SFSeg++ paper (Eq. 2), with links sharp enough to stop
+at the edge of the object: values stay in [0, 1], constants are kept, and one half stays a
+meaningful threshold.
 
 Steps of unequal length, x + tau (W x - x), reach the same state with fewer of them: a cycle of n
 steps of fast explicit diffusion (Grewenig, Weickert and Bruhn 2010) goes as far as about

@@ -1,4 +1,4 @@
-"""One step of power iteration as 3-D filtering (papers/001, Eq. 7-8), differentiable.
+"""One step of power iteration as 3-D filtering (SFSeg++ paper, Eq. 7-8), differentiable.
 
 The step is ``y = u . K(u . x)`` with ``u = S^p`` and K the pairwise filter: the product with the
 adjacency matrix of Eq. 2 without the matrix. K is written with alpha multiplied through (Eq. 5), so

@@ -19,7 +19,7 @@ NORM_EPS = 1e-4
 
 @dataclass(frozen=True)
 class SFSegSettings:
-    """How :func:`spectrack.spectral.sfseg.sfseg` filters (papers/001, Algorithm 1).
+    """How :func:`spectrack.spectral.sfseg.sfseg` filters (SFSeg++ paper, Algorithm 1).
 
     Attributes:
         p: Exponent of the unary map: the links of a pixel weigh ``S^p``. 0 or more; 0 ignores S

@@ -1,4 +1,4 @@
-"""SFSeg: consistent soft masks of a whole video by spectral filtering (papers/001, Algorithm 1)."""
+"""SFSeg: consistent soft masks of a video by spectral filtering (SFSeg++ paper, Algorithm 1)."""
 
 from __future__ import annotations
 

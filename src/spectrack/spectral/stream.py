@@ -1,4 +1,4 @@
-"""SFSeg over a video of any length in fixed memory (papers/001, section 4.5).
+"""SFSeg over a video of any length in fixed memory (SFSeg++ paper, section 4.5).
 
 Step k + 1 of frame t needs step k of the frames within half a kernel only, when each frame is
 normalised by itself. So all steps can run at once, each half a kernel behind the one before: the
