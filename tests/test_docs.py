@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from spectrack.cli import parse
+from spectrack.spectral.guided import GUIDED_PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,3 +48,39 @@ def commands() -> list[tuple[str, str]]:
 def test_commands_in_the_docs_can_be_parsed(page, line):
     words = [w.strip('"') for w in line.removesuffix("...").split()[1:]]
     parse(words)
+
+
+def rows_of_the_spectral_page() -> list[list[str]]:
+    lines = (ROOT / "docs" / "spectral.md").read_text().splitlines()
+    return [[c.strip() for c in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
+
+
+def test_spectral_page_quotes_the_settings():
+    rows = rows_of_the_spectral_page()
+    for field in fields(GUIDED_PRESETS["default"]):
+        values = [str(getattr(GUIDED_PRESETS[name], field.name)) for name in ("default", "deep")]
+        assert [f"`{field.name}`", *values] in [row[:3] for row in rows], field.name
+
+
+def test_pages_quote_what_the_figures_measured():
+    """``docs/pictures/figures.json`` is written by ``experiments/spectral_figures.py``."""
+    found = json.loads((ROOT / "docs" / "pictures" / "figures.json").read_text())
+    rows = rows_of_the_spectral_page()
+    for name, angles in found["convergence"]["angle"].items():
+        quoted = [f"`{name}`", *(str(a) for k, a in angles.items() if k != "0")]
+        assert quoted in rows, name
+    for name, errors in found["convergence"]["error"].items():
+        numbers = [str(e) for e in errors.values()]
+        assert numbers in [row[2:] for row in rows if f"`{name}`" in row[0]], name
+    assert ["J", *(f"{v:.2f}" for v in found["convergence"]["overlap"].values())] in rows
+    ends = found["before_after"]
+    page, readme = ((ROOT / p).read_text() for p in ("docs/spectral.md", "README.md"))
+    for text in (page, readme):
+        assert f"{ends['before']} before, {ends['after']} after" in text
+    steps, delay = found["wavefront"]["plain steps"], found["wavefront"]["delay"]
+    for name in ("default", "deep"):
+        assert f"The {delay[name]} steps of `{name}`" in page or (
+            f"the {delay[name]} of `{name}` as far as {steps[name]}" in page
+        )
+    assert f"go as far as {steps['default']} plain ones" in page
+    assert f"{delay['default']} for `default`, {delay['deep']} for `deep`" in page

@@ -1,4 +1,4 @@
-"""The explicit graph against loops and dense algebra, and Figure 4 of the paper."""
+"""The explicit graph against loops and dense algebra, and Figure 4 of the SFSeg++ paper."""
 
 from __future__ import annotations
 
