@@ -33,7 +33,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "deep": Preset(
         "spectrack.refinement:refine_video",
-        "many iterations at half resolution, then two at full; for weak input masks",
+        "more steps, further from the boundary; for weak input masks",
     ),
     "paper": Preset(
         "spectrack.whole_video:refine_whole", "SFSeg as the paper's Algorithm 1 states it"
