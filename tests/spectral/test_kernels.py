@@ -24,7 +24,7 @@ from spectrack.spectral.sfseg import sfseg
 def wide():
     """Wide and tall enough for several tiles, of odd sizes."""
     rng = np.random.default_rng(4)
-    shape = (4, 77, 651)
+    shape = (3, 41, 651)
     return rng.random(shape, dtype=np.float32), rng.random((2, *shape), dtype=np.float32)
 
 

@@ -75,12 +75,6 @@ class TorchStage:
         self.spare = made(count, rows, width)
         self.at = 0
 
-    def reset(self) -> None:
-        """Forget all frames."""
-        for frame in self.ring:
-            frame.zero_()
-        self.at = 0
-
     def push(
         self,
         x_hw: Tensor | None,
@@ -128,14 +122,12 @@ def unary_map(soft: Tensor, settings: SFSegSettings) -> Tensor:
     return unary.pow_(settings.p).mul_(math.sqrt(weight))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Strip:
     """A part of the picture that is filtered by itself, all frames."""
 
-    stage: TorchStage
     rows: slice
     with_halo: slice
-    current: Tensor
 
 
 class TorchFilter:
@@ -182,16 +174,24 @@ class TorchFilter:
         stats: Tensor,
     ) -> None:
         """One step for one strip of all frames."""
-        stage, rows, halo = strip.stage, strip.rows, strip.with_halo
-        frames, reach = len(self.stored), stage.slots // 2
+        rows, halo = strip.rows, strip.with_halo
         inner = slice(rows.start - halo.start, rows.stop - halo.start)
-        stage.reset()
+        # Made here and not kept, so that only the strips under work hold memory.
+        stage = TorchStage(
+            (rows.stop - rows.start, self.stored.shape[2]),
+            0 if self.feature is None else len(self.feature),
+            self.settings,
+            self.stored,
+            (inner.start, halo.stop - rows.stop),
+        )
+        current = torch.empty_like(self.stored[0, halo])
+        frames, reach = len(self.stored), stage.slots // 2
         for t in range(frames + reach):
             if t < frames:
-                _activate(self.stored[t, halo], activation, t, strip.current)
+                _activate(self.stored[t, halo], activation, t, current)
                 if not first <= t < last:
-                    target[t, rows].copy_(strip.current[inner])
-                stage.push(strip.current, self.unary[t, halo], self._feature(t, halo))
+                    target[t, rows].copy_(current[inner])
+                stage.push(current, self.unary[t, halo], self._feature(t, halo))
             else:
                 stage.push(None)
             done = t - reach
@@ -206,20 +206,15 @@ class TorchFilter:
     def _strips(self) -> list[_Strip]:
         """On a CPU strips whose ring stays in the cache; elsewhere the whole frame."""
         _, height, width = self.stored.shape
-        channels = 0 if self.feature is None else len(self.feature)
         on_cpu = self.stored.device.type == "cpu"
         tall = max(8, round(_STRIP_VALUES / width)) if on_cpu else height
         count = -(-height // tall)
         edges = [height * k // count for k in range(count + 1)]
         reach = self.settings.kernel[1] // 2
-        strips = []
-        for top, bottom in pairwise(edges):
-            start, stop = max(0, top - reach), min(height, bottom + reach)
-            halo = top - start, stop - bottom
-            stage = TorchStage((bottom - top, width), channels, self.settings, self.stored, halo)
-            current = torch.empty_like(self.stored[0, start:stop])
-            strips.append(_Strip(stage, slice(top, bottom), slice(start, stop), current))
-        return strips
+        return [
+            _Strip(slice(top, bottom), slice(max(0, top - reach), min(height, bottom + reach)))
+            for top, bottom in pairwise(edges)
+        ]
 
     def _feature(self, t: int, rows: slice) -> Tensor | None:
         return None if self.feature is None else self.feature[:, t, rows]
