@@ -27,9 +27,10 @@ from spectrack.datasets.base import Sequence
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
 from spectrack.flow import DISFlow
+from spectrack.local_flow import quick_flow
 from spectrack.metrics.regions import jaccard_t
 from spectrack.presets import PRESETS
-from spectrack.refinement import quick_flow, refine_video
+from spectrack.refinement import refine_video
 from spectrack.soft_masks import SoftMasks, open_masks
 from spectrack.spectral.sfseg import PRESETS as WHOLE
 from spectrack.spectral.sfseg import sfseg

@@ -18,6 +18,7 @@ FLOORS = [
     {"structures"},
     {"tracks"},
     {"spectral", "flow", "metrics", "datasets", "video"},
+    {"local_flow"},
     {"trackers"},
     {"soft_masks"},
     {"refinement", "whole_video"},
@@ -29,7 +30,7 @@ FLOORS = [
     {"__main__"},
 ]
 NEIGHBOURS = {("datasets", "video"), ("refinement", "whole_video")}
-ARRAYS_ONLY = {"spectral", "flow", "metrics"}
+ARRAYS_ONLY = {"spectral", "flow", "local_flow", "metrics"}
 FILE_MODULES = {"av", "PIL", "pathlib", "shutil", "csv"}
 READS_PROC = {"benchmark.py"}  # how much memory the process itself holds
 FORBIDDEN = {"torchvision", "timm", "segmentation_models_pytorch", "kornia"}

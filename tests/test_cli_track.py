@@ -17,7 +17,8 @@ from spectrack.tracks import Track, Tracks, write_index_png
 @pytest.fixture
 def track(spectrack, still, tmp_path):
     def run(video, *args):
-        ran = spectrack("track", video, "--tracker", still, "--out", tmp_path / "out", *args)
+        out = ("--out", tmp_path / "out")
+        ran = spectrack("track", video, "--tracker", still, "--no-clean", *out, *args)
         assert ran.status == 0, ran
         return ran
 

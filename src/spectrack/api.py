@@ -87,6 +87,7 @@ def track(
     mask: NDArray[Any] | str | Path | None = None,
     *,
     tracker: str = "flow",
+    clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
     **settings: Any,
@@ -98,6 +99,7 @@ def track(
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
         mask: Its mask in the first frame instead: array (H, W) or image file.
         tracker: Name of a tracker.
+        clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
         progress: Called with the number of frames done and in all (None where unknown).
         **settings: Settings of the tracker.
@@ -120,7 +122,13 @@ def track(
         mask = read_target_mask(mask)
     targets = {1: Target(box=box, mask=mask)}
     return track_all(
-        video, targets, tracker=tracker, max_frames=max_frames, progress=progress, **settings
+        video,
+        targets,
+        tracker=tracker,
+        clean=clean,
+        max_frames=max_frames,
+        progress=progress,
+        **settings,
     ).first
 
 
@@ -129,6 +137,7 @@ def track_all(
     targets: Mapping[int, Target],
     *,
     tracker: str = "flow",
+    clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
     **settings: Any,
@@ -139,6 +148,7 @@ def track_all(
         video: As in :func:`track`.
         targets: Object id (1 to 255) to what to follow in the first frame.
         tracker: Name of a tracker; each object gets its own.
+        clean: As in :func:`track`.
         max_frames: Stop after this many frames.
         progress: As in :func:`track`.
         **settings: Settings of the tracker.
@@ -146,13 +156,13 @@ def track_all(
     Raises:
         InputError: If video, targets or tracker cannot be used.
     """
-    from spectrack.trackers.base import run_many
+    from spectrack.trackers.loop import run_many
 
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
     trackers = {key: make_tracker(tracker, **settings) for key in targets}
     with open_frames(video, max_frames) as frames:
-        tracks = run_many(trackers, frames, targets, progress)
+        tracks = run_many(trackers, frames, targets, progress, clean=clean)
         for found in tracks.values():
             found.info.update(source=frames.source, tracker=tracker)
     return tracks

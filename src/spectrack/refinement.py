@@ -12,7 +12,8 @@ from itertools import count
 import numpy as np
 
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow, FlowEstimator, FlowHW2, FlowPair, warp
+from spectrack.flow import FlowEstimator, FlowPair, warp
+from spectrack.local_flow import CONTEXT, around, flow_pair, quick_flow
 from spectrack.soft_masks import SoftMasks
 from spectrack.spectral.guided import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
@@ -20,14 +21,6 @@ from spectrack.tracks import Track
 
 ProgressCall = Callable[[int, int | None], None]
 Item = tuple[FrameHWC, SoftHW, FlowPair | None]
-
-_MARGIN = 48
-"""Pixels beyond the filter's reach that flow is given as context."""
-
-
-def quick_flow() -> FlowEstimator:
-    """DIS flow for refining: the medium preset without smoothing, which the filter does anyway."""
-    return DISFlow("medium", smoothing=0, stride=4)
 
 
 def refine_video(
@@ -46,7 +39,7 @@ def refine_video(
             before, and before the first mask of all that one is taken.
         preset: A key of ``spectrack.spectral.guided.GUIDED_PRESETS``, or settings of your own.
         progress: Called with the number of frames finished and in all.
-        flow: Dense flow; :func:`quick_flow` by default.
+        flow: Dense flow; :func:`spectrack.local_flow.quick_flow` by default.
         crop: Whether to find flow only around the masks, where the filter reads it.
 
     Returns:
@@ -57,7 +50,7 @@ def refine_video(
     """
     settings = GUIDED_PRESETS[preset] if isinstance(preset, str) else preset
     stems = getattr(frames, "stems", None)
-    margin = settings.reach + _MARGIN if crop else None
+    margin = settings.reach + CONTEXT if crop else None
     stream: GuidedStream | None = None
     track: Track | None = None
     for frame, soft, pair in with_flow(frames, masks, flow or quick_flow(), margin):
@@ -102,8 +95,8 @@ def with_flow(
         soft = masks[t]
         if last is None or last.shape != frame.shape:
             return frame, carried if soft is None else soft, None
-        area = _around(carried, soft, margin)
-        pair = FlowPair(_flow_in(area, flow, last, frame), _flow_in(area, flow, frame, last))
+        known = [carried] if soft is None else [carried, soft]
+        pair = flow_pair(flow, last, frame, None if margin is None else around(known, margin))
         if soft is None:
             soft = np.clip(warp(carried, pair.backward_hw2), 0, 1)
         return frame, soft, pair
@@ -117,31 +110,6 @@ def with_flow(
             ahead = pool.submit(read, t, *item[:2])
             yield item
             item = ahead.result()
-
-
-def _around(
-    first_hw: SoftHW, second_hw: SoftHW | None, margin: int | None
-) -> tuple[slice, slice] | None:
-    """Rows and columns around the masks; None for the whole frame, empty where both are."""
-    if margin is None:
-        return None
-    either = first_hw > 0 if second_hw is None else np.maximum(first_hw, second_hw) > 0
-    box = Box.from_mask(either)
-    if box is None:
-        return slice(0, 0), slice(0, 0)
-    around = Box(box.x - margin, box.y - margin, box.w + 2 * margin, box.h + 2 * margin)
-    return around.slices((either.shape[1], either.shape[0]))
-
-
-def _flow_in(
-    area: tuple[slice, slice] | None, flow: FlowEstimator, first: FrameHWC, second: FrameHWC
-) -> FlowHW2:
-    if area is None:
-        return flow(first, second)
-    out = np.zeros((*first.shape[:2], 2), dtype=np.float32)
-    if out[area].size:
-        out[area] = flow(np.ascontiguousarray(first[area]), np.ascontiguousarray(second[area]))
-    return out
 
 
 def _first_mask(masks: SoftMasks) -> SoftHW:

@@ -55,6 +55,8 @@ class EvaluateCommand(Command):
     """A setting of the tracker. Repeat for more."""
     from_mask: Flag = False
     """Give the tracker the true first mask, not only its box."""
+    no_clean: Flag = False
+    """Leave the tracker's masks as they are: no spectral filter behind it."""
     out: OptionalFolder = None
     """Where the tracker's results are kept."""
     tcont: Flag = False
@@ -105,7 +107,8 @@ class EvaluateCommand(Command):
             Sequence name to frames per second.
         """
         from spectrack.evaluation.runner import run_dataset
-        from spectrack.trackers.base import make_tracker, run
+        from spectrack.trackers.base import make_tracker
+        from spectrack.trackers.loop import run
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
         given = parse_settings(self.set)
@@ -115,13 +118,18 @@ class EvaluateCommand(Command):
             label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"
             with sequence.frames() as frames, console.progress(label) as progress:
                 return run(
-                    make_tracker(name, **given), frames, sequence.target(give_mask), progress
+                    make_tracker(name, **given),
+                    frames,
+                    sequence.target(give_mask),
+                    progress,
+                    clean=not self.no_clean,
                 )
 
         settings = {
             "tracker": name,
             "settings": given,
             "from_mask": give_mask,
+            "clean": not self.no_clean,
             "spectrack": versions()["spectrack"],
         }
         runs = run_dataset(follow, dataset, self.out or Path(), settings)

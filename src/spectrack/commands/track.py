@@ -51,6 +51,8 @@ class TrackCommand(Command):
     """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
     max_frames: OptionalCount = None
     """Stop after N frames (needed for a camera)."""
+    no_clean: Flag = False
+    """Leave the tracker's masks as they are: no spectral filter behind it."""
     no_overlay: Flag = False
     """Leave out overlay.mp4."""
     overwrite: Flag = False
@@ -82,6 +84,7 @@ class TrackCommand(Command):
                     source,
                     targets,
                     tracker=self.tracker,
+                    clean=not self.no_clean,
                     max_frames=self.max_frames,
                     progress=progress,
                     **settings,

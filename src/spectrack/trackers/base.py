@@ -1,23 +1,15 @@
-"""The two verbs of every tracker, the loop over a video, and the table of names."""
+"""The two verbs of every tracker, and the table of names."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from spectrack.errors import InputError
 from spectrack.structures import FrameHWC, Prediction, Target
-from spectrack.tracks import Track, Tracks
-
-if TYPE_CHECKING:
-    from spectrack.video.reader import Frames
-
-Progress = Callable[[int, int | None], None]
-OnFrame = Callable[[int, FrameHWC, dict[int, Prediction]], None]
 
 
 class Tracker(Protocol):
@@ -147,90 +139,3 @@ def check_frame(frame_hwc: FrameHWC, size_wh: tuple[int, int] | None = None) -> 
             "give frames of one size"
         )
     return width, height
-
-
-def run(
-    tracker: Tracker,
-    frames: Frames,
-    target: Target,
-    progress: Progress | None = None,
-    on_frame: Callable[[int, FrameHWC, Prediction], None] | None = None,
-) -> Track:
-    """Follow one target through a video.
-
-    Args:
-        tracker: A fresh tracker.
-        frames: Uint8 RGB frames, read once from the first on.
-        target: What to follow, in the first frame.
-        progress: Called after every frame with the number done and the total (None if unknown).
-        on_frame: Called after every frame with its index, the frame and the prediction.
-
-    Returns:
-        One entry a frame; the first is the tracker's answer to ``init``.
-
-    Raises:
-        InputError: If there are no frames, or target or frames cannot be used.
-    """
-
-    def forward(index: int, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
-        if on_frame is not None:
-            on_frame(index, frame_hwc, predictions[1])
-
-    return run_many({1: tracker}, frames, {1: target}, progress, forward)[1]
-
-
-def run_many(
-    trackers: Mapping[int, Tracker],
-    frames: Frames,
-    targets: Mapping[int, Target],
-    progress: Progress | None = None,
-    on_frame: OnFrame | None = None,
-) -> Tracks:
-    """Follow several targets through a video that is decoded once; see :func:`run`.
-
-    Args:
-        trackers: Object id to a fresh tracker.
-        frames: Uint8 RGB frames.
-        targets: Object id to target, the same ids.
-        progress: As in :func:`run`.
-        on_frame: As in :func:`run`, with the predictions of all objects.
-
-    Raises:
-        InputError: As in :func:`run`, or if the ids differ.
-    """
-    if set(trackers) != set(targets):
-        raise InputError(
-            f"trackers for objects {sorted(trackers)} and targets {sorted(targets)} were given; "
-            "give one of each for every object"
-        )
-    stems = getattr(frames, "stems", None)
-    total = getattr(frames, "length", None)
-    started = time.perf_counter()
-    tracks: dict[int, Track] = {}
-    size_wh: tuple[int, int] | None = None
-    index = -1
-    for index, frame in enumerate(frames):
-        if size_wh is None:
-            size_wh = check_frame(frame)
-            for target in targets.values():
-                target.check(size_wh)
-            tracks = {key: Track(size_wh) for key in targets}
-        check_frame(frame, size_wh)
-        predictions = {
-            key: tracker.init(frame, targets[key]) if index == 0 else tracker.update(frame)
-            for key, tracker in trackers.items()
-        }
-        for key, prediction in predictions.items():
-            tracks[key].append(prediction, stems[index] if stems else None)
-        if on_frame is not None:
-            on_frame(index, frame, predictions)
-        if progress is not None:
-            progress(index + 1, total)
-    if index < 0:
-        raise InputError("the video holds no frames; give one with at least one frame")
-    seconds = round(time.perf_counter() - started, 3)
-    for key, track in tracks.items():
-        settings: Any = getattr(trackers[key], "settings", None)
-        described = {} if settings is None else dataclasses.asdict(settings)
-        track.info.update(settings=described, seconds=seconds)
-    return Tracks(tracks)
