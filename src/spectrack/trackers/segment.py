@@ -69,7 +69,7 @@ class FlowTrackerSettings:
     early_reach: float = 0.08
     early_boost: float = 1.5
     early_rate: float = 0.4
-    rival_weight: float = 8.0
+    rival_weight: float = 12.0
     ghost_weight: float = 0.4
     ghost_fade: float = 0.97
     radius: int = 10
