@@ -73,8 +73,8 @@ class GuidedSettings:
     step: int = 2
     side_radius: int = 2
     flow_sigma: float = 2.0
-    cycles: tuple[int, ...] = (3, 5, 6)
-    changes: tuple[float, ...] = (0.025, 0.04, 0.08)
+    cycles: tuple[int, ...] = (2, 4, 6)
+    changes: tuple[float, ...] = (0.013, 0.025, 0.055)
     reach: int = 32
     level: float = 0.42
 
