@@ -18,7 +18,7 @@ import torch
 
 from spectrack.spectral.benchmark import run_benchmark
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent / "results"
 
 
 def processor() -> str:
