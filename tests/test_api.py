@@ -30,15 +30,25 @@ def test_track_one_object(frames_folder, clip, still):
 
 
 def test_track_from_arrays_and_mask_files(truth_folder, clip, still):
-    from_array = st.track(clip.frames_thwc, mask=clip.masks_thw[0], tracker=still)
-    from_file = st.track(clip.frames_thwc, mask=truth_folder / "00000.png", tracker=still)
+    from_array = st.track(clip.frames_thwc, mask=clip.masks_thw[0], tracker=still, clean=False)
+    file = truth_folder / "00000.png"
+    from_file = st.track(clip.frames_thwc, mask=file, tracker=still, clean=False)
     for track in (from_array, from_file):
         np.testing.assert_array_equal(track.mask(9), clip.masks_thw[0])
 
 
+def test_track_cleans_unless_told_not_to(clip, still):
+    mask = clip.masks_thw[0]
+    cleaned = st.track(clip.frames_thwc, mask=mask, tracker=still)
+    plain = st.track(clip.frames_thwc, mask=mask, tracker=still, clean=False)
+    assert (cleaned.info["cleaned"], plain.info["cleaned"]) == (True, False)
+    np.testing.assert_array_equal(cleaned.mask(0), mask)
+    assert (cleaned.masks_thw() != plain.masks_thw()).any()
+
+
 def test_track_several(clip, still):
     targets = {2: st.Target(box=(1, 2, 30, 30)), 5: st.Target(box=(60, 20, 20, 30))}
-    tracks = st.track_all(clip.frames_thwc, targets, tracker=still)
+    tracks = st.track_all(clip.frames_thwc, targets, tracker=still, clean=False)
     assert list(tracks) == [2, 5]
     assert tracks[5][3].box == st.Box(60, 20, 20, 30)
 
@@ -138,7 +148,7 @@ def test_five_lines_of_the_readme(clip_mp4, truth_folder, clip, tmp_path, monkey
     box = tuple(clip.target.box)
     monkeypatch.chdir(tmp_path)
     code = code.replace("(120, 80, 200, 160)", str(box)).replace("bike.mp4", str(clip_mp4))
-    code = code.replace("annotations/", str(truth_folder))
+    code = code.replace("annotations/", str(truth_folder)).replace('masks/"', f'{truth_folder}"')
     exec(compile(code, "README.md", "exec"), {})
     assert len(st.Track.load(tmp_path / "out")) == 10
     assert "'J'" in capsys.readouterr().out

@@ -65,12 +65,15 @@ def test_refine_many_keeps_what_is_finished(tmp_path, frames_folder, truth_folde
     said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said[1]
-    assert [p.name for p in out.iterdir()] == ["a"]
-    assert len(Track.load(out / "a")) == 10
-    for name in ("b1", "b2"):
+    left = sorted(p.name for p in out.iterdir())
+    # With several at a time another one may have been finished by then; none is left half done.
+    assert "a" in left
+    assert "b1" not in left
+    assert all(len(Track.load(out / name)) == 10 for name in left)
+    for name in {"b1", "b2"} - set(left):
         shutil.rmtree(tmp_path / "masks" / name)
     again = json.loads(start(*command, "--json").communicate(timeout=60)[0])
-    assert again["kept"] == ["a"]
+    assert again["kept"] == left
     assert again["done"] == []
     other = start(*command[:-1], "published")
     assert "was made with preset slow, not published" in other.communicate(timeout=60)[1]
