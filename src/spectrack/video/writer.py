@@ -11,9 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import FrameHWC
@@ -22,18 +20,6 @@ from spectrack.video.frames import Frames
 Progress = Callable[[int, int | None], None]
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
-
-
-def _bt709() -> NDArray[np.float64]:
-    """Rows of Y, Cb, Cr in 8-bit limited range from R, G, B and 1 (ITU-R BT.709)."""
-    luma = np.array([0.2126, 0.7152, 0.0722])
-    blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - luma[2]))
-    red = (np.array([1, 0, 0]) - luma) / (2 * (1 - luma[0]))
-    rows = np.stack([219 * luma, 224 * blue, 224 * red]) / 255
-    return np.column_stack([rows, [16, 128, 128]])
-
-
-_YUV_FROM_RGB = _bt709()
 
 
 class VideoWriter:
@@ -104,7 +90,8 @@ class VideoWriter:
             if width % 2 or height % 2:
                 pads = ((0, height % 2), (0, width % 2), (0, 0))
                 frame_hwc = np.pad(frame_hwc, pads, mode="edge")
-            frame = av.VideoFrame.from_ndarray(yuv420_from_rgb(frame_hwc), format="yuv420p")
+            rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_hwc), format="rgb24")
+            frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709")
         frame.pts = self._count
         frame.time_base = self._stream.codec_context.time_base
         self._container.mux(self._stream.encode(frame))
@@ -167,22 +154,11 @@ class VideoWriter:
             return stream
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": str(quality)}
+        # With more threads x264 may write another file of the same frames.
+        stream.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
         return stream
-
-
-def yuv420_from_rgb(frame_hwc: FrameHWC) -> NDArray[np.uint8]:
-    """BT.709 limited-range planes of an RGB frame of even sides, stacked as (3 H / 2, W).
-
-    Done here because the converter of FFmpeg rounds by where the frame happens to lie in memory,
-    so that the same frames would give different files.
-    """
-    height, width = frame_hwc.shape[:2]
-    yuv = cv2.transform(np.ascontiguousarray(frame_hwc), _YUV_FROM_RGB)
-    chroma = cv2.resize(yuv[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return np.concatenate([yuv[..., 0], chroma.transpose(2, 0, 1).reshape(-1, width)])
 
 
 def write_video(
