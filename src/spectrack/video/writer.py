@@ -154,8 +154,7 @@ class VideoWriter:
             return stream
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
-        # With more threads x264 may write another file of the same frames.
-        stream.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
+        stream.options = {"preset": "veryfast", "crf": str(quality)}
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
         return stream
