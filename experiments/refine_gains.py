@@ -199,9 +199,9 @@ def main() -> None:
             f"{len(methods)} methods on {len(davis)} sequences of DAVIS-2016 val at 480p.",
             "In brackets the share of videos that improve. Settings of `default` were chosen on "
             f"up to 24 frames of {', '.join(TUNED_ON)} with a part of the methods (the last "
-            "choice, how gently masks that hardly change are treated, after a look at whole videos of the "
-            "first and fourth), starting from a recipe that had been tuned on all ten; `not tuned "
-            "on` leaves those out.",
+            "choice, how gently masks that hardly change are treated, after a look at the whole "
+            "videos of the first and fourth), starting from a recipe that had been tuned on all ten; "
+            "`not tuned on` leaves those out.",
             "",
             as_table(overall),
             "",
