@@ -200,7 +200,7 @@ def main() -> None:
             "In brackets the share of videos that improve. Settings of `default` were chosen on "
             f"up to 24 frames of {', '.join(TUNED_ON)} with a part of the methods (the last "
             "choice, how gently masks that hardly change are treated, after a look at the whole "
-            "videos of the first and fourth), starting from a recipe that had been tuned on all ten; "
+            "videos of the first and fourth), starting from a recipe tuned on all ten; "
             "`not tuned on` leaves those out.",
             "",
             as_table(overall),
