@@ -95,18 +95,22 @@ def main() -> None:
             "seconds": round(time.perf_counter() - started, 1),
         }
         print(name, results[name], flush=True)
+        write(options.out, options.frames, results)
+
+
+def write(out: Path, frames: int, results: dict[str, dict]) -> None:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
     values = {
-        "command": f"python benchmarks/stream_memory.py {options.frames}",
+        "command": f"python benchmarks/stream_memory.py {frames}",
         "commit": commit,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "frames": options.frames,
+        "frames": frames,
         "streams": results,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "stream_memory.json").write_text(json.dumps(values, indent=1) + "\n")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "stream_memory.json").write_text(json.dumps(values, indent=1) + "\n")
 
 
 if __name__ == "__main__":
