@@ -67,8 +67,7 @@ def test_refine_many_keeps_what_is_finished(tmp_path, frames_folder, truth_folde
     assert "Traceback" not in said[1]
     left = sorted(p.name for p in out.iterdir())
     # With several at a time another one may have been finished by then; none is left half done.
-    assert "a" in left
-    assert "b1" not in left
+    assert left in ([["a"]] if jobs == 1 else [["a"], ["a", "b2"]])
     assert all(len(Track.load(out / name)) == 10 for name in left)
     for name in {"b1", "b2"} - set(left):
         shutil.rmtree(tmp_path / "masks" / name)
