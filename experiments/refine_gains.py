@@ -194,7 +194,8 @@ def main() -> None:
         [
             "# What refining gains, in points of J",
             "",
-            f"Command `python experiments/refine_gains.py DATA --presets {options.presets}`, written at "
+            f"Command `python experiments/refine_gains.py DATA --presets {options.presets}`, "
+            "written at "
             f"commit {commit} (a run that is resumed keeps its earlier rows), "
             f"Python {platform.python_version()}, no randomness. Input: the published masks of "
             f"{len(methods)} methods on {len(davis)} sequences of DAVIS-2016 val at 480p.",
