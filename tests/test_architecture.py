@@ -17,11 +17,12 @@ FLOORS = [
     {"errors"},
     {"structures"},
     {"tracks"},
-    {"spectral", "flow", "metrics", "datasets", "video"},
+    {"spectral", "flow", "metrics", "datasets", "video", "networks"},
     {"local_flow"},
     {"trackers"},
-    {"soft_masks"},
-    {"refinement", "whole_video"},
+    {"soft_masks", "fusion_weights"},
+    {"refinement", "whole_video", "fusion"},
+    {"training"},
     {"evaluation", "presets"},
     {"api"},
     {"progress", "output"},
@@ -29,8 +30,8 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-NEIGHBOURS = {("datasets", "video"), ("refinement", "whole_video")}
-ARRAYS_ONLY = {"spectral", "flow", "local_flow", "metrics"}
+NEIGHBOURS = {("datasets", "video"), ("refinement", "whole_video"), ("fusion", "refinement")}
+ARRAYS_ONLY = {"spectral", "flow", "local_flow", "metrics", "networks"}
 FILE_MODULES = {"av", "PIL", "pathlib", "shutil", "csv"}
 READS_PROC = {"benchmark.py"}  # how much memory the process itself holds
 FORBIDDEN = {"torchvision", "timm", "segmentation_models_pytorch", "kornia"}
