@@ -1,0 +1,1 @@
+"""Learning: losses, one small training loop with exact resume, and its run folder."""
