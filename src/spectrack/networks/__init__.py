@@ -1,0 +1,1 @@
+"""Small networks, made from scratch: soft maps in, logits out. Tensors only, no files."""
