@@ -7,6 +7,7 @@ seconds that a sample takes. It prints a line a step, so that a test knows when 
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import time
@@ -55,11 +56,15 @@ def error(model: nn.Module) -> dict[str, float]:
     return {"error": float((model(data.x)[:, 0] - data.y).abs().mean())}
 
 
-def run(folder: Path, slow: float = 0.0, plain: bool = False, **fields) -> TrainResult:
+def run(
+    folder: Path, slow: float = 0.0, plain: bool = False, count: int = 10, **fields
+) -> TrainResult:
     """Train; ``plain`` leaves out dropout, batch norm and noise."""
     settings = TrainSettings(**{"epochs": 3, "batch_size": 2, "device": "cpu"} | fields)
-    model = linear() if plain else make_model()
-    data = Noisy(slow=slow, noise=0.0 if plain else 0.1)
+    # Each process begins with other weights: those of the first one count.
+    seed = 3 + int(os.environ.get("RANK", "0"))
+    model = linear(seed) if plain else make_model(seed=seed)
+    data = Noisy(count, slow=slow, noise=0.0 if plain else 0.1)
     return train(
         model,
         data,
