@@ -20,6 +20,7 @@ from spectrack.datasets.davis import Davis2016
 from spectrack.errors import InputError
 from spectrack.metrics.regions import jaccard_t
 from spectrack.soft_masks import open_masks
+from spectrack.whole_video import fill_missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ def main() -> None:
     folder = Path(options.data) / "Results" / "480p" / options.method / sequence.name
     with sequence.frames() as frames:
         masks = open_masks(folder, frames)[1]
-        soft = [masks[t] for t in range(len(masks))]
+        soft = fill_missing([masks[t] for t in range(len(masks))])
         begin = time.perf_counter()
         refined = [densecrf(frame, mask) >= 0.5 for frame, mask in zip(frames, soft, strict=True)]
         spent = time.perf_counter() - begin

@@ -16,6 +16,11 @@ from torch import Tensor, nn
 from spectrack.errors import InputError
 from spectrack.networks.unet import UNet
 
+# How every network starts: logits of the mean's distance from one half, so steep, and besides them
+# last weights that are random but so much smaller than usual.
+STEEPNESS = 8.0
+SMALL = 0.1
+
 
 class Ensemble(nn.Module):
     """What all ensembles share: windows in, logits of the frames in the middle of them out.
@@ -61,42 +66,32 @@ class Ensemble(nn.Module):
         return slice(first, first + self.answers)
 
 
-class UNet3D(Ensemble):
-    """A U-Net over time and space; every frame of the window is answered.
+class WindowUNet(Ensemble):
+    """A U-Net that learns what to add to the mean of the channels; it starts near the mean.
 
     Args:
         channels: C.
         frames: T.
         widths: Maps at each level.
+        over_time: Convolve over the frames too, and answer all of them; else the frames are so many
+            maps more, and the middle one is answered.
     """
 
-    def __init__(self, channels: int, frames: int, widths: Sequence[int]) -> None:
-        super().__init__(channels, frames, answers=frames)
-        self.net = UNet(channels, widths, over_time=True)
+    def __init__(self, channels: int, frames: int, widths: Sequence[int], over_time: bool) -> None:
+        super().__init__(channels, frames, answers=frames if over_time else 1)
+        self.over_time = over_time
+        self.net = UNet(channels if over_time else channels * frames, widths, over_time=over_time)
+        with torch.no_grad():
+            self.net.head.weight *= SMALL
 
     def logits(self, windows_ncthw: Tensor) -> Tensor:
-        """(N, T, H, W)."""
-        out: Tensor = self.net(windows_ncthw)
-        return out[:, 0]
-
-
-class UNet2D(Ensemble):
-    """A U-Net over space that sees the frames of the window as so many maps more.
-
-    Args:
-        channels: C.
-        frames: T.
-        widths: Maps at each level.
-    """
-
-    def __init__(self, channels: int, frames: int, widths: Sequence[int]) -> None:
-        super().__init__(channels, frames, answers=1)
-        self.net = UNet(channels * frames, widths)
-
-    def logits(self, windows_ncthw: Tensor) -> Tensor:
-        """(N, 1, H, W)."""
-        out: Tensor = self.net(windows_ncthw.flatten(1, 2))
-        return out
+        """(N, T, H, W) over time, else (N, 1, H, W)."""
+        mean = windows_ncthw[:, :, self.answered].mean(1)
+        if self.over_time:
+            added: Tensor = self.net(windows_ncthw)[:, 0]
+        else:
+            added = self.net(windows_ncthw.flatten(1, 2))
+        return added + STEEPNESS * (mean - 0.5)
 
 
 class Shallow(Ensemble):
@@ -137,14 +132,14 @@ class Shallow(Ensemble):
         return out
 
     @torch.no_grad()
-    def _start_from_mean(self, steepness: float = 8.0) -> None:
+    def _start_from_mean(self) -> None:
         convolutions = [layer for layer in self.net if isinstance(layer, nn.Conv2d)]
         biases = [layer.bias.zero_() for layer in convolutions if layer.bias is not None]
         frames = self.frames if self.whole_window else 1
         for depth, layer in enumerate(convolutions):
             centre = layer.kernel_size[0] // 2
             nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-            layer.weight[0] *= 0.1 if layer is convolutions[-1] else 0.0
+            layer.weight[0] *= SMALL if layer is convolutions[-1] else 0.0
             passed = layer.weight[0, :, centre, centre]
             if depth:
                 passed[0] = 1.0
@@ -152,14 +147,14 @@ class Shallow(Ensemble):
                 # Maps are ordered channel by channel; the mean is the middle frame's.
                 passed.view(self.channels, frames)[:, frames // 2] = 1 / self.channels
         last = convolutions[-1]
-        last.weight[0, 0, centre, centre] = steepness
-        biases[-1].fill_(-steepness / 2)
+        last.weight[0, 0, centre, centre] = STEEPNESS
+        biases[-1].fill_(-STEEPNESS / 2)
 
 
 ENSEMBLES: dict[str, Callable[[int, int], Ensemble]] = {
-    "unet3d_large": lambda c, t: UNet3D(c, t, (8, 16, 32, 64, 128)),
-    "unet3d_small": lambda c, t: UNet3D(c, t, (8, 16, 32, 64)),
-    "unet2d": lambda c, t: UNet2D(c, t, (16, 32, 64)),
+    "unet3d_large": lambda c, t: WindowUNet(c, t, (8, 16, 32, 64, 128), over_time=True),
+    "unet3d_small": lambda c, t: WindowUNet(c, t, (8, 16, 32, 64), over_time=True),
+    "unet2d": lambda c, t: WindowUNet(c, t, (16, 32, 64), over_time=False),
     "shallow2": lambda c, t: Shallow(c, t, (21,), (5, 3)),
     "shallow3": lambda c, t: Shallow(c, t, (24, 14), (1, 3, 5)),
     "shallow4": lambda c, t: Shallow(c, t, (10, 9, 7), (1, 1, 1, 3), whole_window=False),
