@@ -1,7 +1,7 @@
 """A tiny thing to train: four inputs, two hidden units with dropout, one output.
 
-As a program: ``tiny_run.py FOLDER JSON``, JSON with fields of TrainSettings, and ``slow`` for the
-seconds that a sample takes. It prints a line a step, so that a test knows when to kill it.
+As a program: ``tiny_run.py FOLDER JSON [FOLDER JSON ...]``, JSON with arguments of ``run``. Where a
+sample takes time (``slow``) it prints a line a step, so that a test knows when to kill it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -57,18 +58,35 @@ def error(model: nn.Module) -> dict[str, float]:
 
 
 def run(
-    folder: Path, slow: float = 0.0, plain: bool = False, count: int = 10, **fields
+    folder: Path,
+    slow: float = 0.0,
+    plain: bool = False,
+    count: int = 10,
+    press_at: int | None = None,
+    **fields,
 ) -> TrainResult:
-    """Train; ``plain`` leaves out dropout, batch norm and noise."""
+    """Train; ``plain`` leaves out dropout, batch norm and noise.
+
+    ``press_at`` is the batch at which Ctrl-C comes in the last process.
+    """
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    calls = 0
+
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == press_at and rank == size - 1:
+            signal.raise_signal(signal.SIGINT)
+        return squares(model, batch)
+
     settings = TrainSettings(**{"epochs": 3, "batch_size": 2, "device": "cpu"} | fields)
     # Each process begins with other weights: those of the first one count.
-    seed = 3 + int(os.environ.get("RANK", "0"))
-    model = linear(seed) if plain else make_model(seed=seed)
+    model = linear(3 + rank) if plain else make_model(seed=3 + rank)
     data = Noisy(count, slow=slow, noise=0.0 if plain else 0.1)
     return train(
         model,
         data,
-        squares,
+        loss,
         settings,
         folder,
         validate=error,
@@ -79,4 +97,10 @@ def run(
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    run(Path(sys.argv[1]), **json.loads(sys.argv[2]))
+    for folder, arguments in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        fields = json.loads(arguments)
+        try:
+            run(Path(folder), **fields)
+        except KeyboardInterrupt:
+            if "press_at" not in fields:
+                raise

@@ -7,9 +7,8 @@ time, and the same as one process with the larger batch.
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,36 +87,33 @@ class Team:
         return first
 
 
-@contextmanager
-def joined(device: str) -> Iterator[Team]:
+def join(device: str) -> Team:
     """Join the other processes of ``torchrun``, or be alone.
+
+    The connection, gloo on CPU and nccl on CUDA, is opened by the first call, unless the caller
+    has opened one, and stays for further runs until the process ends.
 
     Args:
         device: As in :class:`~spectrack.training.settings.TrainSettings`; under ``torchrun`` each
             process takes its own CUDA device.
 
-    Yields:
-        The team. The connection, gloo on CPU and nccl on CUDA, is closed at the end if it was
-        opened here.
+    Returns:
+        The team.
 
     Raises:
         InputError: There is no such device.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
-    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
     if size == 1:
-        yield Team(0, 1, chosen)
-        return
-    opened = not distributed.is_initialized()
-    if opened:
+        return Team(0, 1, choose_device(device))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if not distributed.is_initialized():
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    try:
-        yield Team(distributed.get_rank(), distributed.get_world_size(), chosen)
-    finally:
-        if opened:
-            distributed.destroy_process_group()
+        # Not after each run: while one process still writes, another might open the next.
+        atexit.register(distributed.destroy_process_group)
+    return Team(distributed.get_rank(), distributed.get_world_size(), chosen)
 
 
 def choose_device(name: str, local_rank: int | None = None) -> torch.device:

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
-from spectrack.training.distributed import joined
+from spectrack.training.distributed import join
 from spectrack.training.order import Samples, kept_randomness
 from spectrack.training.run import ProgressCall, Run, Validate
 from spectrack.training.run_folder import RunFolder
@@ -104,7 +104,8 @@ def train(
         raise InputError(
             f"the run monitors {monitor!r} without a validation; give one, or monitor 'loss'."
         )
-    with joined(settings.device) as team, kept_randomness(team.device):
+    team = join(settings.device)
+    with kept_randomness(team.device):
         if settings.amp == "fp16" and team.device.type != "cuda":
             raise InputError("amp 'fp16' needs a CUDA device; give bf16 or none on a CPU.")
         place = RunFolder(folder, team.leads)
