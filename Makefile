@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test check docs setup clean
+.PHONY: demo test check docs experiments setup clean
 .DEFAULT_GOAL := demo
 
 setup: $(STAMP)
@@ -40,6 +40,10 @@ check: $(STAMP)
 
 docs: $(STAMP)
 	@$(BIN)/python docs/make_pages.py
+
+# The paper's experiments, into docs/results (an hour); make experiments QUICK=1 only tries them.
+experiments: $(STAMP)
+	@$(BIN)/python experiments/run_all.py $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache .mypy_cache
