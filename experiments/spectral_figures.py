@@ -16,8 +16,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import torch
+from common import BLUE, GREEN, INK, RED, STYLE
 from damage import damaged
+from fig4_convergence import moving_disc, solutions, tilted
 from matplotlib import pyplot as plt
 from neighbours import neighbours
 from numpy.typing import NDArray
@@ -26,26 +27,13 @@ import spectrack as st
 from spectrack.datasets.synthetic import make_clip
 from spectrack.metrics.regions import jaccard_t
 from spectrack.spectral.affinity import AFFINITIES, cosine_series
-from spectrack.spectral.gaussian import kernel_taps
 from spectrack.spectral.graph import adjacency, angle_degrees, leading_eigenvector
 from spectrack.spectral.guided import GUIDED_PRESETS
-from spectrack.spectral.power import cosine_step, taylor_step, unit_norm
 from spectrack.spectral.sfseg import SFSegSettings, sfseg
 from spectrack.structures import Box
 from spectrack.video.draw import COLORS, draw_overlay
 from spectrack.video.sheet import contact_sheet, write_picture
 
-STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "legend.frameon": False,
-    "savefig.dpi": 160,
-    "savefig.bbox": "tight",
-    "savefig.pad_inches": 0.06,
-}
-INK, RED, BLUE, GREEN = "#222222", "#d1495b", "#2274a5", "#3a9d5d"
 HELD, GONE, PALE = "#7fb3d9", "#d9e7f2", "#f1f1f1"
 
 
@@ -96,7 +84,8 @@ def convergence(out: Path, iterations: int = 100) -> dict:
         left.plot(
             difference, curve, color=color, ls="--" if name == "cosine3" else "-", label=shown
         )
-        angles = angles_of(name, start, soft, feature, exact, iterations)
+        found = solutions(name, start, soft, feature, iterations)
+        angles = [angle_degrees(x, exact) for x in found]
         right.plot(range(iterations + 1), angles, color=color, label=f"{shown} ({cost} conv.)")
         # Four digits: the last ones differ from machine to machine.
         numbers[name] = {f"{k}": float(f"{angles[k]:.2g}") for k in (0, 1, 5, 10, 20, 50, 100)}
@@ -137,50 +126,6 @@ def overlaps() -> dict:
         x = sfseg(soft, feature, replace(settings, iterations=iterations))
         hard = x >= x.max() / 2
         found[f"{iterations}"] = round(float((hard & disc).sum() / (hard | disc).sum()), 2)
-    return found
-
-
-def moving_disc(
-    seed: int = 0,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """A disc that moves through 10 frames of 20 x 20 pixels: S and F, both noisy, and itself."""
-    rng = np.random.default_rng(seed)
-    t, y, x = np.mgrid[:10, :20, :20]
-    at_y, at_x = 0.35 * 20 + 0.2 * 20 * t / 9, 0.35 * 20 + 0.25 * 20 * t / 9
-    disc = ((y - at_y) ** 2 + (x - at_x) ** 2 < (0.22 * 20) ** 2).astype(float)
-    soft = np.clip(0.8 * disc + 0.1 + 0.2 * rng.standard_normal(disc.shape), 0, 1)
-    feature = np.clip(0.6 * disc + 0.2 + 0.1 * rng.standard_normal(disc.shape), 0, 1)
-    return soft, feature, disc > 0
-
-
-def tilted(vector: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
-    """A unit vector that far from the given one, in a random direction."""
-    other = np.random.default_rng(1).random(vector.size)
-    other -= (other @ vector) * vector
-    other /= np.linalg.norm(other)
-    return np.cos(np.radians(degrees)) * vector + np.sin(np.radians(degrees)) * other
-
-
-def angles_of(
-    affinity: str,
-    start: NDArray[np.float64],
-    soft: NDArray[np.float64],
-    feature: NDArray[np.float64],
-    exact: NDArray[np.float64],
-    iterations: int,
-) -> list[float]:
-    """Power iteration by filtering; the angle before and after every step."""
-    taps = [t.tolist() for t in kernel_taps((5, 5, 5))]
-    x, unary = torch.from_numpy(start), torch.from_numpy(soft**0.5)
-    channel = torch.from_numpy(feature)[None]
-    found = [angle_degrees(x.numpy(), exact)]
-    for _ in range(iterations):
-        if affinity == "taylor":
-            x = taylor_step(x, unary, channel, taps, 1.0)
-        else:
-            x = cosine_step(x, unary, channel, taps, cosine_series(affinity, 1.0))
-        x = unit_norm(x)
-        found.append(angle_degrees(x.numpy(), exact))
     return found
 
 
