@@ -36,6 +36,8 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
     positional = {
         "track": {"video"},
         "refine": {"masks"},
+        "fuse": {"masks"},
+        "review": {"track"},
         "benchmark": {"what"},
         "trackers": {"name"},
     }.get(name, set())

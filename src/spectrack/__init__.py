@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spectrack.api import evaluate, make_tracker, refine, track, track_all
+    from spectrack.api import evaluate, fuse, make_tracker, refine, track, track_all
     from spectrack.errors import InputError
     from spectrack.structures import Box, Mask, Prediction, Target
     from spectrack.tracks import Track, Tracks
@@ -32,6 +32,7 @@ __all__ = [
     "Tracks",
     "__version__",
     "evaluate",
+    "fuse",
     "make_tracker",
     "open_video",
     "refine",
@@ -48,6 +49,7 @@ _HOMES = {
     "Track": "spectrack.tracks",
     "Tracks": "spectrack.tracks",
     "evaluate": "spectrack.api",
+    "fuse": "spectrack.api",
     "make_tracker": "spectrack.api",
     "open_video": "spectrack.video.reader",
     "refine": "spectrack.api",

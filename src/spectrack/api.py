@@ -1,4 +1,4 @@
-"""The library in a few verbs: track, refine, evaluate.
+"""The library in a few verbs: track, refine, fuse, evaluate.
 
 Everything heavy is imported when a verb is used.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrack.soft_masks import MaskSource
+    from spectrack.spectral.mixing import MixingSettings
     from spectrack.trackers.base import Tracker
     from spectrack.video.reader import Frames
 
@@ -241,6 +242,62 @@ def refine_all(
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
             tracks[key] = refined
     return Tracks(tracks)
+
+
+def fuse(
+    sources: Mapping[str, MaskSource] | Sequence[MaskSource],
+    video: Video,
+    weights: str | Path | MixingSettings | None = None,
+    preset: str = "default",
+    *,
+    object_id: int | None = None,
+    progress: ProgressCall | None = None,
+) -> Track:
+    """Fuse the masks that several methods give one object into one that beats each of them.
+
+    Args:
+        sources: The masks of each method, each as for :func:`refine`: name to masks, or a list,
+            whose folders are named by themselves and whose arrays and tracks by their number.
+        video: The video the masks belong to, as in :func:`track`.
+        weights: What `spectrack train fusion` learned for channels of these names (a file, or the
+            numbers); where left out channels count by how well they agree with the others.
+        preset: Name of the recipe of the filter behind the mixing, as in :func:`refine`.
+        object_id: Which object of indexed masks; may be left out where there is one.
+        progress: Called with the number of frames done and in all.
+
+    Returns:
+        A hard mask, box and score a frame; ``info["channels"]`` holds the mean weight and
+        agreement of each channel, ``info["doubt"]`` how much each frame is worth a look.
+
+    Raises:
+        InputError: If masks, video, weights or preset cannot be used or do not belong together.
+
+    Example:
+        >>> import spectrack as st
+        >>> track = st.fuse(["a/masks", "b/masks", "c/masks"], "bike.mp4")  # doctest: +SKIP
+    """
+    from spectrack.fusion import fuse_video, named_sources, no_mask_at_all, open_channels
+    from spectrack.presets import PRESETS
+    from spectrack.spectral.mixing import MixingSettings
+
+    if preset not in PRESETS:
+        raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
+    named = named_sources(sources)
+    names = list(named)
+    if weights is None:
+        mixing = MixingSettings.robust(names)
+    elif isinstance(weights, MixingSettings):
+        mixing = weights.matched_to(names)
+    else:
+        from spectrack.fusion_weights import load_weights
+
+        mixing = load_weights(weights)[0].matched_to(names)
+    with open_frames(video) as frames:
+        channels = open_channels(named, frames, object_id)
+        fused = fuse_video(frames, channels, mixing, preset, progress)
+        gaps = no_mask_at_all(channels)
+        fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+    return fused
 
 
 def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) -> dict[str, float]:

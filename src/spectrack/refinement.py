@@ -1,13 +1,15 @@
 """The recipes that stream: frames and masks go by once, memory stays fixed (``default``, ``deep``).
 
-Flow between consecutive frames is found in a thread of its own, one frame ahead of the filter.
+Flow between consecutive frames is found in a thread of its own, one frame ahead of the filter, and
+whatever makes the masks (reading, mixing) runs there too.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -15,9 +17,12 @@ from spectrack.errors import InputError
 from spectrack.flow import FlowEstimator, FlowPair, warp
 from spectrack.local_flow import CONTEXT, around, flow_pair, quick_flow
 from spectrack.soft_masks import SoftMasks
+from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided import GUIDED_PRESETS, GuidedSettings, GuidedStream
-from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
+from spectrack.spectral.sfseg import PRESETS as WHOLE_PRESETS
+from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
+from spectrack.whole_video import refine_whole
 
 ProgressCall = Callable[[int, int | None], None]
 Item = tuple[FrameHWC, SoftHW, FlowPair | None]
@@ -43,83 +48,156 @@ def refine_video(
         crop: Whether to find flow only around the masks, where the filter reads it.
 
     Returns:
-        A mask, box and score a frame. The score is the mean certainty inside the mask.
+        A mask, box and score a frame. The score is the mean certainty inside the mask;
+        ``info["doubt"]`` says how much each frame is worth a look, see
+        :mod:`spectrack.spectral.doubt`.
 
     Raises:
         InputError: If there are no frames, no masks, or they do not fit.
     """
+    meter = DoubtMeter()
+    given = (masks[i] for i in range(len(masks)))
+    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter)
+    track.info.update(meter.info())
+    return track
+
+
+def filter_masks(
+    frames: Iterable[FrameHWC],
+    masks: Iterable[SoftHW | None],
+    count: int,
+    preset: str | GuidedSettings,
+    progress: ProgressCall | None,
+    flow: FlowEstimator | None,
+    crop: bool,
+    meter: DoubtMeter,
+) -> Track:
+    """What :func:`refine_video` does, with masks that come one by one.
+
+    Args:
+        frames: As there.
+        masks: Soft masks in the order of the frames, None where one is missing; read in a thread.
+        count: How many there are.
+        preset: As there, or ``paper`` or ``published``, which hold the whole video in memory.
+        progress: As there.
+        flow: As there.
+        crop: As there.
+        meter: Is shown every mask before and after the filter.
+
+    Raises:
+        InputError: As there.
+    """
+    if isinstance(preset, str) and preset in WHOLE_PRESETS:
+        return _filter_whole(frames, list(masks), preset, progress, flow, meter)
     settings = GUIDED_PRESETS[preset] if isinstance(preset, str) else preset
     stems = getattr(frames, "stems", None)
     margin = settings.reach + CONTEXT if crop else None
     stream: GuidedStream | None = None
     track: Track | None = None
+    waiting: deque[HardHW] = deque()  # masks inside the filter, cut
+
+    def keep(ready: Iterable[SoftHW], track: Track) -> None:
+        for (soft_hw,) in ready:
+            meter.add(waiting.popleft(), soft_hw)
+            append(track, soft_hw, stems)
+            if progress is not None:
+                progress(len(track), count)
+
     for frame, soft, pair in with_flow(frames, masks, flow or quick_flow(), margin):
-        height, width = frame.shape[:2]
         if stream is None or track is None:
+            height, width = frame.shape[:2]
             stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
         flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
-        for ready in stream.push(frame, soft, *flows):
-            _append(track, ready[0], stems)
-            if progress is not None:
-                progress(len(track), len(masks))
+        waiting.append(soft >= 0.5)
+        keep(stream.push(frame, soft, *flows), track)
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
-    for ready in stream.flush():
-        _append(track, ready[0], stems)
-        if progress is not None:
-            progress(len(track), len(masks))
-    if len(track) != len(masks):
-        raise InputError(f"{len(masks)} masks were given for {len(track)} frames; give one a frame")
+    keep(stream.flush(), track)
+    if len(track) != count:
+        raise InputError(f"{count} masks were given for {len(track)} frames; give one a frame")
+    return track
+
+
+def _filter_whole(
+    frames: Iterable[FrameHWC],
+    masks: list[SoftHW | None],
+    preset: str,
+    progress: ProgressCall | None,
+    flow: FlowEstimator | None,
+    meter: DoubtMeter,
+) -> Track:
+    track = refine_whole(frames, masks, preset, progress, flow)
+    for t, soft_hw in enumerate(masks):
+        hard_hw = track.mask(t)
+        meter.add(hard_hw if soft_hw is None else soft_hw >= 0.5, hard_hw.astype(np.float32))
     return track
 
 
 def with_flow(
-    frames: Iterable[FrameHWC], masks: SoftMasks, flow: FlowEstimator, margin: int | None = None
-) -> Iterator[tuple[FrameHWC, SoftHW, FlowPair | None]]:
+    frames: Iterable[FrameHWC],
+    masks: Iterable[SoftHW | None],
+    flow: FlowEstimator,
+    margin: int | None = None,
+) -> Iterator[Item]:
     """Frames, masks, and the flow from and to the frame before (None for the first).
 
     Everything is read one frame ahead in a thread of its own. A mask that is missing is carried
-    over by flow; without ``margin`` flow covers the frame, else what lies that many pixels around
-    the masks of both frames, and is 0 elsewhere.
+    over by flow; before the first mask of all that one is taken. Without ``margin`` flow covers
+    the frame, else what lies that many pixels around the masks of both frames, and is 0 elsewhere.
 
     Raises:
         InputError: If there are more frames than masks, or no mask at all.
     """
 
-    def read(t: int, last: FrameHWC | None, carried: SoftHW) -> Item | None:
+    def read(t: int, before: Item | None) -> Item | None:
         frame = next(source, None)
         if frame is None:
             return None
-        if t >= len(masks):
-            raise InputError(f"{len(masks)} masks were given for more frames; give one a frame")
-        soft = masks[t]
-        if last is None or last.shape != frame.shape:
-            return frame, carried if soft is None else soft, None
+        try:
+            soft = next(given)
+        except StopIteration:
+            raise InputError(f"{t} masks were given for more frames; give one a frame") from None
+        if before is None or before[0].shape != frame.shape:
+            if soft is None:
+                raise InputError(f"frame {t} has another size and no mask; give frames of one size")
+            return frame, soft, None
+        last, carried = before[:2]
         known = [carried] if soft is None else [carried, soft]
         pair = flow_pair(flow, last, frame, None if margin is None else around(known, margin))
         if soft is None:
             soft = np.clip(warp(carried, pair.backward_hw2), 0, 1)
         return frame, soft, pair
 
-    source = iter(frames)
+    source, given = iter(frames), begin_with_a_mask(masks)
     with ThreadPoolExecutor(1, thread_name_prefix="flow") as pool:
-        item = read(0, None, _first_mask(masks))
-        for t in count(1):
-            if item is None:
-                return
-            ahead = pool.submit(read, t, *item[:2])
+        item = pool.submit(read, 0, None).result()
+        t = 0
+        while item is not None:
+            t += 1
+            ahead = pool.submit(read, t, item)
             yield item
             item = ahead.result()
 
 
-def _first_mask(masks: SoftMasks) -> SoftHW:
-    first = next((m for m in (masks[i] for i in range(len(masks))) if m is not None), None)
-    if first is None:
-        raise InputError("no frame has a mask; give masks named like the frames")
-    return first
+def begin_with_a_mask(masks: Iterable[SoftHW | None]) -> Iterator[SoftHW | None]:
+    """The masks, where the first ones are missing with the first that is there in their place.
+
+    Raises:
+        InputError: If all are missing.
+    """
+    rest = iter(masks)
+    for missing, mask in enumerate(rest):
+        if mask is not None:
+            yield from chain(repeat(mask, missing + 1), rest)
+            return
+    raise InputError("no frame has a mask; give masks named like the frames")
 
 
-def _append(track: Track, soft_hw: SoftHW, stems: list[str] | None) -> None:
+def append(track: Track, soft_hw: SoftHW, stems: list[str] | None) -> None:
+    """Add the answer for the next frame: the mask where it reaches one half, its box and score.
+
+    The score is the mean of the map inside the mask.
+    """
     hard_hw = soft_hw >= 0.5
     box = Box.from_mask(hard_hw)
     score = float(soft_hw[hard_hw].mean()) if box is not None else 0.0

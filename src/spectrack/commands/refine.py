@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least, choose, versions
-from spectrack.errors import InputError
+from spectrack.commands.many import Job, run_many, sequence_names, video_of
+from spectrack.commands.many import text as text_of_many
 
 if TYPE_CHECKING:
     from spectrack.progress import Console
@@ -53,10 +54,8 @@ class RefineCommand(Command):
         choose("preset", self.preset, PRESETS)
         at_least("--jobs", self.jobs)
         at_least("--object", self.object)
-        if not self.masks.is_dir():
-            what = "is not a folder" if self.masks.exists() else "does not exist"
-            raise InputError(f"masks {self.masks} {what}; give a folder of mask images")
-        job = Job(
+        names = sequence_names(self.masks)
+        job = RefineJob(
             masks=self.masks,
             video=self.video,
             out=self.out,
@@ -65,71 +64,59 @@ class RefineCommand(Command):
             overlay=not self.no_overlay,
             overwrite=self.overwrite,
         )
-        names = sequence_names(self.masks)
         if names:
-            from spectrack.commands.refine_many import refine_many
-
-            return refine_many(job, names, self.jobs, console)
+            summary = run_many(job, names, self.jobs, console)
+            console.result(summary, text_of_many(summary, job.done))
+            return 0
         check_output(self.out, overwrite=self.overwrite)
-        summary = refine_one(job, console)
+        summary = job.run(console)
         console.result(summary, text(summary))
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One sequence to refine; the fields are those of the command."""
+class RefineJob(Job):
+    """Refine one sequence, or a folder of them.
+
+    Args:
+        masks: The masks, or the folder of the folders of masks.
+    """
 
     masks: Path
-    video: str
-    out: Path
-    preset: str
-    object_id: int | None
-    overlay: bool
-    overwrite: bool
+    done = "refined"
+
+    def at(self, name: str) -> RefineJob:
+        """The job of one sequence; see :class:`spectrack.commands.many.Job`."""
+        video = video_of(self.video, name)
+        return replace(self, masks=self.masks / name, video=video, out=self.out / name)
+
+    def run(self, console: Console) -> dict[str, Any]:
+        """Refine one sequence into its result folder; see ``Job``."""
+        from spectrack.api import refine_all
+        from spectrack.commands.track import write_overlay
+        from spectrack.output import staged
+
+        started = time.perf_counter()
+        with staged(self.out, overwrite=self.overwrite) as part:
+            with console.progress("refining") as progress:
+                tracks = refine_all(
+                    self.masks,
+                    self.video,
+                    self.preset,
+                    object_id=self.object_id,
+                    progress=progress,
+                )
+            seconds = time.perf_counter() - started
+            for track in tracks.values():
+                track.info.update(masks=str(self.masks), versions=versions())
+                track.info["timings"] = {"refining_s": round(seconds, 3)}
+            tracks.save(part)
+            if self.overlay:
+                write_overlay(self.video, tracks, part, console, None)
+        return summarise(tracks, self, seconds)
 
 
-def sequence_names(masks: Path) -> list[str]:
-    """Names of the sequences where a folder holds folders of masks; empty for one sequence."""
-    from spectrack.tracks import MASKS
-    from spectrack.video.masks import MASK_SUFFIXES
-
-    files = any(p.suffix.lower() in MASK_SUFFIXES for p in masks.iterdir() if p.is_file())
-    if files or (masks / MASKS).is_dir():
-        return []
-    return sorted(p.name for p in masks.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def refine_one(job: Job, console: Console) -> dict[str, Any]:
-    """Refine one sequence into its result folder.
-
-    Returns:
-        What was done, for people and machines.
-
-    Raises:
-        InputError: If masks and video cannot be used.
-    """
-    from spectrack.api import refine_all
-    from spectrack.commands.track import write_overlay
-    from spectrack.output import staged
-
-    started = time.perf_counter()
-    with staged(job.out, overwrite=job.overwrite) as part:
-        with console.progress("refining") as progress:
-            tracks = refine_all(
-                job.masks, job.video, job.preset, object_id=job.object_id, progress=progress
-            )
-        seconds = time.perf_counter() - started
-        for track in tracks.values():
-            track.info.update(masks=str(job.masks), versions=versions())
-            track.info["timings"] = {"refining_s": round(seconds, 3)}
-        tracks.save(part)
-        if job.overlay:
-            write_overlay(job.video, tracks, part, console, None)
-    return summarise(tracks, job, seconds)
-
-
-def summarise(tracks: Tracks, job: Job, seconds: float) -> dict[str, Any]:
+def summarise(tracks: Tracks, job: RefineJob, seconds: float) -> dict[str, Any]:
     """What refining one sequence gave."""
     frames = len(tracks.first)
     return {

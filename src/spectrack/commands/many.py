@@ -1,0 +1,228 @@
+"""Work over a folder of sequences: resumable, several at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TextIO, cast
+
+from spectrack.errors import InputError
+
+if TYPE_CHECKING:
+    from spectrack.progress import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(ABC):
+    """Work on one sequence, or on a folder of them; the fields are those of the command.
+
+    Args:
+        video: The video, or the folder of the videos.
+        out: The result folder, or the folder of the result folders.
+        preset: Name of the recipe.
+        object_id: Which object of indexed masks.
+        overlay: Whether to draw the overlay.
+        overwrite: Whether to replace earlier results.
+    """
+
+    video: str
+    out: Path
+    preset: str
+    object_id: int | None
+    overlay: bool
+    overwrite: bool
+
+    done: ClassVar[str]
+    """What is said of a finished sequence: "refined"."""
+
+    @abstractmethod
+    def at(self, name: str) -> Self:
+        """The job of one sequence of the folder.
+
+        Raises:
+            InputError: If there is no video of its name.
+        """
+
+    @abstractmethod
+    def run(self, console: Console) -> dict[str, Any]:
+        """Do one sequence; what was done, for people and machines.
+
+        Raises:
+            InputError: If masks and video cannot be used.
+        """
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What ``track.json`` says of a result made with the same settings."""
+        return {"preset": self.preset}
+
+
+def run_many(job: Job, names: Sequence[str], workers: int, console: Console) -> dict[str, Any]:
+    """Do every sequence of a folder; the finished ones of an earlier run are kept.
+
+    Args:
+        job: Its masks, ``video`` and ``out`` are the folders that hold the sequences.
+        names: Names of the sequences.
+        workers: Sequences at a time.
+        console: Where to show progress.
+
+    Returns:
+        What was done: ``out``, ``preset``, ``kept`` (names) and ``done`` (a summary each).
+
+    Raises:
+        InputError: If a sequence cannot be done; nothing is started before all are looked at.
+    """
+    jobs = {name: job.at(name) for name in names}
+    check_folder(job, names)
+    kept = [] if job.overwrite else [n for n in names if _finished(jobs[n])]
+    todo = {name: one for name, one in jobs.items() if name not in kept}
+    if kept:
+        console.remark(f"{len(kept)} finished sequences are kept, {len(todo)} to do")
+    done: dict[str, dict[str, Any]] = {}
+    with console.progress(job.done, "sequences") as progress:
+        for name, summary in _each(todo, min(workers, max(len(todo), 1))):
+            done[name] = summary
+            progress(len(done), len(todo))
+    return {
+        "out": str(job.out),
+        "preset": job.preset,
+        "kept": kept,
+        "done": [{"sequence": n, **done[n]} for n in names if n in done],
+    }
+
+
+def text(summary: Mapping[str, Any], done: str) -> str:
+    """The summary in two lines."""
+    frames = sum(one["frames"] for one in summary["done"])
+    return (
+        f"{len(summary['done'])} sequences {done} with preset {summary['preset']} "
+        f"({frames} frames), {len(summary['kept'])} kept\nresults: {summary['out']}"
+    )
+
+
+def sequence_names(masks: Path) -> list[str]:
+    """Names of the sequences where a folder holds folders of masks; empty for one sequence.
+
+    Raises:
+        InputError: If it is no folder.
+    """
+    from spectrack.tracks import MASKS
+    from spectrack.video.masks import MASK_SUFFIXES
+
+    if not masks.is_dir():
+        what = "is not a folder" if masks.exists() else "does not exist"
+        raise InputError(f"masks {masks} {what}; give a folder of mask images")
+    files = any(p.suffix.lower() in MASK_SUFFIXES for p in masks.iterdir() if p.is_file())
+    if files or (masks / MASKS).is_dir():
+        return []
+    return sorted(p.name for p in masks.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def video_of(folder: str, name: str) -> str:
+    """The video of a sequence.
+
+    Raises:
+        InputError: If the folder holds none of its name, or several.
+    """
+    videos = Path(folder)
+    if not videos.is_dir():
+        raise InputError(f"--video {folder} is not a folder; give the folder of the videos")
+    found = [videos / name] if (videos / name).is_dir() else sorted(videos.glob(f"{name}.*"))
+    if len(found) != 1:
+        what = "no video" if not found else f"{len(found)} videos"
+        raise InputError(f"{videos} holds {what} named {name}; give one for every mask folder")
+    return str(found[0])
+
+
+def check_folder(job: Job, names: Sequence[str]) -> None:
+    """Make sure the output folder holds nothing but results of these sequences.
+
+    Raises:
+        InputError: If it is a file or holds other things.
+    """
+    from spectrack.output import check_output
+
+    if job.out.exists() and not job.out.is_dir():
+        raise InputError(f"output {job.out} is a file; give a folder that is new or empty")
+    if not job.out.is_dir():
+        return
+    foreign = sorted(p.name for p in job.out.iterdir() if p.name not in names)
+    if foreign:
+        raise InputError(
+            f"output folder {job.out} holds other things ({', '.join(foreign[:3])}); "
+            "give one that is new or empty"
+        )
+    for name in names:
+        check_output(job.out / name, overwrite=True)
+
+
+def _finished(job: Job) -> bool:
+    """Whether an earlier run finished a sequence with the same settings.
+
+    Raises:
+        InputError: If it did so with others.
+    """
+    from spectrack.output import is_complete
+
+    if not is_complete(job.out):
+        return False
+    objects = json.loads((job.out / "track.json").read_text())["objects"]
+    for setting, wanted in job.settings.items():
+        found = next((i.get(setting) for i in objects.values() if i.get(setting) != wanted), wanted)
+        if found != wanted:
+            raise InputError(
+                f"{job.out} was made with {setting} {found}, not {wanted}; "
+                "give another folder or pass --overwrite"
+            )
+    return True
+
+
+def _each(jobs: dict[str, Job], workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Do the jobs, here or in worker processes, and give each summary as it is ready."""
+    if workers == 1:
+        for name, job in jobs.items():
+            yield name, _work(job)
+        return
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
+    ) as pool:
+        running: dict[Future[dict[str, Any]], str] = {
+            pool.submit(_work, job): name for name, job in jobs.items()
+        }
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        except BaseException:
+            for child in active_children():
+                child.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _become_worker(threads: str) -> None:
+    """Share the cores among the workers, and leave Ctrl-C to the parent, which tells us to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Read when the heavy modules are loaded, which has not happened yet.
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = threads
+    import cv2
+
+    cv2.setNumThreads(int(threads))
+
+
+def _work(job: Job) -> dict[str, Any]:
+    """Do one sequence without a word."""
+    from spectrack.progress import Console
+
+    with open(os.devnull, "w") as nowhere:
+        return job.run(Console(json=False, quiet=True, out=cast(TextIO, nowhere)))

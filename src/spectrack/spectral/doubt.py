@@ -1,0 +1,154 @@
+"""The doubt of a frame: how much its mask is worth a look, from what the filter saw.
+
+    doubt = 1 - exp(-2 (disagreement + change + weakness + jump))       in [0, 1]
+
+- *disagreement*: where several methods were fused, 1 - the mean of their agreement with the
+  majority under their weights (W_it and a_it of :mod:`spectrack.spectral.mixing`).
+- *change*: 1 - IoU of the mask before and after the filter. A mask that fits its video stays.
+- *weakness*: 1 - the mean of the filtered map inside the mask: the spectral response is weak
+  where a pixel's neighbours in space and time do not support it.
+- *jump*: (1 - a / b)^2 for the area of the mask and its median over the frames around, a the
+  smaller one. Halving or doubling counts 1/4, vanishing 1.
+
+Each is in [0, 1]; they count alike and nothing in it is learned. A mask that is empty before and
+after the filter is not weak: there is nothing to see. The doubt orders frames; it is no estimate
+of their error. How well it does is measured in ``docs/results/doubt.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+REASONS = {
+    "disagreement": "methods disagree",
+    "change": "mask does not fit the video",
+    "weakness": "weak response",
+    "jump": "mask jumped",
+}
+"""The parts of the doubt, and what each is called when it is the reason for a look."""
+
+AROUND = 12
+"""Frames on each side that tell the usual area."""
+
+Doubts = NDArray[np.float64]
+
+
+class DoubtMeter:
+    """Takes down the parts of the doubt while the masks of a video go by; a few numbers a frame."""
+
+    def __init__(self) -> None:
+        self._disagreement: list[float] = []
+        self._change: list[float] = []
+        self._weakness: list[float] = []
+        self._areas: list[int] = []
+
+    def disagree(self, disagreement: float) -> None:
+        """How much the fused methods disagree in the next frame; may be ahead of :meth:`add`."""
+        self._disagreement.append(disagreement)
+
+    def add(self, before_hw: NDArray[np.bool_], after_hw: NDArray[np.float32]) -> None:
+        """The next frame.
+
+        Args:
+            before_hw: Hard mask before the filter, (H, W).
+            after_hw: Filtered map in [0, 1], (H, W); the mask is where it reaches one half.
+        """
+        hard_hw = after_hw >= 0.5
+        area, union = np.count_nonzero(hard_hw), np.count_nonzero(hard_hw | before_hw)
+        both = np.count_nonzero(hard_hw & before_hw)
+        self._change.append(1 - both / union if union else 0.0)
+        response = float(after_hw[hard_hw].mean()) if area else 0.0
+        self._weakness.append(1 - response if union else 0.0)
+        self._areas.append(int(area))
+
+    def parts(self) -> dict[str, Doubts]:
+        """The parts of the doubt by name, each (T,)."""
+        parts = {"disagreement": np.array(self._disagreement)} if self._disagreement else {}
+        return parts | {
+            "change": np.array(self._change),
+            "weakness": np.array(self._weakness),
+            "jump": jumps(np.array(self._areas)),
+        }
+
+    def info(self) -> dict[str, Any]:
+        """``doubt``, one number a frame, and ``doubt_parts``, as ``track.json`` keeps them."""
+        parts = self.parts()
+        kept = {name: [round(float(v), 4) for v in values] for name, values in parts.items()}
+        return {"doubt": [round(float(v), 4) for v in doubt(parts)], "doubt_parts": kept}
+
+
+def doubt(parts: Mapping[str, Doubts]) -> Doubts:
+    """The formula of the module.
+
+    Args:
+        parts: Some or all of the keys of ``REASONS``, each (T,) in [0, 1].
+
+    Returns:
+        (T,) in [0, 1].
+    """
+    total: Doubts = np.sum([np.clip(values, 0, 1) for values in parts.values()], axis=0)
+    return 1 - np.exp(-2 * total)
+
+
+def jumps(areas_t: NDArray[Any]) -> Doubts:
+    """How far each area is from the median of those around it, squared.
+
+    Args:
+        areas_t: Areas of the masks, (T,).
+
+    Returns:
+        (T,) in [0, 1]; 0 where both are zero.
+    """
+    areas = np.asarray(areas_t, dtype=np.float64)
+    spans = (slice(max(0, t - AROUND), t + AROUND + 1) for t in range(len(areas)))
+    usual = np.array([np.median(areas[span]) for span in spans])
+    large = np.maximum(areas, usual)
+    ratio = np.divide(np.minimum(areas, usual), large, out=np.ones_like(areas), where=large > 0)
+    return (1 - ratio) ** 2
+
+
+def most_doubtful(doubt_t: NDArray[Any], count: int, apart: int) -> list[int]:
+    """The frames most worth a look, spread over the video.
+
+    Frames that no neighbour exceeds are taken from the highest doubt down, each at least
+    ``apart`` frames from those before it.
+
+    Args:
+        doubt_t: Doubt of every frame, (T,).
+        count: How many at most.
+        apart: Least distance in frames, >= 1.
+
+    Returns:
+        Frame numbers, most doubtful first; fewer than ``count`` where the video has no more.
+    """
+    values = np.asarray(doubt_t, dtype=np.float64)
+    padded = np.pad(values, 1, constant_values=-np.inf)
+    peaks = np.flatnonzero((values >= padded[:-2]) & (values >= padded[2:]))
+    chosen: list[int] = []
+    for t in peaks[np.argsort(-values[peaks], kind="stable")]:
+        if len(chosen) == count:
+            break
+        if all(abs(int(t) - other) >= apart for other in chosen):
+            chosen.append(int(t))
+    return chosen
+
+
+def reasons(parts: Mapping[str, Doubts], index: int) -> list[str]:
+    """Why a frame is doubtful, in words.
+
+    Args:
+        parts: As for :func:`doubt`.
+        index: Number of the frame.
+
+    Returns:
+        The part that stands out most from its own median over the video, and those that do so at
+        least half as much; empty where none does.
+    """
+    excess = {name: float(v[index] - np.median(v)) for name, v in parts.items()}
+    most = max(excess.values(), default=0.0)
+    order = sorted(excess, key=lambda name: -excess[name])
+    return [REASONS[name] for name in order if most > 0 and excess[name] >= most / 2]
