@@ -48,8 +48,8 @@ def works(frames: int, size_wh: tuple[int, int]) -> dict[str, tuple[Callable[[],
             lambda: sfseg(soft, motion, PRESETS["paper"], "torch"),
             frames,
         ),
-        "guided, `default` (12 steps)": (lambda: guided(pictures, soft, pairs), frames),
-        "flow for `default`, both ways": (lambda: flow_pair(flow, pictures[0], pictures[1]), 1),
+        "guided default, 12 steps": (lambda: guided(pictures, soft, pairs), frames),
+        "flow for default, both ways": (lambda: flow_pair(flow, pictures[0], pictures[1]), 1),
         "flow for SFSeg, both ways": (
             lambda: flow_pair(smooth_flow, pictures[0], pictures[1]),
             1,
@@ -69,7 +69,7 @@ def plot(milliseconds: dict[str, float]) -> Figure:
     values = [milliseconds[n] for n in names]
     axes.barh(names, values, color=[GREY if n == "DenseCRF" else BLUE for n in names])
     axes.bar_label(axes.containers[0], [f" {v:.3g}" for v in values])
-    axes.set(xscale="log", xlabel="milliseconds a frame")
+    axes.set(xscale="log", xlabel="milliseconds a frame", xlim=(1, 2 * max(values)))
     return figure
 
 

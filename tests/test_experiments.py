@@ -135,18 +135,6 @@ def test_gains_are_means_over_sequences_and_know_gaps():
     assert line == ["lvo", "75.0", "-", "-", "-", "+0.50 (50 %)", "75.9", "-7.2", "+2.9 (90 %)"]
 
 
-def test_masks_together_are_close_to_masks_alone(clip):
-    """The stream shares flow and affinities between masks; only the active set may differ."""
-    table1 = module("table1_single_channel")
-    frames = list(clip.frames_thwc[:5])
-    none = [(None, None)] * 4
-    masks = np.stack([clip.masks_thw[:5], np.roll(clip.masks_thw[:5], 3, axis=2)])
-    both = table1.guided_together(frames, masks, none)
-    alone = [table1.guided_together(frames, m[None], none)[0] for m in masks]
-    assert (both != np.stack(alone)).mean() < 0.001
-    assert (both[0] != both[1]).any()
-
-
 @pytest.mark.data
 def test_published_masks_score_as_published(davis_root):
     common = module("common")
