@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,21 @@ from spectrack.flow import FlowPair
 from spectrack.local_flow import flow_pair, quick_flow
 from spectrack.video.masks import read_hard_mask, read_mask
 
-CHANNELS = (
-    "matnet andiff epo+ ags lsmo pdb motadapt lvo fseg sflu segflow_ours_ol tis cut"
-).split()
+CHANNELS = [
+    "matnet",
+    "andiff",
+    "epo+",
+    "ags",
+    "lsmo",
+    "pdb",
+    "motadapt",
+    "lvo",
+    "fseg",
+    "sflu",
+    "segflow_ours_ol",
+    "tis",
+    "cut",
+]
 TRAINED = ["fseg", "segflow_ours_ol", "tis"]
 """The three whose masks were published for the training sequences too."""
 
@@ -66,7 +79,7 @@ class Clip:
 
 def names(root: Path, split: str = "val", quick: bool = False) -> list[str]:
     """Sequences of a split; three of them for a quick look."""
-    found = [sequence.name for sequence in dataset(root, split)]
+    found = list(dataset(root, split))
     return found[:3] if quick else found
 
 
@@ -91,7 +104,7 @@ def load_clip(
         split: The split it belongs to; masks and truth are at 480p in both.
         most: Only so many frames.
     """
-    sequence = next(s for s in dataset(root, split) if s.name == name)
+    sequence = dataset(root, split)[name]
     stems = sequence.stems[:most]
     truth_thw = np.stack(
         [read_mask(root / "Annotations" / "480p" / name / f"{stem}.png") > 0 for stem in stems]
@@ -124,4 +137,4 @@ def noisy(
 def flows(frames: Sequence[NDArray[np.uint8]]) -> list[FlowPair]:
     """Flow between consecutive frames, both ways, over the whole frame."""
     flow = quick_flow()
-    return [flow_pair(flow, a, b, None) for a, b in zip(frames, frames[1:], strict=False)]
+    return [flow_pair(flow, a, b, None) for a, b in pairwise(frames)]
