@@ -140,11 +140,14 @@ def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack,
     assert "one sequence and others hold several" in refused(masks[0], methods[1], *places)
 
 
-def test_names(refused, methods, tmp_path):
+def test_names(fuse, refused, methods, tmp_path):
     assert "two channels are named b" in refused(methods[0], methods[1], f"b={methods[2]}")
     shutil.copytree(methods[0], tmp_path / "x" / "a")
     sentence = refused(*methods, tmp_path / "x" / "a")
     assert "two channels are named a; give names of your own as NAME=FOLDER" in sentence
+    odd = shutil.copytree(methods[0], tmp_path / "run=3")
+    ran = fuse(odd, f"mine={odd}", methods[1], "--json", "--no-overlay")
+    assert [c["name"] for c in json.loads(ran.out)["channels"]] == ["run=3", "mine", "b"]
 
 
 def test_masks_that_are_not_there(refused, methods):

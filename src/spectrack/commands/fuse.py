@@ -160,13 +160,14 @@ def channels(given: tuple[str, ...]) -> dict[str, Path]:
     if not given:
         raise InputError("no masks were given; give one folder of masks a method")
     # A folder that is there is taken whole, whatever its name holds.
-    parts = [("", "", word) if Path(word).exists() else word.rpartition("=") for word in given]
-    plain = iter(channel_names([Path(folder) for name, _, folder in parts if not name]))
-    names = [name or next(plain) for name, _, _ in parts]
+    named = ["=" in word and not Path(word).exists() for word in given]
+    pairs = [word.split("=", 1) if n else ["", word] for word, n in zip(given, named, strict=True)]
+    plain = iter(channel_names([Path(folder) for name, folder in pairs if not name]))
+    names = [name or next(plain) for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"two channels are named {twice[0]}; give each a name of its own")
-    return {name: Path(folder) for name, (_, _, folder) in zip(names, parts, strict=True)}
+    return {name: Path(folder) for name, (_, folder) in zip(names, pairs, strict=True)}
 
 
 def common_sequences(sources: dict[str, Path]) -> list[str]:
