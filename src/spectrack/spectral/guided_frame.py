@@ -133,6 +133,19 @@ class GuidedFrame:
         invert_sums(self._weights, self._inverse)
         del self._lab, self._sharpness, self._rows, self._cols
 
+    @property
+    def links(
+        self,
+    ) -> tuple[
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint8],
+        NDArray[np.float32],
+    ]:
+        """Active pixels, their places before and after, weights and inverse sums of weights."""
+        return self._own, self._before, self._after, self._weights, self._inverse
+
     def sweep(self, before: GuidedFrame | None, after: GuidedFrame | None) -> None:
         """Take the next step; both neighbours must hold the values of the present one."""
         old, new = self.steps % 2, (self.steps + 1) % 2

@@ -49,7 +49,7 @@ def focal_dice(
         InputError: The shapes differ or are no frames, or gamma is not above 0.
     """
     with _frames(soft_nhw, truth_nhw) as (soft_np, truth_np):
-        return _reduce(_power(1 - _dice(soft_np, truth_np), gamma), reduction)
+        return _reduce(focal(1 - _dice(soft_np, truth_np), gamma), reduction)
 
 
 def dice_bce(
@@ -127,8 +127,8 @@ def focal_tversky(
         hit = (soft_np * truth_np).sum(1)
         missed = ((1 - soft_np) * truth_np).sum(1)
         false = (soft_np * (1 - truth_np)).sum(1)
-        index = _ratio(hit, hit + alpha * missed + beta * false)
-        return _reduce(_power(1 - index, gamma), reduction)
+        index = ratio(hit, hit + alpha * missed + beta * false)
+        return _reduce(focal(1 - index, gamma), reduction)
 
 
 def soft_jaccard(soft_nhw: Tensor, truth_nhw: Tensor, *, reduction: Reduction = "sum") -> Tensor:
@@ -147,7 +147,7 @@ def soft_jaccard(soft_nhw: Tensor, truth_nhw: Tensor, *, reduction: Reduction = 
     """
     with _frames(soft_nhw, truth_nhw) as (soft_np, truth_np):
         both = (soft_np * truth_np).sum(1)
-        return _reduce(1 - _ratio(both, soft_np.sum(1) + truth_np.sum(1) - both), reduction)
+        return _reduce(1 - ratio(both, soft_np.sum(1) + truth_np.sum(1) - both), reduction)
 
 
 def lovasz(soft_nhw: Tensor, truth_nhw: Tensor, *, reduction: Reduction = "sum") -> Tensor:
@@ -215,7 +215,7 @@ def _frames(soft: Tensor, truth: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield soft.to(kind).flatten(-2).flatten(0, -2), truth.to(kind).flatten(-2).flatten(0, -2)
 
 
-def _ratio(upper_n: Tensor, lower_n: Tensor) -> Tensor:
+def ratio(upper_n: Tensor, lower_n: Tensor) -> Tensor:
     """Upper over lower, and 1 with gradient 0 where lower is 0: nothing asked, nothing given."""
     some_n = lower_n > 0
     return torch.where(some_n, upper_n / torch.where(some_n, lower_n, 1), 1)
@@ -223,10 +223,10 @@ def _ratio(upper_n: Tensor, lower_n: Tensor) -> Tensor:
 
 def _dice(soft_np: Tensor, truth_np: Tensor) -> Tensor:
     """Soft Dice of each frame, (N,)."""
-    return _ratio(2 * (soft_np * truth_np).sum(1), soft_np.sum(1) + truth_np.sum(1))
+    return ratio(2 * (soft_np * truth_np).sum(1), soft_np.sum(1) + truth_np.sum(1))
 
 
-def _power(gap_n: Tensor, gamma: float) -> Tensor:
+def focal(gap_n: Tensor, gamma: float) -> Tensor:
     """gap^gamma, a straight line below FOOT so that the gradient is finite everywhere."""
     if not gamma > 0:
         raise InputError(f"gamma is {gamma}; give an exponent above 0.")

@@ -123,6 +123,57 @@ def sweep(
         out[here] = x
 
 
+@njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
+def sweep_adjoint(
+    own: NDArray[np.uint32],
+    before: NDArray[np.uint32],
+    after: NDArray[np.uint32],
+    weights: NDArray[np.uint8],
+    inverse: NDArray[np.float32],
+    own_offsets: NDArray[np.int32],
+    side_offsets: NDArray[np.int32],
+    gradient: NDArray[np.float32],
+    tau: float,
+    to_before: NDArray[np.float32],
+    to_own: NDArray[np.float32],
+    to_after: NDArray[np.float32],
+) -> None:
+    """Transpose of :func:`sweep` without clipping: gradients go back along the links.
+
+    Serial, as several pixels write to one place; frames or windows may run side by side.
+
+    Args:
+        own: As in :func:`sweep`, and so the other indices, weights and offsets.
+        before: As in :func:`sweep`.
+        after: As in :func:`sweep`.
+        weights: As in :func:`sweep`.
+        inverse: As in :func:`sweep`.
+        own_offsets: As in :func:`sweep`.
+        side_offsets: As in :func:`sweep`.
+        gradient: Gradient with respect to the step's result, shape (padded pixels,).
+        tau: Length of the step.
+        to_before: Gradient with respect to the previous frame's plane, added to.
+        to_own: The same for the frame itself; pixels that are not active must hold ``gradient``
+            already, active ones what other frames have added.
+        to_after: The same for the next frame.
+    """
+    k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
+    for i in range(own.shape[0]):
+        row, here, there, thence = weights[i], own[i], before[i], after[i]
+        g = gradient[here]
+        if inverse[i] <= np.float32(0.0):
+            to_own[here] += g
+            continue
+        to_own[here] += g * (np.float32(1.0) - np.float32(tau))
+        share = g * np.float32(tau) * inverse[i]
+        for k in range(k_own):
+            to_own[np.uint32(here + own_offsets[k])] += share * np.float32(row[k])
+        for k in range(k_side):
+            offset = side_offsets[k]
+            to_before[np.uint32(there + offset)] += share * np.float32(row[k_own + k])
+            to_after[np.uint32(thence + offset)] += share * np.float32(row[k_own + k_side + k])
+
+
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)
 def link(
     rows: NDArray[np.int32],
