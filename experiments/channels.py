@@ -19,6 +19,7 @@ from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.noise import NoiseKind, disturb, replace
 from spectrack.flow import FlowPair
 from spectrack.local_flow import flow_pair, quick_flow
+from spectrack.training.fusion_data import FusionVideo
 from spectrack.video.masks import read_hard_mask, read_mask
 
 CHANNELS = [
@@ -138,3 +139,28 @@ def flows(frames: Sequence[NDArray[np.uint8]]) -> list[FlowPair]:
     """Flow between consecutive frames, both ways, over the whole frame."""
     flow = quick_flow()
     return [flow_pair(flow, a, b, None) for a, b in pairwise(frames)]
+
+
+def fusion_video(
+    clip: Clip, noise: tuple[NoiseKind, str] | None = None, seed: int = 0
+) -> FusionVideo:
+    """The clip as training data; its frames are read only where they are asked for.
+
+    Args:
+        clip: One sequence.
+        noise: Kind and combination of Table 4, or None.
+        seed: Of the noise.
+    """
+
+    def masks(t: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        bytes_chw, present_c = clip.channels_tchw[t], clip.present_tc[t]
+        if noise is not None:
+            bytes_chw = noisy(bytes_chw, *noise, frame=t, seed=seed)
+            present_c = np.ones_like(present_c)
+        return bytes_chw, present_c
+
+    def frame(t: int) -> NDArray[np.uint8]:
+        with clip.sequence.frames() as frames:
+            return frames[t]
+
+    return FusionVideo(clip.name, len(clip.truth_thw), masks, lambda t: clip.truth_thw[t], frame)

@@ -32,6 +32,12 @@ def test_round_trip_is_exact(tmp_path: Path, mixing: MixingSettings) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["w.safetensors"]
 
 
+def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        save_weights(tmp_path / name, MIXING, {"seed": 3, "x": 1})
+    assert len({(tmp_path / name).read_bytes() for name in "abcdefgh"}) == 1
+
+
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     save_weights(file, MIXING)
@@ -52,7 +58,7 @@ def test_missing_file_and_foreign_file(tmp_path: Path) -> None:
 
 def test_numbers_that_do_not_fit_the_channels(tmp_path: Path) -> None:
     tensors = {"weights": np.zeros(1), "bias": np.zeros(1), "agreement": np.zeros(1)}
-    about = {"format": "spectrack-mixing-1", "channels": '["a", "b"]', "about": "{}"}
+    about = {"spectrack-mixing-1": '{"channels": ["a", "b"], "about": {}}'}
     save_file({**tensors, "reach": np.ones(1, np.int64)}, tmp_path / "w", metadata=about)
     with pytest.raises(InputError, match="incomplete"):
         load_weights(tmp_path / "w")

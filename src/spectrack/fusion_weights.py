@@ -37,11 +37,9 @@ def save_weights(
         tensors["pairwise_weights"] = np.array(mixing.pairwise_weights, dtype=np.float64)
     if mixing.pairwise_bias is not None:
         tensors["pairwise_bias"] = np.array([mixing.pairwise_bias], dtype=np.float64)
-    metadata = {
-        "format": FORMAT,
-        "channels": json.dumps(mixing.names),
-        "about": json.dumps(about or {}),
-    }
+    # One entry: the file format keeps several in no fixed order, and equal weights should give
+    # equal bytes.
+    metadata = {FORMAT: json.dumps({"channels": mixing.names, "about": about or {}})}
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -68,25 +66,26 @@ def load_weights(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:
         raise InputError(
             f"weights {path} cannot be read ({error}); the file is damaged, make it again"
         ) from error
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise InputError(
             f"{path} holds no fusion weights; give a file written by spectrack train fusion"
         )
     try:
-        return _mixing(metadata, tensors), dict(json.loads(metadata["about"]))
+        described = json.loads(metadata[FORMAT])
+        return _mixing(described["channels"], tensors), dict(described["about"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"weights {path} are incomplete ({error}); the file is damaged, make it again"
         ) from error
 
 
-def _mixing(metadata: dict[str, str], tensors: dict[str, Any]) -> MixingSettings:
+def _mixing(channels: list[str], tensors: dict[str, Any]) -> MixingSettings:
     def numbers(name: str) -> tuple[float, ...]:
         return tuple(float(x) for x in tensors[name].ravel())
 
     reach = numbers("reach")[0]
     return MixingSettings(
-        names=tuple(str(name) for name in json.loads(metadata["channels"])),
+        names=tuple(map(str, channels)),
         weights=numbers("weights"),
         bias=numbers("bias")[0],
         agreement=numbers("agreement")[0],
