@@ -6,6 +6,7 @@ are the same masks under two names on the sequences at hand; both are kept, as t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,6 +48,10 @@ COMBINATIONS = {
 }
 """Name of each combination of Table 4: channels left as they are, and channels with noise on them;
 what is left is replaced by noise. The paper has 15 channels: 12 for 10, and 7 for the last 5."""
+
+
+Noise = tuple[NoiseKind, str] | None
+"""Kind of noise and name of a combination; None leaves all as it is."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +125,22 @@ def load_clip(
     return Clip(name, channels, present, truth_thw, sequence)
 
 
-def noisy(
-    bytes_chw: NDArray[np.uint8], kind: NoiseKind, combination: str, frame: int, seed: int = 0
-) -> NDArray[np.uint8]:
-    """The channels of a frame under one of the noises of Table 4."""
-    kept, disturbed = COMBINATIONS[combination]
-    out = bytes_chw.copy()
-    for c in range(kept, len(out)):
-        if c < kept + disturbed:
-            soft = disturb(out[c].astype(np.float32) / 255, kind, seed, c, frame)
-        else:
-            soft = replace(out[c].shape, kind, seed, c, frame)
-        out[c] = np.rint(255 * soft)
-    return out
+def disturbed(clip: Clip, noise: Noise, seed: int = 0) -> Clip:
+    """The clip with its channels under one of the noises of Table 4."""
+    if noise is None:
+        return clip
+    kind, combination = noise
+    kept, noisy = COMBINATIONS[combination]
+    maps, present = clip.channels_tchw.copy(), clip.present_tc.copy()
+    present[:, kept + noisy :] = True
+    for t, frame in enumerate(maps):
+        for c in range(kept, len(frame)):
+            if c < kept + noisy:
+                soft = disturb(frame[c].astype(np.float32) / 255, kind, seed, c, t)
+            else:
+                soft = replace(frame[c].shape, kind, seed, c, t)
+            frame[c] = np.rint(255 * soft)
+    return dataclasses.replace(clip, channels_tchw=maps, present_tc=present)
 
 
 def flows(frames: Sequence[NDArray[np.uint8]]) -> list[FlowPair]:
@@ -141,26 +149,17 @@ def flows(frames: Sequence[NDArray[np.uint8]]) -> list[FlowPair]:
     return [flow_pair(flow, a, b, None) for a, b in pairwise(frames)]
 
 
-def fusion_video(
-    clip: Clip, noise: tuple[NoiseKind, str] | None = None, seed: int = 0
-) -> FusionVideo:
-    """The clip as training data; its frames are read only where they are asked for.
-
-    Args:
-        clip: One sequence.
-        noise: Kind and combination of Table 4, or None.
-        seed: Of the noise.
-    """
-
-    def masks(t: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        bytes_chw, present_c = clip.channels_tchw[t], clip.present_tc[t]
-        if noise is not None:
-            bytes_chw = noisy(bytes_chw, *noise, frame=t, seed=seed)
-            present_c = np.ones_like(present_c)
-        return bytes_chw, present_c
+def fusion_video(clip: Clip) -> FusionVideo:
+    """The clip as training data; its frames are read only where they are asked for."""
 
     def frame(t: int) -> NDArray[np.uint8]:
         with clip.sequence.frames() as frames:
             return frames[t]
 
-    return FusionVideo(clip.name, len(clip.truth_thw), masks, lambda t: clip.truth_thw[t], frame)
+    return FusionVideo(
+        name=clip.name,
+        length=len(clip.truth_thw),
+        masks=lambda t: (clip.channels_tchw[t], clip.present_tc[t]),
+        truth=lambda t: clip.truth_thw[t],
+        frame=frame,
+    )

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,10 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from channels import CHANNELS, Clip, flows, fusion_video, load_clip
+from channels import CHANNELS, Clip, Noise, disturbed, flows, fusion_video, load_clip
 from numpy.typing import NDArray
 
-from spectrack.datasets.noise import NoiseKind
 from spectrack.flow import FlowPair
 from spectrack.metrics.consistency import tcont
 from spectrack.metrics.regions import jaccard_t
@@ -36,7 +35,6 @@ from spectrack.training.columns import FrameColumns
 from spectrack.training.fusion_data import SubVideo, sub_videos, video_columns
 from spectrack.training.recipes import PAPER_FILTER, learn_mixing, learn_through
 
-Noise = tuple[NoiseKind, str] | None
 Soft = NDArray[np.float32]
 
 WINDOWS = 6
@@ -113,8 +111,8 @@ def columns_of(
     root: Path, methods: Sequence[str], split: str, noise: Noise, most: int | None, name: str
 ) -> list[FrameColumns]:
     """Columns of one sequence."""
-    clip = load_clip(root, name, methods, split, most)
-    return video_columns(fusion_video(clip, noise), MixingSettings.robust(methods).reach)
+    clip = disturbed(load_clip(root, name, methods, split, most), noise)
+    return video_columns(fusion_video(clip), MixingSettings.robust(methods).reach)
 
 
 @cache
@@ -194,24 +192,41 @@ class Applied:
     """One sequence, its flow, and what any mixing makes of it.
 
     Args:
-        root: Folder of DAVIS-2016.
-        name: Of the sequence.
-        methods: The channels.
-        most: Only so many frames.
+        clip: Its masks and truth.
+        frames: uint8 RGB (H, W, 3).
+        flow: Between them.
     """
 
-    def __init__(
-        self, root: Path, name: str, methods: Sequence[str] = CHANNELS, most: int | None = None
-    ) -> None:
-        self.clip: Clip = load_clip(root, name, methods, most=most)
-        self.frames = self.clip.frames()[:most]
-        self.flow: list[FlowPair] = flows(self.frames)
+    def __init__(self, clip: Clip, frames: list[NDArray[np.uint8]], flow: list[FlowPair]) -> None:
+        self.clip, self.frames, self.flow = clip, frames, flow
 
-    def mixed(
-        self, mixing: MixingSettings, noise: Noise = None
-    ) -> tuple[Soft, Soft, NDArray[np.float32]]:
+    @classmethod
+    def load(cls, root: Path, name: str, most: int | None = None) -> Applied:
+        """Read a sequence and find its flow.
+
+        Args:
+            root: Folder of DAVIS-2016.
+            name: Of the sequence.
+            most: Only so many frames.
+        """
+        clip = load_clip(root, name, CHANNELS, most=most)
+        frames = clip.frames()[:most]
+        return cls(clip, frames, flows(frames))
+
+    def under(self, noise: Noise) -> Applied:
+        """The same with noise on its channels."""
+        return Applied(disturbed(self.clip, noise), self.frames, self.flow)
+
+    def only(self, methods: Sequence[str]) -> Applied:
+        """The same with some of the channels."""
+        which = [CHANNELS.index(method) for method in methods]
+        maps, present = self.clip.channels_tchw[:, which], self.clip.present_tc[:, which]
+        clip = replace(self.clip, channels_tchw=maps, present_tc=present)
+        return Applied(clip, self.frames, self.flow)
+
+    def mixed(self, mixing: MixingSettings) -> tuple[Soft, Soft, NDArray[np.float32]]:
         """S_m and F_m, (T, H, W), and the weights of every frame, (T, C)."""
-        video = fusion_video(self.clip, noise)
+        video = fusion_video(self.clip)
         height, width = self.clip.truth_thw.shape[1:]
         stream = MixStream(mixing, (width, height))
         out = [m for t in range(video.length) for m in stream.push(*video.masks(t))]
@@ -221,14 +236,11 @@ class Applied:
         pairwise_thw = soft_thw if shared else np.stack([m.pairwise_hw for m in out])
         return soft_thw, pairwise_thw, np.stack([m.weights_c for m in out])
 
-    def mean(self, noise: Noise = None) -> Soft:
+    def mean(self) -> Soft:
         """Mean of the channels that are there, (T, H, W)."""
-        video = fusion_video(self.clip, noise)
-        means = []
-        for t in range(video.length):
-            maps, present = video.masks(t)
-            means.append(maps[present].mean(axis=0, dtype=np.float32) / 255)
-        return np.stack(means)
+        clip = self.clip
+        pairs = zip(clip.channels_tchw, clip.present_tc, strict=True)
+        return np.stack([maps[seen].mean(axis=0, dtype=np.float32) / 255 for maps, seen in pairs])
 
     def filtered(self, soft_thw: Soft) -> Soft:
         """Through the guided filter ``default``."""

@@ -70,7 +70,7 @@ def _apply(
     root: Path, most: int | None, job: tuple[str, dict[str, MixingSettings], MixingSettings]
 ) -> Scores:
     name, learned, three = job
-    applied = Applied(root, name, most=most)
+    applied = Applied.load(root, name, most)
     maps = applied.clip.channels_tchw
     found: Scores = {}
     for c, method in enumerate(CHANNELS):
@@ -93,15 +93,7 @@ def _apply(
         paper = learner.through == "paper"
         result = applied.paper(soft, pairwise) if paper else applied.filtered(soft)
         found[title] = applied.score(result)
-    few = Applied.__new__(Applied)
-    few.clip = type(applied.clip)(
-        name,
-        maps[:, [CHANNELS.index(m) for m in TRAINED]],
-        applied.clip.present_tc[:, [CHANNELS.index(m) for m in TRAINED]],
-        applied.clip.truth_thw,
-        applied.clip.sequence,
-    )
-    few.frames, few.flow = applied.frames, applied.flow
+    few = applied.only(TRAINED)
     found["three: mean"] = few.score(few.mean(), False)
     soft, _, _ = few.mixed(three)
     found["three: learned mixing"] = few.score(soft, False)
