@@ -26,6 +26,7 @@ COMMANDS = {
     "track": ("TrackCommand", "follow objects through a video: masks, boxes, overlay"),
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
+    "train": ("TrainCommand", "learn how to fuse, from sequences with truth"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),

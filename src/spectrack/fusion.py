@@ -104,31 +104,32 @@ def read_ahead(
     Raises:
         InputError: If a mask cannot be read or has another size.
     """
-
-    def read(t: int) -> Channels:
-        planes_chw = np.zeros((len(channels), size_wh[1], size_wh[0]), dtype=np.uint8)
-        present_c = np.zeros(len(channels), dtype=bool)
-        for c, masks in enumerate(channels):
-            soft_hw = masks[t]
-            if soft_hw is None:
-                continue
-            if soft_hw.shape != size_wh[::-1]:
-                raise InputError(
-                    f"mask {t} of channel {c + 1} is {soft_hw.shape[1]}x{soft_hw.shape[0]} and "
-                    f"others are {size_wh[0]}x{size_wh[1]}; give masks of the size of the frames"
-                )
-            cv2.convertScaleAbs(soft_hw, planes_chw[c], 255)
-            present_c[c] = True
-        return planes_chw, present_c
-
     waiting: deque[Future[Channels]] = deque()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="masks") as pool:
         for t in range(count):
-            waiting.append(pool.submit(read, t))
+            waiting.append(pool.submit(read_channels, channels, t, size_wh))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def read_channels(channels: Sequence[SoftMasks], t: int, size_wh: tuple[int, int]) -> Channels:
+    """Masks of all channels for one frame; see :func:`read_ahead`."""
+    planes_chw = np.zeros((len(channels), size_wh[1], size_wh[0]), dtype=np.uint8)
+    present_c = np.zeros(len(channels), dtype=bool)
+    for c, masks in enumerate(channels):
+        soft_hw = masks[t]
+        if soft_hw is None:
+            continue
+        if soft_hw.shape != size_wh[::-1]:
+            raise InputError(
+                f"mask {t} of channel {c + 1} is {soft_hw.shape[1]}x{soft_hw.shape[0]} and "
+                f"others are {size_wh[0]}x{size_wh[1]}; give masks of the size of the frames"
+            )
+        cv2.convertScaleAbs(soft_hw, planes_chw[c], 255)
+        present_c[c] = True
+    return planes_chw, present_c
 
 
 class Notes:

@@ -1,7 +1,8 @@
 """DAVIS-2016: one object a sequence, a mask for every frame (Perazzi et al., CVPR 2016).
 
 Layout: ``JPEGImages/RES/SEQ/00000.jpg``, ``Annotations/RES/SEQ/00000.png`` and the lists of
-sequences, ``ImageSets/RES/SPLIT.txt`` (2016 packages) or ``ImageSets/2016/SPLIT.txt`` (2017 ones).
+sequences, ``ImageSets/RES/SPLIT.txt`` (2016 packages) or ``ImageSets/2016/SPLIT.txt`` (2017 ones);
+a list of another size does as well, as the sequences are the same.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ class Davis2016(Dataset):
         split: Name of a list in ImageSets: ``val`` or ``train``.
         resolution: Name of the image size: ``480p``, or any other that is there.
         sequences: Only these, in this order; all of the split where left out.
+        frames: Image size of the frames, where it is another than that of the truth.
+        need_frames: Whether frames must be there. Without them sequences and the names of their
+            frames are those of the annotations, and JPEGImages may be absent.
 
     Raises:
         InputError: If the root, the split, the resolution or a sequence does not exist; the
@@ -37,14 +41,22 @@ class Davis2016(Dataset):
         split: str = "val",
         resolution: str = "480p",
         sequences: Iterable[str] | None = None,
+        frames: str | None = None,
+        need_frames: bool = True,
     ) -> None:
         folder = Path(root)
-        frames, truth = folder / "JPEGImages" / resolution, folder / "Annotations" / resolution
-        if not (folder / "JPEGImages").is_dir():
-            raise InputError(f"{folder} has no folder JPEGImages; give the root of DAVIS-2016")
-        if not frames.is_dir():
-            names = _names(folder / "JPEGImages")
-            raise InputError(f"resolution {resolution!r} is not in {folder}; it has {names}")
+        truth_root = folder / "Annotations" / resolution
+        frames_root = folder / "JPEGImages" / (frames or resolution)
+        needed = [frames_root, truth_root] if need_frames else [truth_root]
+        for place in needed:
+            if not place.parent.is_dir():
+                name = place.parent.name
+                raise InputError(f"{folder} has no folder {name}; give the root of DAVIS-2016")
+            if not place.is_dir():
+                raise InputError(
+                    f"resolution {place.name!r} is not in {place.parent}; "
+                    f"it has {_names(place.parent)}"
+                )
         listed = _read_split(folder, split, resolution)
         wanted = listed if sequences is None else list(sequences)
         for name in wanted:
@@ -52,22 +64,23 @@ class Davis2016(Dataset):
                 raise InputError(
                     f"sequence {name!r} is not in DAVIS-2016 {split}; it has {', '.join(listed)}"
                 )
-            if not (frames / name).is_dir() or not (truth / name).is_dir():
-                missing = frames if not (frames / name).is_dir() else truth
-                raise InputError(
-                    f"{missing} lacks folder {name}; complete the data set or choose among "
-                    f"{_names(missing)}"
-                )
+            for place in needed:
+                if not (place / name).is_dir():
+                    raise InputError(
+                        f"{place} lacks folder {name}; complete the data set or choose among "
+                        f"{_names(place)}"
+                    )
         super().__init__(
             f"DAVIS-2016 {split} {resolution}",
-            [_sequence(name, frames / name, truth / name) for name in wanted],
+            [_sequence(n, frames_root / n, truth_root / n, need_frames) for n in wanted],
         )
 
 
-def _sequence(name: str, frames: Path, truth: Path) -> Sequence:
-    stems = tuple(sorted(path.stem for path in frames.iterdir() if path.suffix == ".jpg"))
+def _sequence(name: str, frames: Path, truth: Path, need_frames: bool) -> Sequence:
+    named, suffix = (frames, ".jpg") if need_frames else (truth, ".png")
+    stems = tuple(sorted(path.stem for path in named.iterdir() if path.suffix == suffix))
     if not stems:
-        raise InputError(f"{frames} holds no .jpg frames; complete the data set")
+        raise InputError(f"{named} holds no {suffix} images; complete the data set")
     return Sequence(name, stems, partial(open_video, frames), partial(_read, truth, stems))
 
 
@@ -79,18 +92,18 @@ def _read(folder: Path, stems: tuple[str, ...], index: int) -> HardHW | None:
 
 def _read_split(root: Path, split: str, resolution: str) -> list[str]:
     """Names of a split, in the order of its list."""
-    lists = [root / "ImageSets" / resolution, root / "ImageSets" / "2016"]
-    for folder in lists:
+    every = sorted(root.glob("ImageSets/*/"))
+    first = [root / "ImageSets" / resolution, root / "ImageSets" / "2016"]
+    for folder in [*first, *every]:
         path = folder / f"{split}.txt"
         if path.is_file():
             lines = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
             # The original lists name every frame: /JPEGImages/480p/SEQ/00000.jpg and its mask.
             names = [Path(line).parent.name if "/" in line else line for line in lines]
             return list(dict.fromkeys(names))
-    found = sorted({p.stem for folder in lists if folder.is_dir() for p in folder.glob("*.txt")})
+    found = sorted({p.stem for folder in every for p in folder.glob("*.txt")})
     raise InputError(
-        f"split {split!r} of {resolution} is not in {root / 'ImageSets'}; "
-        f"it has {', '.join(found) or 'no lists'}"
+        f"split {split!r} is not in {root / 'ImageSets'}; it has {', '.join(found) or 'no lists'}"
     )
 
 

@@ -110,6 +110,7 @@ def fusion(
     first: TrainSettings = MIXING_TRAINING,
     second: TrainSettings = THROUGH_TRAINING,
     about: dict[str, Any] | None = None,
+    columns: Sequence[Sequence[FrameColumns]] | None = None,
     progress: ProgressCall | None = None,
     reading: ProgressCall | None = None,
 ) -> FusionRun:
@@ -132,6 +133,7 @@ def fusion(
         first: Training of the first stage.
         second: Training of the second stage.
         about: More to write beside the weights.
+        columns: Those of the videos by :func:`read_columns`, where they are at hand.
         progress: Called with the steps done and in all, for each stage anew.
         reading: Called with the videos read and in all, for each stage anew.
 
@@ -151,7 +153,8 @@ def fusion(
         "seed": seed,
         **(about or {}),
     }
-    columns = _read(videos, partial(video_columns, reach=reach, seed=seed), reading)
+    if columns is None:
+        columns = read_columns(videos, seed, reach, reading)
     first = replace(first, seed=seed)
     stages = [learn_mixing(model, columns, folder / "mixing", first, extra, progress)]
     training = [asdict(first)]
@@ -168,6 +171,23 @@ def fusion(
     file = folder / "weights.safetensors"
     save_weights(file, mixing, {**extra, "through": through, "training": training})
     return FusionRun(mixing, tuple(stages), file)
+
+
+def read_columns(
+    videos: Sequence[FusionVideo],
+    seed: int = 0,
+    reach: int = 3,
+    reading: ProgressCall | None = None,
+) -> list[list[FrameColumns]]:
+    """What the first stage of :func:`fusion` learns from: the columns of every video.
+
+    Args:
+        videos: Annotated videos with the masks of every method.
+        seed: Of the pixels drawn where channels are soft.
+        reach: Frames on each side over which agreement is averaged.
+        reading: Called with the videos read and in all.
+    """
+    return _read(videos, partial(video_columns, reach=reach, seed=seed), reading)
 
 
 def learn_mixing(
