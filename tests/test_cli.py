@@ -37,6 +37,7 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
         "track": {"video"},
         "refine": {"masks"},
         "fuse": {"masks"},
+        "train": {"recipe"},
         "review": {"track"},
         "benchmark": {"what"},
         "trackers": {"name"},

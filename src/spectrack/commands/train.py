@@ -44,9 +44,9 @@ class TrainCommand(Command):
     Example: spectrack train fusion --channels A,B,C --masks Results --root DAVIS --out run
     """
 
-    what: Annotated[Positional[str], arg(metavar="fusion")]
-    """What to learn."""
-    channels: Annotated[str, arg(metavar="A,B,...")]
+    recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
+    """What to learn: fusion."""
+    channels: Annotated[str, arg(metavar="A,B")]
     """The methods, two or more."""
     root: Annotated[Path, arg(metavar="DIR")]
     """Folder of the data set."""
@@ -94,7 +94,7 @@ class TrainCommand(Command):
     def _check(self) -> None:
         from spectrack.datasets import DATASETS
 
-        choose("recipe", self.what, ["fusion"])
+        choose("recipe", self.recipe, ["fusion"])
         choose("data set", self.dataset, DATASETS)
         choose("--through", self.through, THROUGH)
         at_least("--epochs", self.epochs)
