@@ -78,7 +78,7 @@ def scale_of(net: Ensemble) -> int:
 
 def mean_soft(channels_chw: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The answer of the plain mean in [0, 1], as steep as the networks have it, (H, W)."""
-    return 1 / (1 + np.exp(-mean_logits(channels_chw)))
+    return np.asarray(1 / (1 + np.exp(-mean_logits(channels_chw))), np.float32)
 
 
 def mean_logits(channels_chw: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -121,8 +121,8 @@ def crops_of(clip: Masks, net: Ensemble, count: int, seed: int) -> Crops:
         inside = 255 * truth[(slice(None), *box)].astype(np.uint8)
         truths.append(shrink(inside, scale)[..., mirror])
         rests.append([_rest(soft[i] >= 0.5, clip.truth_thw[i], box) for i in answered.tolist()])
-    area = scale**2
-    return Crops(np.stack(windows), np.stack(truths), np.array(rests, np.float32) / area)
+    pixels_na3 = (np.array(rests) / scale**2).astype(np.float32)
+    return Crops(np.stack(windows), np.stack(truths), pixels_na3)
 
 
 def _rest(
@@ -140,8 +140,10 @@ def shrink(maps: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     *front, height, width = maps.shape
     size = (width // scale, height // scale)
     flat = maps.reshape(-1, height, width)
-    small = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in flat]
-    return np.stack(small).reshape(*front, size[1], size[0])
+    small = np.empty((len(flat), size[1], size[0]), np.uint8)
+    for before, after in zip(flat, small, strict=True):
+        cv2.resize(before, size, dst=after, interpolation=cv2.INTER_AREA)
+    return small.reshape(*front, size[1], size[0])
 
 
 def frame_loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
@@ -200,7 +202,7 @@ def _answers(
     net: Ensemble, window_tchw: NDArray[np.uint8]
 ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
     """Tiles where some method sees something, with what the network adds to the mean's logits."""
-    seen = window_tchw.any((0, 1))
+    seen = window_tchw.max((0, 1)) > 0
     rows, columns = (
         _starts(n, m, OVERLAP[scale_of(net)]) for n, m in zip(seen.shape, TILE, strict=True)
     )

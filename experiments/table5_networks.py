@@ -189,10 +189,10 @@ def text_of(held: Sequence[str], setup: Setup) -> list[str]:
         "uncertain pixels and half around true ones, mirrored and turned in time at random; "
         "outside the tile the mean's answer completes the frame of which Dice is taken. U-Nets "
         "work at half size and their answer is added to the mean at full size.",
-        f"Learning rates are compared on one inner split of the first fold: tested on its first "
-        f"{len(held)} training sequences ({', '.join(held)}; one frame in {setup.inner_every}), trained "
-        f"on the rest; {len(TRIED)} of the paper's 25 pairs of rate and L2. One rate then serves all "
-        "folds, so the choice, a single number, has seen sequences that other folds report on.",
+        "Learning rates are compared on one inner split of the first fold: tested on its first "
+        f"{len(held)} training sequences ({', '.join(held)}; one frame in {setup.inner_every}), "
+        f"trained on the rest; {len(TRIED)} of the paper's 25 pairs of rate and L2. One rate then "
+        "serves all folds, so this one number has seen sequences that other folds report on.",
     ]
 
 
@@ -211,8 +211,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     nets = QUICK_NETS if quick else tuple(ENSEMBLES)
     with ProcessPoolExecutor(2, get_context("spawn"), one_thread) as pool:
         base = run_all(pool, plain, [(setup, n) for n in sequences], log)
-        asked = [(setup, net, tuple(sequences[1:])) for net in nets]
-        choices = run_all(pool, compare, asked, log)
+        inner = tuple(sequences[1:])
+        choices = run_all(pool, compare, [(setup, net, inner) for net in nets], log)
         best = [max(c["tries"], key=lambda t: t["J"]) for c in choices]
         asked = [
             (setup, net, t["rate"], t["decay"], name, [n for n in sequences if n != name])
