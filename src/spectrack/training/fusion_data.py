@@ -177,7 +177,7 @@ def _sub_video(
         agreement_tc=torch.from_numpy(np.stack(agreement_tc)),
         present_tc=torch.from_numpy(np.stack([present_c for _, present_c in inside])),
         truth_thw=torch.from_numpy(truth_thw).to(torch.float32) / 255,
-        window=None if guided is None else _window(frames, maps, guided, images[0], flow),
+        window=None if guided is None else _window(frames, maps, guided, inside[0][0].shape[1], flow),
     )
 
 
@@ -185,11 +185,11 @@ def _window(
     frames: list[FrameHWC],
     maps: list[NDArray[np.uint8]],
     guided: GuidedSettings,
-    original: FrameHWC,
+    rows: int,
     flow: FlowEstimator | None,
 ) -> GuidedWindow:
-    """Links at the size of the sub-video: the recipe's lengths shrink with the frames."""
-    scale = frames[0].shape[0] / original.shape[0]
+    """Links at the size of the sub-video: the recipe's lengths are for masks of so many rows."""
+    scale = frames[0].shape[0] / rows
     settings = replace(
         guided,
         step=max(1, round(guided.step * scale)),
