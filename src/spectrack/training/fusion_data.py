@@ -167,6 +167,7 @@ def _sub_video(
     agreements = [(agreement(*pair), pair[1]) for pair in masks]
     inside = masks[start - first : start - first + WINDOW]
     images = [video.frame(t) for t in times]
+    rows = truths[0].shape[0]
     size_wh = _size(images[0], height)
     frames = [_shrunk(image, size_wh) for image in images]
     maps = [np.stack([_shrunk(c, size_wh) for c in bytes_chw]) for bytes_chw, _ in inside]
@@ -177,7 +178,7 @@ def _sub_video(
         agreement_tc=torch.from_numpy(np.stack(agreement_tc)),
         present_tc=torch.from_numpy(np.stack([present_c for _, present_c in inside])),
         truth_thw=torch.from_numpy(truth_thw).to(torch.float32) / 255,
-        window=None if guided is None else _window(frames, maps, guided, inside[0][0].shape[1], flow),
+        window=None if guided is None else _window(frames, maps, guided, rows, flow),
     )
 
 
