@@ -112,6 +112,7 @@ class Page:
         self._parts: list[str] = []
         self._pictures: list[Figure | NDArray[np.uint8]] = []
         self._begin = perf_counter()
+        self.commit = commit()  # of the code that runs, not of what is there when it ends
 
     def text(self, paragraph: str) -> Page:
         """Add a paragraph of Markdown."""
@@ -154,7 +155,7 @@ class Page:
         command = f"python experiments/{self.name}.py {options.command}".strip()
         made = {
             "command": command,
-            "commit": commit(),
+            "commit": self.commit,
             "machine": machine(),
             "seed": seed,
             "date": datetime.now(UTC).date().isoformat(),
