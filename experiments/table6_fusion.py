@@ -113,10 +113,12 @@ def main() -> None:
     learned = {title: runs[learner] for title, learner in LEARNERS.items()}
     print("learned", flush=True)
     fold = [Fold(None, tuple(train))]
-    three = learn(options.root, TRAINED, fold, [OURS], folder / "three", split="train", most=most)[
-        OURS
-    ][None]
-    jobs = [(name, {title: learned[title][name] for title in LEARNERS}, three) for name in val]
+    place = folder / "three"
+    found = learn(options.root, TRAINED, fold, [OURS], place, split="train", most=most)
+    three = found[OURS][None].mixing
+    jobs = [
+        (name, {title: learned[title][name].mixing for title in LEARNERS}, three) for name in val
+    ]
     with pool() as workers:
         results = list(workers.map(partial(apply, options.root, most, folder), jobs))
     scores = dict(zip(val, results, strict=True))
