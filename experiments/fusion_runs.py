@@ -30,14 +30,15 @@ from spectrack.metrics.regions import jaccard_t
 from spectrack.spectral.guided import GUIDED_PRESETS, guided
 from spectrack.spectral.learned_mixing import LearnedMixing
 from spectrack.spectral.mixing import MixingSettings, MixStream
+from spectrack.spectral.settings import MIXED
 from spectrack.spectral.sfseg import sfseg
 from spectrack.training.columns import FrameColumns
 from spectrack.training.fusion_data import SubVideo, sub_videos, video_columns
-from spectrack.training.recipes import PAPER_FILTER, learn_mixing, learn_through
+from spectrack.training.recipes import learn_mixing, learn_through
 
 Soft = NDArray[np.float32]
 
-WINDOWS = 6
+WINDOWS = 4
 HEIGHT = 240
 
 
@@ -248,8 +249,9 @@ class Applied:
         return guided(self.frames, soft_thw, pairs)
 
     def paper(self, soft_thw: Soft, pairwise_thw: Soft) -> Soft:
-        """Through Eq. 10-11 as they are learned through."""
-        return sfseg(soft_thw, pairwise_thw, PAPER_FILTER)
+        """Through Eq. 10-11; hard, as the filter's own threshold has it."""
+        smooth_thw = sfseg(soft_thw, pairwise_thw, MIXED)
+        return (smooth_thw >= MIXED.threshold).astype(np.float32)
 
     def score(self, soft_thw: Soft, consistency: bool = True) -> dict[str, list[float]]:
         """J, and TCONT with the truth, of every frame but the first and the last."""

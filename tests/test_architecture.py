@@ -30,7 +30,12 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-NEIGHBOURS = {("datasets", "video"), ("refinement", "whole_video"), ("fusion", "refinement")}
+NEIGHBOURS = {
+    ("datasets", "video"),
+    ("refinement", "whole_video"),
+    ("fusion", "refinement"),
+    ("fusion", "whole_video"),
+}
 ARRAYS_ONLY = {"spectral", "flow", "local_flow", "metrics", "networks"}
 FILE_MODULES = {"av", "PIL", "pathlib", "shutil", "csv"}
 READS_PROC = {"benchmark.py"}  # how much memory the process itself holds

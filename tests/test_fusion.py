@@ -77,7 +77,7 @@ def test_fusing_beats_every_channel(clip, channels):
     assert set(track.info["doubt_parts"]) == {"disagreement", "change", "weakness", "jump"}
 
 
-@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("preset", ["default", "published"])
 def test_the_stream_is_the_mix_and_then_the_filter(clip, channels, preset):
     from spectrack.presets import PRESETS
 
@@ -90,6 +90,28 @@ def test_the_stream_is_the_mix_and_then_the_filter(clip, channels, preset):
     expected = recipe(ArrayFrames(clip.frames_thwc), ArrayMasks(mixed), preset).masks_thw()
     found = fuse(clip, channels, mixing, preset=preset).masks_thw()
     assert jaccard_t(found, expected).min() > 0.995
+
+
+def test_the_paper_preset_is_equations_9_to_11(clip, channels):
+    from spectrack.spectral.settings import MIXED
+    from spectrack.spectral.sfseg import sfseg
+
+    weights, pairwise = (2.0, 0.5, 1.0, 3.0, 1.5), (1.0, 1.0, 4.0, 0.0, 1.0)
+    mixing = MixingSettings(
+        names=tuple("abcde"),
+        weights=weights,
+        bias=-4.0,
+        pairwise_weights=pairwise,
+        pairwise_bias=-3.0,
+    )
+    maps = [
+        1 / (1 + np.exp(-(np.tensordot(w, np.stack(channels).astype(float), axes=1) + b)))
+        for w, b in ((weights, -4.0), (pairwise, -3.0))
+    ]
+    smooth = sfseg(*(m.astype(np.float32) for m in maps), MIXED)
+    track = fuse(clip, channels, mixing, preset="paper")
+    assert jaccard_t(track.masks_thw(), smooth >= MIXED.threshold).min() > 0.995
+    assert len(track.info["doubt"]) == 14
 
 
 def test_masks_are_read_in_order_whatever_the_threads(clip, channels):

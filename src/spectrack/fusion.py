@@ -27,6 +27,7 @@ from spectrack.spectral.mixing import Mixed, MixingSettings, MixStream
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames
+from spectrack.whole_video import filter_mixed
 
 AHEAD = 4
 """Frames of all channels that are read before they are needed."""
@@ -52,7 +53,8 @@ def fuse_video(
         channels: The masks of each method for every frame; where a method lacks one the others
             decide, where all do the mask is carried over by flow.
         mixing: Weights of the channels, in their order.
-        preset: Key of ``GUIDED_PRESETS``, settings of your own, or ``paper`` or ``published``.
+        preset: Key of ``GUIDED_PRESETS``, settings of your own, ``paper`` (Eq. 10-11, where F_m
+            takes the place of motion) or ``published``.
         progress: Called with the number of frames finished and in all.
         flow: Dense flow; chosen by the preset where left out.
 
@@ -67,8 +69,18 @@ def fuse_video(
     size_wh = _mask_size(channels, count)
     notes = Notes(mixing.names)
     meter = DoubtMeter()
-    stream = notes.take(mix_channels(read_ahead(channels, count, size_wh), mixing, size_wh), meter)
-    track = filter_masks(frames, stream, count, preset, progress, flow, True, meter)
+    mixed = mix_channels(read_ahead(channels, count, size_wh), mixing, size_wh)
+    if preset == "paper":
+        pairs = list(mixed)
+        masks = list(notes.take(pairs, meter))
+        track = filter_mixed(frames, masks, [m.pairwise_hw for m, _ in pairs], progress)
+        for t, soft_hw in enumerate(masks):
+            hard_hw = track.mask(t)
+            before = hard_hw if soft_hw is None else soft_hw >= 0.5
+            meter.add(before, hard_hw.astype(np.float32))
+    else:
+        stream = notes.take(mixed, meter)
+        track = filter_masks(frames, stream, count, preset, progress, flow, True, meter)
     track.info.update(channels=notes.summary(), mixing=_described(mixing), **meter.info())
     return track
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.flow import DISFlow, FlowEstimator
 from spectrack.soft_masks import SoftMasks
+from spectrack.spectral.settings import MIXED
 from spectrack.spectral.sfseg import PRESETS, sfseg
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
 from spectrack.tracks import Track
@@ -52,11 +53,38 @@ def refine_whole(
             f"masks of shape {soft_thw.shape} were given for frames of shape {feature_thw.shape}; "
             "give one mask of the frame's size for every frame"
         )
-    smooth_thw = sfseg(soft_thw, feature_thw, settings)
+    return _cut(sfseg(soft_thw, feature_thw, settings), settings.threshold, frames)
+
+
+def filter_mixed(
+    frames: Iterable[FrameHWC],
+    masks: Sequence[SoftHW | None],
+    pairwise: Sequence[SoftHW],
+    progress: ProgressCall | None = None,
+) -> Track:
+    """Eq. 10-11 of the SFSeg++ paper: the mixed maps S_m and F_m through SFSeg, no frame looked at.
+
+    Args:
+        frames: Frames of the video; their ``stems`` name the masks where they have any.
+        masks: S_m of every frame; None is filled as in :func:`refine_whole`.
+        pairwise: F_m of every frame.
+        progress: Called with the number of frames finished and in all, at the end.
+
+    Raises:
+        InputError: If there is no mask at all.
+    """
+    soft_thw = fill_missing(masks)
+    track = _cut(sfseg(soft_thw, np.stack(pairwise), MIXED), MIXED.threshold, frames)
+    if progress is not None:
+        progress(len(track), len(track))
+    return track
+
+
+def _cut(smooth_thw: NDArray[np.float32], threshold: float, frames: Iterable[FrameHWC]) -> Track:
     stems = getattr(frames, "stems", None)
-    track = Track((soft_thw.shape[2], soft_thw.shape[1]))
+    track = Track((smooth_thw.shape[2], smooth_thw.shape[1]))
     for t, soft_hw in enumerate(smooth_thw):
-        hard_hw = soft_hw >= settings.threshold
+        hard_hw = soft_hw >= threshold
         box = Box.from_mask(hard_hw)
         found = box is not None
         track.append(Prediction(box, hard_hw, float(found), found), stems[t] if stems else None)

@@ -113,6 +113,20 @@ left unfiltered; its output lies in [0.5, 0.7311], so one half of a frame's rang
 ``sigmoid(0.5) = 0.6225``."""
 
 
+MIXED = SFSegSettings(
+    p=0.1,
+    continuous_iterations=0,
+    normalisation="frame",
+    steepness=1.0,
+    midpoint=0.0,
+    floor=0.05,
+    threshold=0.6225,
+)
+"""Eq. 10-11 on a soft mixed map (SFSeg++): p of the unsupervised experiments, the window of section
+4.2, soft-binarisation after every iteration, every frame stretched to [0, 1] first, so that a
+sub-video says the same as the whole video, and a floor that keeps the gradient of S^p finite."""
+
+
 @dataclass(frozen=True)
 class Activation:
     """What turns the raw result of a step into the next solution, one line a frame.

@@ -24,7 +24,7 @@ from spectrack.spectral.guided import GUIDED_PRESETS
 from spectrack.spectral.guided_window import guided_differentiable
 from spectrack.spectral.learned_mixing import LearnedMixing, Pairwise
 from spectrack.spectral.mixing import MixingSettings
-from spectrack.spectral.settings import SFSegSettings
+from spectrack.spectral.settings import MIXED
 from spectrack.training.columns import ColumnBatch, FrameColumns, collate, column_loss
 from spectrack.training.fusion_data import (
     FusionVideo,
@@ -69,16 +69,6 @@ THROUGH_TRAINING = TrainSettings(
     device="cpu",
 )
 """Settings of the second stage, through the filter."""
-
-PAPER_FILTER = SFSegSettings(
-    p=0.1,
-    floor=0.01,
-    normalisation="frame",
-    steepness=10.0,
-    midpoint=0.5,
-)
-"""Eq. 10-11 as they are learned through: every frame stretched to [0, 1], so that a sub-video says
-the same as the whole video, and a floor that keeps the gradient of S^p finite."""
 
 
 @dataclass(frozen=True)
@@ -287,8 +277,10 @@ def window_loss(model: nn.Module, sub: SubVideo) -> Tensor:
     maps_tchw = sub.channels_tchw.to(torch.float32) / 255
     soft_thw, pairwise_thw = model(maps_tchw, sub.agreement_tc, sub.present_tc)
     if sub.window is None:
-        filtered_thw = sfseg_differentiable(soft_thw, pairwise_thw, PAPER_FILTER)
+        filtered_thw = sfseg_differentiable(soft_thw, pairwise_thw, MIXED)
+        # The last sigmoid leaves values in [0.5, 0.73]; its argument lies in [0, 1].
+        filtered_thw = torch.logit(filtered_thw.clamp(max=0.9))
     else:
         filtered_thw = guided_differentiable(soft_thw, sub.window)
-        filtered_thw = torch.sigmoid(STEEPNESS * (filtered_thw - 0.5))
+    filtered_thw = torch.sigmoid(STEEPNESS * (filtered_thw - 0.5))
     return focal_dice(filtered_thw, sub.truth_thw, GAMMA, reduction="mean")
