@@ -43,7 +43,7 @@ PLANS = {
     "unet2d": Plan(120),
     "shallow2": Plan(200),
     "shallow3": Plan(200),
-    "shallow4": Plan(300, rate=1e-2),
+    "shallow4": Plan(300),
 }
 """Steps by what a core does in about half a minute; rates for use outside Table 5."""
 
