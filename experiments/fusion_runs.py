@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
@@ -90,20 +90,13 @@ def leave_one_out(names: Sequence[str]) -> list[Fold]:
     return [Fold(out, tuple(n for n in names if n != out)) for out in names]
 
 
-def pool(data: Any = None) -> ProcessPoolExecutor:
-    """Two processes of one thread each; ``data`` reaches them once."""
+def pool() -> ProcessPoolExecutor:
+    """Two processes of one thread each."""
     os.environ["NUMBA_NUM_THREADS"] = "1"  # read when a process begins
-    return ProcessPoolExecutor(
-        2, mp_context=get_context("spawn"), initializer=_begin, initargs=(data,)
-    )
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_begin)
 
 
-_DATA: Any = None
-
-
-def _begin(data: Any) -> None:
-    global _DATA
-    _DATA = data
+def _begin() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
@@ -128,6 +121,7 @@ def subs_of(
 
 
 def learn(
+    workers: Executor,
     root: Path,
     methods: Sequence[str],
     folds: Sequence[Fold],
@@ -141,6 +135,7 @@ def learn(
     """Learn every fold with every learner.
 
     Args:
+        workers: From :func:`pool`.
         root: Folder of DAVIS-2016.
         methods: The channels.
         folds: What to learn from.
@@ -154,13 +149,12 @@ def learn(
         By learner and by the sequence left out.
     """
     names = sorted({name for fold in folds for name in fold.names})
-    with pool() as workers:
-        read = partial(columns_of, root, tuple(methods), split, noise, most)
-        columns = dict(zip(names, workers.map(read, names), strict=True))
+    read = partial(columns_of, root, tuple(methods), split, noise, most)
+    columns = dict(zip(names, workers.map(read, names), strict=True))
     jobs = [(learner, fold) for learner in learners for fold in folds]
-    with pool(columns) as workers:
-        one = partial(_learn_fold, root, tuple(methods), folder, most)
-        found = list(workers.map(one, jobs))
+    given = [[columns[name] for name in fold.names] for _, fold in jobs]
+    one = partial(_learn_fold, root, tuple(methods), folder, most)
+    found = list(workers.map(one, jobs, given))
     results: dict[Learner, dict[str | None, Learned]] = {}
     for (learner, fold), run in zip(jobs, found, strict=True):
         results.setdefault(learner, {})[fold.out] = run
@@ -173,12 +167,12 @@ def _learn_fold(
     folder: Path,
     most: int | None,
     job: tuple[Learner, Fold],
+    columns: list[list[FrameColumns]],
 ) -> Learned:
     learner, fold = job
     place = folder / (fold.out or "all")
     start = 3.0 if learner.agreement else 0.0
     model = LearnedMixing.even(methods, start, learner.pairwise)  # type: ignore[arg-type]
-    columns = [_DATA[name] for name in fold.names]
     first = Learner("mixing", learner.agreement, learner.pairwise)
     stages = [learn_mixing(model, columns, place / first.folder)]
     if learner.through != "mixing":

@@ -126,15 +126,15 @@ def main() -> None:
     page = Page("table4_noise", "Table 4: noisy channels")
     most = 8 if options.quick else FIRST
     folder = ROOT / "scratch" / ("quick_noise" if options.quick else "noise")
-    val = names(options.root, "val", options.quick)
+    val = names(options.root, "val", options.quick)[: 2 if options.quick else None]
     folds, ours = leave_one_out(val), Learner()
     mixings: dict[str, dict[str | None, MixingSettings]] = {}
-    for number, (setting, noise) in enumerate(SETTINGS.items()):
-        place = folder / f"runs{number}"
-        runs = learn(options.root, CHANNELS, folds, [ours], place, noise=noise, most=most)[ours]
-        mixings[setting] = {out: run.mixing for out, run in runs.items()}
-        print(f"learned under {setting}", flush=True)
     with pool() as workers:
+        begin = partial(learn, workers, options.root, CHANNELS, folds, [ours], most=most)
+        for number, (setting, noise) in enumerate(SETTINGS.items()):
+            runs = begin(folder / f"runs{number}", noise=noise)[ours]
+            mixings[setting] = {out: run.mixing for out, run in runs.items()}
+            print(f"learned under {setting}", flush=True)
         train = partial(learn_network, options.root, val, most)
         networks = dict(zip(SETTINGS, workers.map(train, SETTINGS.values()), strict=True))
         print("networks learned", flush=True)
