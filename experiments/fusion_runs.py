@@ -38,7 +38,7 @@ from spectrack.training.recipes import learn_mixing, learn_through
 
 Soft = NDArray[np.float32]
 
-WINDOWS = 4
+WINDOWS = 3
 HEIGHT = 240
 
 
