@@ -8,6 +8,7 @@ Two processes with one thread each; a network in a fold is one task. Finished pa
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -209,8 +210,13 @@ def text_of(held: Sequence[str], setup: Setup) -> list[str]:
     ]
 
 
+def add_nets(parser: argparse.ArgumentParser) -> None:
+    """Which networks, where not all are wanted."""
+    parser.add_argument("--nets", default=",".join(ENSEMBLES), help="names, with commas")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    options = arguments(__doc__, None, argv)
+    options = arguments(__doc__, add_nets, argv)
     page = Page("table5_networks", "Table 5: learned ensembles")
     quick = options.quick
     frames, steps = (QUICK_FRAMES, QUICK_STEPS) if quick else (None, None)
@@ -221,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     log = kept / "rows.jsonl"
     setup = Setup(options.root, kept, frames, steps, inner_every=3 if quick else 8)
     sequences = names(options.root, quick=quick)
-    nets = QUICK_NETS if quick else tuple(ENSEMBLES)
+    nets = QUICK_NETS if quick else tuple(options.nets.split(","))
     cheap_first = nets[::-1]
     with ProcessPoolExecutor(2, get_context("spawn"), one_thread) as pool:
         base = run_all(pool, plain, [(setup, n) for n in sequences], log)
