@@ -148,6 +148,7 @@ def test_ctrl_c_in_the_validation_stops_at_once(tmp_path, whole):
         signal.raise_signal(signal.SIGINT)
         pytest.fail("went on")
 
+    handler = signal.getsignal(signal.SIGINT)
     args = (tiny_run.Noisy(), tiny_run.squares, settings, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_run.make_model(), *args, validate=impatient, **names)
@@ -155,7 +156,7 @@ def test_ctrl_c_in_the_validation_stops_at_once(tmp_path, whole):
     assert (state["epoch"], state["step"]) == (0, 3)
     train(tiny_run.make_model(), *args, validate=tiny_run.error, **names)
     assert_same_end(tmp_path, whole)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_second_ctrl_c_stops_in_the_middle_and_keeps_the_last_checkpoint(tmp_path, whole):
