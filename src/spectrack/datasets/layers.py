@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ Pixels = NDArray[np.uint8]
 
 PAD = 3  # clear pixels about a cut-out
 COARSE = 4  # holes are filled at this fraction of the size
+DETAIL = 41  # pixels; structure finer than this counts as detail
 LONGEST_SMEAR = 15
 
 
@@ -149,15 +151,19 @@ def fill(image_hwc: Pixels, known_hw: Pixels, detail: bool = False) -> Pixels:
     kept = cv2.bitwise_and(image_hwc, image_hwc, mask=known_hw)
     colour = cv2.resize(kept, small, interpolation=cv2.INTER_AREA).astype(np.float32)
     weight = cv2.resize(known_hw.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-    smooth = cv2.resize(_pull(colour, weight), (width, height), interpolation=cv2.INTER_LINEAR)
-    filled = smooth.astype(np.uint8)
-    if detail:
-        fine = cv2.subtract(kept, cv2.blur(kept, (9, 9)), dtype=cv2.CV_16S)
-        inside = cv2.erode(known_hw, np.ones((9, 9), np.uint8))
-        fine = np.roll(cv2.bitwise_and(fine, fine, mask=inside), width // 2, axis=1)
-        filled = cv2.add(filled, fine, dtype=cv2.CV_8U)
-    cv2.copyTo(image_hwc, known_hw, filled)
-    return np.asarray(filled, np.uint8)
+    pulled = _pull(colour, weight.astype(np.float32))
+    smooth = cv2.resize(pulled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    if not detail:
+        return _with(image_hwc, known_hw, smooth)
+    filled = _with(image_hwc, known_hw, smooth)
+    fine = cv2.subtract(filled, cv2.blur(filled, (DETAIL, DETAIL)), dtype=cv2.CV_16S)
+    fine = np.roll(cv2.bitwise_and(fine, fine, mask=known_hw), width // 2, axis=1)
+    return _with(image_hwc, known_hw, np.asarray(cv2.add(smooth, fine, dtype=cv2.CV_8U), np.uint8))
+
+
+def _with(image_hwc: Pixels, known_hw: Pixels, rest_hwc: NDArray[Any]) -> Pixels:
+    """The image where it is known, the rest elsewhere."""
+    return np.asarray(cv2.copyTo(image_hwc, known_hw, rest_hwc.copy()), np.uint8)
 
 
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

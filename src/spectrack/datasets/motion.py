@@ -154,8 +154,8 @@ class _Scene:
         x, y, w, h = cv2.boundingRect(self.still.mask_hw.view(np.uint8))
         if flip[0, 0] < 0:
             x = width - x - w
-        low, high = np.log(self.settings.sides)
-        zoom = float(np.exp(self.rng.uniform(low, high))) * self.short / max(w, h)
+        low, high = np.sqrt(self.settings.sides)
+        zoom = float(self.rng.uniform(low, high)) ** 2 * self.short / max(w, h)
         least = np.sqrt(FEWEST_PIXELS / self.still.mask_hw.sum())
         zoom = max(min(zoom, LARGEST_ZOOM), float(least))
         middle = size * self.rng.uniform(0.1, 0.9, 2)

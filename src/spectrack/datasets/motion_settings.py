@@ -8,6 +8,11 @@ from spectrack.datasets.lens import Lens
 from spectrack.datasets.wander import Wander
 from spectrack.errors import InputError
 
+CAMERA = Wander(shift=0.015, zoom=0.01, turn=0.01, shear=0.003)
+TARGET = Wander(shift=0.07, zoom=0.03, turn=0.05, shear=0.03)
+BYSTANDERS = Wander(shift=0.07, zoom=0.02, turn=0.04)
+LENS = Lens()
+
 
 @dataclass(frozen=True)
 class MotionSettings:
@@ -18,7 +23,7 @@ class MotionSettings:
             ``longest``.
         longest: See ``size_wh``.
         sides: Least and largest longer side of the target's box in the first frame, as a share of
-            the frame's shorter side, drawn on a logarithmic scale; None leaves the view of the
+            the frame's shorter side; the square root is drawn evenly. None leaves the view of the
             still as it is.
         mirror: Chance that the still is mirrored.
         tilt: Standard deviation of the target's own rotation in the first frame, radians.
@@ -41,18 +46,18 @@ class MotionSettings:
     sides: tuple[float, float] | None = (0.05, 0.8)
     mirror: float = 0.5
     tilt: float = 0.1
-    camera: Wander = Wander(0.015, 0.01, 0.01, 0.003)
-    target: Wander = Wander(0.07, 0.03, 0.05, 0.03)
-    bystanders: Wander = Wander(0.07, 0.02, 0.04, 0.0)
+    camera: Wander = CAMERA
+    target: Wander = TARGET
+    bystanders: Wander = BYSTANDERS
     bend: float = 0.02
     feather: int = 1
-    backdrop: float = 0.25
+    backdrop: float = 0.35
     distractors: int = 2
     lookalike: float = 0.3
     occluder: float = 0.3
     least_visible: float = 0.35
     shutter: float = 0.3
-    lens: Lens = Lens()
+    lens: Lens = LENS
 
     def __post_init__(self) -> None:
         if min(self.size_wh or (self.longest,)) < 16:

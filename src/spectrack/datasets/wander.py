@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def smooth_walk(
 ) -> NDArray[np.float64]:
     """Values (T, *shape) that start at 0 and go on with a speed of mean square 1 a frame."""
     speeds = rng.standard_normal((max(frames - 1, 0), *shape))
-    for before, now in zip(speeds[:-1], speeds[1:], strict=True):
+    for before, now in pairwise(speeds):
         now *= np.sqrt(1 - KEEP**2)
         now += KEEP * before
     return np.concatenate([np.zeros((1, *shape)), np.cumsum(speeds, axis=0)])
