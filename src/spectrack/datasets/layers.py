@@ -20,7 +20,7 @@ from spectrack.structures import HardHW
 Places = NDArray[np.float64]  # (3, 3) or, one a frame, (T, 3, 3)
 Pixels = NDArray[np.uint8]
 
-PAD = 3  # clear pixels about a cut-out
+EDGE = cv2.BORDER_REPLICATE  # cut-outs are clear at their edge, and colours go on beyond it
 COARSE = 4  # holes are filled at this fraction of the size
 DETAIL = 41  # pixels; structure finer than this counts as detail
 LONGEST_SMEAR = 15
@@ -62,6 +62,7 @@ class Layer:
         )
         bend = None if self.bends_tgg2 is None else self.bends_tgg2[frame]
         reach = 1 + (0 if bend is None else float(np.abs(bend).max()))
+        reach += 0 if self.smears_t2 is None else LONGEST_SMEAR / 2
         left, top = np.floor(corners.min(axis=1) - reach).astype(int)
         right, bottom = np.ceil(corners.max(axis=1) + reach).astype(int) + 1
         x0, y0 = max(left, 0), max(top, 0)
@@ -71,7 +72,8 @@ class Layer:
         if bend is None:
             shifted = place[:2].copy()
             shifted[:, 2] -= (x0, y0)
-            drawn = cv2.warpAffine(self.pixels_hwc, shifted, (int(x1 - x0), int(y1 - y0)))
+            window = (int(x1 - x0), int(y1 - y0))
+            drawn = cv2.warpAffine(self.pixels_hwc, shifted, window, borderMode=EDGE)
         else:
             spread = cv2.resize(
                 bend, (int(right - left), int(bottom - top)), interpolation=cv2.INTER_CUBIC
@@ -79,13 +81,14 @@ class Layer:
             xs = spread[..., 0] + np.arange(x0, x1, dtype=np.float32)
             ys = spread[..., 1] + np.arange(y0, y1, dtype=np.float32)[:, None]
             (a, b, c), (d, e, f) = np.linalg.inv(place)[:2].astype(np.float32)
-            drawn = cv2.remap(
-                self.pixels_hwc, a * xs + b * ys + c, d * xs + e * ys + f, cv2.INTER_LINEAR
-            )
+            from_xy = a * xs + b * ys + c, d * xs + e * ys + f
+            drawn = cv2.remap(self.pixels_hwc, *from_xy, cv2.INTER_LINEAR, borderMode=EDGE)
+        pixels = np.asarray(drawn, np.uint8)
         if self.smears_t2 is not None:
-            drawn = smear(drawn, self.smears_t2[frame])
-        opacity = drawn[..., 3].astype(np.float32) * np.float32(1 / 255)
-        return Patch(slice(y0, y1), slice(x0, x1), cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), opacity)
+            pixels = smear(pixels, self.smears_t2[frame])
+        opacity = pixels[..., 3] * np.float32(1 / 255)
+        colours = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+        return Patch(slice(y0, y1), slice(x0, x1), colours, opacity)
 
 
 def paint(frame_hwc: Pixels, patch: Patch | None) -> None:
@@ -114,25 +117,27 @@ def visible(
 def cut_out(image_hwc: Pixels, mask_hw: HardHW, feather: int) -> tuple[Pixels, Places]:
     """The object of a still, its edge softened over ``feather`` pixels, and its place there."""
     x, y, w, h = cv2.boundingRect(mask_hw.view(np.uint8))
-    image, mask = image_hwc[y : y + h, x : x + w], mask_hw[y : y + h, x : x + w].view(np.uint8)
-    image = cv2.copyMakeBorder(image, PAD, PAD, PAD, PAD, cv2.BORDER_REPLICATE)
-    mask = cv2.copyMakeBorder(mask, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
-    known, opacity = mask, mask * np.uint8(255)
+    pad = feather + 2
+    sides = (pad, pad, pad, pad)
+    image: NDArray[Any] = cv2.copyMakeBorder(image_hwc[y : y + h, x : x + w], *sides, EDGE)
+    mask = np.pad(mask_hw[y : y + h, x : x + w].view(np.uint8), pad)
+    known: NDArray[Any] = mask
+    opacity: NDArray[Any] = mask * np.uint8(255)
     if feather:
         # The outermost pixels of a mask carry the background's colour.
         known = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=feather)
         known = known if known.any() else mask
         opacity = cv2.blur(opacity, (2 * feather + 1, 2 * feather + 1))
-    return np.dstack([fill(image, known), opacity]), shift(x - PAD, y - PAD)
+    return np.dstack([fill(image, known), opacity]), shift(x - pad, y - pad)
 
 
 def behind(image_hwc: Pixels, mask_hw: HardHW, feather: int) -> Pixels:
     """The still without its object: smooth colours from around it, with detail from elsewhere."""
-    hole = mask_hw.view(np.uint8)
+    hole: NDArray[Any] = mask_hw.view(np.uint8)
     if feather:
         size = 4 * feather + 1
         hole = cv2.dilate(hole, np.ones((size, size), np.uint8))
-    return fill(image_hwc, 1 - hole, detail=True)
+    return fill(image_hwc, np.asarray(1 - hole, np.uint8), detail=True)
 
 
 def fill(image_hwc: Pixels, known_hw: Pixels, detail: bool = False) -> Pixels:
@@ -141,7 +146,8 @@ def fill(image_hwc: Pixels, known_hw: Pixels, detail: bool = False) -> Pixels:
     Args:
         image_hwc: uint8 (H, W, 3).
         known_hw: uint8 (H, W), 1 where the image is to be kept, 0 where it is to be filled.
-        detail: Whether the fill gets the fine structure found half a width further on.
+        detail: Whether the fill gets the fine structure of the half of the image that is better
+            known, and of its mirror image.
 
     Returns:
         The image, with known pixels untouched.
@@ -153,11 +159,19 @@ def fill(image_hwc: Pixels, known_hw: Pixels, detail: bool = False) -> Pixels:
     weight = cv2.resize(known_hw.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     pulled = _pull(colour, weight.astype(np.float32))
     smooth = cv2.resize(pulled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-    if not detail:
-        return _with(image_hwc, known_hw, smooth)
     filled = _with(image_hwc, known_hw, smooth)
+    if not detail:
+        return filled
     fine = cv2.subtract(filled, cv2.blur(filled, (DETAIL, DETAIL)), dtype=cv2.CV_16S)
-    fine = np.roll(cv2.bitwise_and(fine, fine, mask=known_hw), width // 2, axis=1)
+    fine = cv2.bitwise_and(fine, fine, mask=known_hw)
+    half = (width + 1) // 2
+    left, right = slice(0, half), slice(width - half, width)
+    if known_hw[:, left].sum() > known_hw[:, right].sum():
+        fine[:, right] = fine[:, left]
+        fine[:, left] = fine[:, right][:, ::-1].copy()
+    else:
+        fine[:, left] = fine[:, right]
+        fine[:, right] = fine[:, left][:, ::-1].copy()
     return _with(image_hwc, known_hw, np.asarray(cv2.add(smooth, fine, dtype=cv2.CV_8U), np.uint8))
 
 
@@ -176,10 +190,10 @@ def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[n
         whole = colour.sum(axis=(0, 1)) / known if known > 0 else np.zeros(3, np.float32)
         return np.where(weight[..., None] > 0.05, mean, whole).astype(np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
-    below = _pull(
-        cv2.resize(colour, half, interpolation=cv2.INTER_AREA),
-        cv2.resize(weight, half, interpolation=cv2.INTER_AREA),
+    fewer, less = (
+        cv2.resize(level, half, interpolation=cv2.INTER_AREA) for level in (colour, weight)
     )
+    below = _pull(np.asarray(fewer, np.float32), np.asarray(less, np.float32))
     coarse = cv2.resize(below, (width, height), interpolation=cv2.INTER_LINEAR)
     sure = np.minimum(weight, 1)[..., None]
     return np.asarray(sure * mean + (1 - sure) * coarse, np.float32)
@@ -194,6 +208,11 @@ def shrink(pixels_hwc: Pixels, scale: float) -> tuple[Pixels, Places]:
     across, down = width / new_w, height / new_h
     back = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
     small = cv2.resize(pixels_hwc, (new_w, new_h), interpolation=cv2.INTER_AREA)
+    if pixels_hwc.shape[2] == 4:  # again clear at the edge
+        small = cv2.copyMakeBorder(small, 1, 1, 1, 1, EDGE)
+        for edge in (small[0], small[-1], small[:, 0], small[:, -1]):
+            edge[:, 3] = 0
+        back = back @ shift(-1, -1)
     return np.asarray(small, np.uint8), back
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class Lens:
         light = rng.normal(0, self.light, 5)
         spoiled = []
         for frame in frames:
-            seen = cv2.GaussianBlur(frame, (0, 0), blur) if blur else frame
+            seen: NDArray[Any] = cv2.GaussianBlur(frame, (0, 0), blur) if blur else frame
             now = light + rng.normal(0, self.flicker, 5)
             if now.any():
                 seen = cv2.LUT(seen, _curve(now))
@@ -47,7 +48,7 @@ class Lens:
                 seen = cv2.add(seen, grains, dtype=cv2.CV_8U)
             if quality:
                 _, code = cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, quality])
-                seen = cv2.imdecode(code, cv2.IMREAD_COLOR)
+                seen = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))
             spoiled.append(np.asarray(seen, np.uint8))
         return spoiled
 

@@ -120,18 +120,19 @@ class _Scene:
         front = self.uncover(target, front)
         shots, masks = [], []
         for t in range(self.frames):
-            shot = cv2.warpAffine(
+            drawn = cv2.warpAffine(
                 ground.pixels_hwc,
                 ground.places_t33[t, :2],
                 size,
                 borderMode=cv2.BORDER_REFLECT_101,
             )
+            shot = np.asarray(drawn, np.uint8)
             if ground.smears_t2 is not None:
-                shot = smear(np.asarray(shot, np.uint8), ground.smears_t2[t])
+                shot = smear(shot, ground.smears_t2[t])
             patch, covers = target.draw(t, size), [layer.draw(t, size) for layer in front]
             for each in (*(layer.draw(t, size) for layer in back), patch, *covers):
-                paint(np.asarray(shot, np.uint8), each)
-            shots.append(np.asarray(shot, np.uint8))
+                paint(shot, each)
+            shots.append(shot)
             masks.append(visible(patch, covers, size))
         shots = self.settings.lens.spoil(shots, self.rng)
         return MotionClip(np.stack(shots), np.stack(masks), places @ np.linalg.inv(offset))
