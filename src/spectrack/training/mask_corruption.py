@@ -40,8 +40,9 @@ def make_source(mask_hw: HardHW) -> Source | None:
         return None
     room = 0.75 * (tight.w + tight.h) / 2
     around = Box(tight.x - room, tight.y - room, tight.w + 2 * room, tight.h + 2 * room)
-    cut = around.clip(mask_hw.shape[::-1])
-    assert cut is not None  # it holds the mask
+    # Whole pixels, so that what is not shrunk stays as it is.
+    rows, cols = around.slices(mask_hw.shape[::-1])
+    cut = Box.from_xyxy(cols.start, rows.start, cols.stop, rows.stop)
     scale = min(1.0, SIZE / float(np.sqrt(tight.area)))
     size_wh = (max(1, round(cut.w * scale)), max(1, round(cut.h * scale)))
     fx, fy = size_wh[0] / cut.w, size_wh[1] / cut.h
@@ -70,22 +71,22 @@ def corrupt(source: Source, rng: np.random.Generator) -> SoftHW:
         out *= 1 - rng.uniform(0.3, 1.0) * _missing(source, rng)
     for _ in range(rng.integers(0, 3)):
         blob = _blob_at(out.shape, _on_outline(source, rng), size, (0.03, 0.2), rng)
-        out = np.maximum(out, np.float32(rng.uniform(0.3, 1.0)) * blob)
+        out = np.maximum(out, rng.uniform(0.3, 1.0) * blob)
     for _ in range(rng.integers(0, 3) if rng.random() < 0.6 else 0):
         height, width = out.shape
         place = (rng.uniform(0, width), rng.uniform(0, height))
         blob = _blob_at(out.shape, place, size, (0.01, 0.12), rng)
-        out = np.maximum(out, np.float32(rng.uniform(0.3, 1.0)) * blob)
+        out = np.maximum(out, rng.uniform(0.3, 1.0) * blob)
     if rng.random() < 0.3:
         cloud = _field(out.shape, int(rng.integers(3, 8)), rng)
-        out = np.maximum(out, np.float32(rng.uniform(0.1, 0.45)) * cloud)
+        out = np.maximum(out, rng.uniform(0.1, 0.45) * cloud)
     if rng.random() < 0.4:
         cloud = _field(out.shape, int(rng.integers(3, 8)), rng)
         out *= 1 - rng.uniform(0.1, 0.6) * cloud
     blur = size * rng.uniform(0, 0.06)
     if blur > 0.3:
-        out = cv2.GaussianBlur(out, (0, 0), blur)
-    return _hardened(np.asarray(out, dtype=np.float32), rng)
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), blur), dtype=np.float32)
+    return _hardened(out, rng)
 
 
 def tracker_boxes(box: Box, rng: np.random.Generator) -> list[Box]:
