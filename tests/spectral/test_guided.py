@@ -9,8 +9,8 @@ import pytest
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided import GUIDED_PRESETS, GuidedSettings, GuidedStream, guided
-from spectrack.spectral.guided_frame import active_pixels
 from spectrack.spectral.kernels.guided import fill_lab
+from spectrack.spectral.links import active_pixels
 
 SMALL = GuidedSettings(
     cycles=(3,), changes=(0.0,), reach=5, contrast=0.0, sharpness=200.0, level=0.5
@@ -120,10 +120,10 @@ def scene(rng):
 def test_lab_is_the_definition(rng):
     frame = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)
     out = np.full((13, 15, 3), 7, np.float32)
-    fill_lab(frame, 2, out)
-    np.testing.assert_allclose(out[2:-2, 2:-2], lab_float64(frame), atol=5e-5)
-    assert (out[:2] == 7).all()
-    assert (out[:, -2:] == 7).all()
+    fill_lab(frame, 2, out, (1, 9), (0, 10))
+    np.testing.assert_allclose(out[3:-2, 2:-3], lab_float64(frame)[1:, :10], atol=5e-5)
+    assert (out[:3] == 7).all()
+    assert (out[:, -3:] == 7).all()
 
 
 @pytest.mark.parametrize(

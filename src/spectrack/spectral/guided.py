@@ -33,7 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
-from spectrack.spectral.guided_frame import GuidedFrame, Taps
+from spectrack.spectral.guided_frame import GuidedFrame
+from spectrack.spectral.links import LinkSettings, Taps, checked_flow, checked_masks
 
 Planes = NDArray[np.float32]
 
@@ -43,53 +44,24 @@ the frames before and after) to 1, so up to 2 / (1 + 1/3) = 1.5 is stable."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedSettings:
-    """How masks are filtered.
+class GuidedSettings(LinkSettings):
+    """How masks are filtered: the settings of the links, and how far to go.
 
     Attributes:
-        sharpness: alpha of the colour affinity in flat regions, for Lab / 100; >= 0.
-        contrast: Variance of Lab / 100 (summed over channels) in a window of 15 x 15 pixels at
-            which alpha is halved: ``alpha_i = sharpness contrast / (contrast + variance_i)``.
-            0 gives every pixel the full sharpness.
-        radius: Taps on each side in the frame itself, along both axes.
-        step: Pixels between taps.
-        side_radius: Taps on each side in the neighbouring frames.
-        flow_sigma: Tolerance of the forward-backward check, pixels.
         cycles: Steps of each cycle; their sum is the delay of the stream in frames.
         changes: One value a cycle, rising: where the first cycle changes this share of a mask
             (1 - IoU, mean over the frames around), the result is that after the cycle; values in
             between interpolate.
-        reach: Pixels this far from a boundary of the input may change.
-        level: Value that becomes one half in the result. Below one half it counters the shrinking
-            of thin parts, whose neighbours are mostly background.
 
     Raises:
         InputError: If a setting is out of range; the message names it.
     """
 
-    sharpness: float = 4000.0
-    contrast: float = 0.005
-    radius: int = 2
-    step: int = 2
-    side_radius: int = 2
-    flow_sigma: float = 2.0
     cycles: tuple[int, ...] = (2, 4, 6)
     changes: tuple[float, ...] = (0.013, 0.025, 0.055)
-    reach: int = 32
-    level: float = 0.42
 
     def __post_init__(self) -> None:
-        whole = {"radius": 0, "step": 1, "side_radius": 0, "reach": 1}
-        for name, least in whole.items():
-            value = getattr(self, name)
-            if int(value) != value or value < least:
-                raise InputError(f"{name} is {value}; give a whole number of {least} or more")
-        for name in ("sharpness", "contrast"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} is {value}; give a number of 0 or more")
-        if not (math.isfinite(self.flow_sigma) and self.flow_sigma > 0):
-            raise InputError(f"flow_sigma is {self.flow_sigma}; give a positive number of pixels")
+        super().__post_init__()
         if any(int(n) != n or n < 1 for n in self.cycles):
             raise InputError(f"cycles are {self.cycles}; give whole numbers of 1 or more")
         rising = all(a < b for a, b in zip(self.changes, self.changes[1:], strict=False))
@@ -97,8 +69,6 @@ class GuidedSettings:
             raise InputError(
                 f"changes are {self.changes} for cycles {self.cycles}; give one a cycle, rising"
             )
-        if not 0 < self.level < 1:
-            raise InputError(f"level is {self.level}; give a number between 0 and 1")
 
     @property
     def iterations(self) -> int:
@@ -146,7 +116,7 @@ class GuidedStream:
         self.settings = settings or GUIDED_PRESETS["default"]
         self.size_wh, self.maps = size_wh, maps
         s = self.settings
-        self._taps = Taps(size_wh[0], s.radius, s.side_radius, s.step)
+        self._taps = Taps(size_wh[0], s)
         self._window: deque[GuidedFrame] = deque()
         # Frames around a finished one that have ended their first cycle, on either side.
         self._around = s.iterations - s.cycles[0] if s.cycles else 0
@@ -175,12 +145,12 @@ class GuidedStream:
         Raises:
             InputError: If shapes do not fit, or a mask holds NaN or leaves [0, 1].
         """
-        soft = self._checked(frame_hwc, soft_mhw)
+        soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
         new = GuidedFrame(frame_hwc, soft, self._taps, self.settings)
         if self._window:
             if forward_hw2 is not None and backward_hw2 is not None:
                 last = self._window[-1]
-                flows = [self._checked_flow(f) for f in (forward_hw2, backward_hw2)]
+                flows = [checked_flow(f, self.size_wh) for f in (forward_hw2, backward_hw2)]
                 last.link(new, flows[0], flows[1], before=False)
                 new.link(last, flows[1], flows[0], before=True)
             self._window[-1].release()
@@ -230,35 +200,6 @@ class GuidedStream:
             np.interp(change, s.changes, np.arange(len(s.changes)))
         )
         return depths
-
-    def _checked(
-        self, frame_hwc: NDArray[np.uint8], soft_mhw: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        width, height = self.size_wh
-        if frame_hwc.shape != (height, width, 3) or frame_hwc.dtype != np.uint8:
-            raise InputError(
-                f"a {frame_hwc.dtype} frame of shape {frame_hwc.shape} was given; "
-                f"expected uint8 of shape {(height, width, 3)}"
-            )
-        soft = np.asarray(soft_mhw, dtype=np.float32)
-        soft = soft[None] if soft.ndim == 2 else soft
-        if soft.shape != (self.maps, height, width):
-            raise InputError(
-                f"masks of shape {soft.shape} were given; "
-                f"expected {(self.maps, height, width)} like the frames"
-            )
-        # A NaN fails the comparison too.
-        if not (soft.min() >= 0 and soft.max() <= 1):
-            raise InputError("a soft mask holds NaN or leaves [0, 1]; give values in [0, 1]")
-        return soft
-
-    def _checked_flow(self, flow_hw2: NDArray[np.float32]) -> NDArray[np.float32]:
-        width, height = self.size_wh
-        if flow_hw2.shape != (height, width, 2):
-            raise InputError(
-                f"a flow of shape {flow_hw2.shape} was given; expected {(height, width, 2)}"
-            )
-        return np.ascontiguousarray(flow_hw2, dtype=np.float32)
 
 
 def guided(

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided import GuidedSettings
-from spectrack.spectral.guided_frame import GuidedFrame, Taps
 from spectrack.spectral.kernels.guided import sweep, sweep_adjoint
+from spectrack.spectral.links import LinkedFrame, Taps
 
 Planes = NDArray[np.float32]
 
@@ -58,9 +58,9 @@ class GuidedWindow:
         self.settings = settings or GuidedSettings()
         s = self.settings
         self.shape = tuple(near_thw.shape)
-        self._taps = Taps(self.shape[2], s.radius, s.side_radius, s.step)
+        self._taps = Taps(self.shape[2], s)
         built = [
-            GuidedFrame(frame, np.ascontiguousarray(near_hw[None]), self._taps, s)
+            LinkedFrame(frame, np.ascontiguousarray(near_hw[None]), self._taps, s)
             for frame, near_hw in zip(frames, near_thw, strict=True)
         ]
         for t, (forward, backward) in enumerate(flows or ()):

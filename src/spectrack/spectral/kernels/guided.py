@@ -123,6 +123,27 @@ def sweep(
         out[here] = x
 
 
+@njit(nogil=True, parallel=True, cache=True)
+def raise_level(
+    plane: NDArray[np.float32], pad: int, rise: np.float32, out: NDArray[np.float32]
+) -> None:
+    """The curve x -> a x / (a x + 1 - x), which keeps 0 and 1.
+
+    Args:
+        plane: Soft plane, shape (padded pixels,).
+        pad: Its padding, pixels.
+        rise: a; (1 - level) / level moves the level to one half.
+        out: Result to fill, shape (H, W).
+    """
+    height, width = out.shape
+    one = np.float32(1.0)
+    for y in prange(height):
+        first = (y + pad) * (width + 2 * pad) + pad
+        for x in range(width):
+            value = plane[first + x]
+            out[y, x] = rise * value / (one + (rise - one) * value)
+
+
 @njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
 def sweep_adjoint(
     own: NDArray[np.uint32],
@@ -217,6 +238,30 @@ def link(
         trust[i] = np.exp(scale * (ex * ex + ey * ey))
 
 
+@njit(nogil=True, cache=True)
+def extent(
+    there: NDArray[np.uint32], trust: NDArray[np.float32], padded: int, pad: int
+) -> tuple[int, int, int, int]:
+    """Rectangle of the trusted places of :func:`link`: rows from, to, columns from, to.
+
+    Args:
+        there: Padded index of each tap centre, shape (n,).
+        trust: Their factors; those that give no weight at all do not count.
+        padded: Width of the padded planes.
+        pad: Their padding; the rectangle is in pixels of the frame, empty (to = from) without any.
+    """
+    top, bottom, left, right = padded * padded, -1, padded, -1
+    for i in range(there.shape[0]):
+        if np.float32(255.0) * trust[i] >= np.float32(0.5):
+            place = int(there[i])
+            y, x = place // padded, place % padded
+            top, bottom = min(top, y), max(bottom, y)
+            left, right = min(left, x), max(right, x)
+    if bottom < 0:
+        return 0, 0, 0, 0
+    return top - pad, bottom + 1 - pad, left - pad, right + 1 - pad
+
+
 def _lab_tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Linear light of an sRGB byte, and the cube-root curve of CIE Lab sampled on [0, 1]."""
     s = np.arange(256) / 255
@@ -230,15 +275,23 @@ _CURVE = 8192
 _LINEAR, _ROOT = _lab_tables()
 
 
-def fill_lab(frame_hwc: NDArray[np.uint8], pad: int, out: NDArray[np.float32]) -> None:
-    """CIE Lab (D65) / 100 of an sRGB frame into the middle of a padded array.
+def fill_lab(
+    frame_hwc: NDArray[np.uint8],
+    pad: int,
+    out: NDArray[np.float32],
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+) -> None:
+    """CIE Lab (D65) / 100 of a rectangle of an sRGB frame into the middle of a padded array.
 
     Args:
         frame_hwc: uint8 RGB, (H, W, 3).
         pad: Padding, pixels.
-        out: float32 (H + 2 pad, W + 2 pad, 3); its border is left alone.
+        out: float32 (H + 2 pad, W + 2 pad, 3); all but the rectangle is left alone.
+        rows: First row of the rectangle, and the one past its last.
+        cols: The same for columns.
     """
-    _fill_lab(frame_hwc, pad, _LINEAR, _ROOT, out)
+    _fill_lab(frame_hwc, pad, _LINEAR, _ROOT, out, rows, cols)
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)
@@ -248,10 +301,12 @@ def _fill_lab(
     linear: NDArray[np.float32],
     root: NDArray[np.float32],
     out: NDArray[np.float32],
+    rows: tuple[int, int],
+    cols: tuple[int, int],
 ) -> None:
     last = np.float32(root.shape[0] - 2)
-    for y in prange(frame.shape[0]):
-        for x in range(frame.shape[1]):
+    for y in prange(rows[0], rows[1]):
+        for x in range(cols[0], cols[1]):
             r, g, b = linear[frame[y, x, 0]], linear[frame[y, x, 1]], linear[frame[y, x, 2]]
             # Rows of the sRGB to XYZ matrix divided by the D65 white point: each sums to 1.
             fx = _curve(
