@@ -18,6 +18,7 @@ from spectrack.commands.base import (
     versions,
 )
 from spectrack.errors import InputError
+from spectrack.output import Layout, check_output, staged
 
 if TYPE_CHECKING:
     from spectrack.datasets.base import Dataset, Sequence
@@ -26,11 +27,18 @@ if TYPE_CHECKING:
     from spectrack.tracks import Track
 
 
+REPORT = Layout(
+    "scores.json",
+    frozenset({"scores.md", "success.png", "precision.png", "normalised_precision.png"}),
+)
+"""What a report holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateCommand(Command):
-    """Score results on a data set: J, F, box overlap.
+    """Score results on a data set: J and F of masks, success and precision of boxes.
 
-    Give --results DIR to score masks that are there (DIR/SEQ/00000.png or result folders), or
+    Give --results DIR to score what is there (DIR/SEQ/00000.png or result folders), or
     --tracker NAME to run a tracker first, from the box of each first frame. Its results are kept
     in --out sequence by sequence, so a run that was stopped goes on.
 
@@ -41,12 +49,14 @@ class EvaluateCommand(Command):
     """Folder of the data set."""
     dataset: Annotated[str, arg(metavar="NAME")] = "davis2016"
     """Which data set it is."""
-    split: Annotated[str, arg(metavar="NAME")] = "val"
-    """Which of its lists."""
+    split: Annotated[str | None, arg(metavar="NAME")] = None
+    """Which list of DAVIS; val where left out."""
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
     """Only these sequences."""
-    resolution: Annotated[str, arg(metavar="NAME")] = "480p"
-    """Which image size of DAVIS."""
+    resolution: Annotated[str | None, arg(metavar="NAME")] = None
+    """Which image size of DAVIS; 480p where left out."""
+    upright: Annotated[str | None, arg(metavar="HOW")] = None
+    """How rotated truth of VOT becomes a box: bounds (where left out) or mean_area."""
     results: OptionalFolder = None
     """Results to score."""
     tracker: Annotated[str | None, arg(metavar="NAME")] = None
@@ -61,6 +71,13 @@ class EvaluateCommand(Command):
     """Where the tracker's results are kept."""
     tcont: Flag = False
     """Measure TCONT too (needs optical flow, slow)."""
+    protocol: Annotated[str | None, arg(metavar="NAME")] = None
+    """How boxes are scored: otb, lasot, trackingnet, got10k, vot or davis; the data set's own
+    where left out."""
+    report: OptionalFolder = None
+    """Write tables, JSON and the success and precision plots here."""
+    overwrite: Flag = False
+    """Replace an earlier report."""
 
     def run(self, console: Console) -> int:
         """Run the tracker where asked, score, and print the table."""
@@ -75,6 +92,12 @@ class EvaluateCommand(Command):
             choose("tracker", self.tracker, TRACKERS)
             if self.out is None:
                 raise InputError("--tracker needs a place for its results; give --out DIR")
+        if self.protocol is not None:
+            from spectrack.metrics.protocols import PROTOCOLS
+
+            choose("protocol", self.protocol, PROTOCOLS)
+        if self.report is not None:
+            check_output(self.report, REPORT, self.overwrite)
         dataset = self._open()
         if self.results is not None:
             scores = self._score(self.results, dataset, None, console)
@@ -83,7 +106,15 @@ class EvaluateCommand(Command):
             scores = self._score(self.out or Path(), dataset, rates, console)
         from spectrack.evaluation.report import as_dict
 
-        console.result(as_dict(scores), as_text(scores))
+        said, shown = as_dict(scores), as_text(scores)
+        if self.report is not None:
+            from spectrack.evaluation.report_folder import write_report
+
+            with staged(self.report, REPORT, self.overwrite) as part:
+                write_report(part, scores)
+            said["report"] = str(self.report)
+            shown += f"report in {self.report}\n"
+        console.result(said, shown)
         return 0
 
     def _open(self) -> Dataset:
@@ -92,13 +123,9 @@ class EvaluateCommand(Command):
         names = None
         if self.sequences is not None:
             names = [name.strip() for name in self.sequences.split(",") if name.strip()]
-        return open_dataset(
-            self.dataset,
-            self.root,
-            split=self.split,
-            resolution=self.resolution,
-            sequences=names,
-        )
+        options = {"split": self.split, "resolution": self.resolution, "upright": self.upright}
+        given = {name: value for name, value in options.items() if value is not None}
+        return open_dataset(self.dataset, self.root, sequences=names, **given)
 
     def _track(self, dataset: Dataset, console: Console) -> dict[str, float]:
         """Run the tracker over the sequences that are not done yet.
@@ -147,19 +174,20 @@ class EvaluateCommand(Command):
                 consistency=self.tcont,
                 progress=lambda _, done, total: progress(done, total),
                 timings=rates,
+                protocol=self.protocol or dataset.protocol,
             )
 
 
 def as_text(scores: Scores) -> str:
-    """The table of scores, in percent."""
+    """The tables of scores, in percent."""
     import io
     import shutil
 
     from rich.console import Console as Screen
 
-    from spectrack.evaluation.report import table
+    from spectrack.evaluation.report import tables
 
     width = max(100, shutil.get_terminal_size().columns)
     out = io.StringIO()
-    Screen(file=out, width=width).print(table(scores))
+    Screen(file=out, width=width).print(*tables(scores))
     return out.getvalue()

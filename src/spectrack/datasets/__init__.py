@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 DATASETS: dict[str, str] = {
     "davis2016": "spectrack.datasets.davis:Davis2016",
+    "otb": "spectrack.datasets.otb:Otb",
+    "vot": "spectrack.datasets.vot:Vot",
 }
 
 
@@ -28,14 +31,21 @@ def open_dataset(name: str, root: str | Path, **options: Any) -> Dataset:
         **options: Passed on, such as ``split`` and ``sequences``.
 
     Raises:
-        InputError: If the name is unknown, or from the data set itself.
+        InputError: If the name or an option is unknown, or from the data set itself.
     """
     try:
         module, attribute = DATASETS[name].split(":")
     except KeyError:
         known = ", ".join(sorted(DATASETS))
         raise InputError(f"data set {name!r} is unknown; choose one of {known}") from None
-    dataset: Dataset = getattr(import_module(module), attribute)(root, **options)
+    build = getattr(import_module(module), attribute)
+    known_options = list(inspect.signature(build).parameters)[1:]
+    for option in options:
+        if option not in known_options:
+            raise InputError(
+                f"data set {name} has no option {option!r}; it has {', '.join(known_options)}"
+            )
+    dataset: Dataset = build(root, **options)
     return dataset
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, HardHW, Target
@@ -28,6 +31,8 @@ class Sequence:
         read_mask: Frame number to hard mask of shape (H, W), or None where a frame has none;
             left out for data sets of boxes.
         read_box: Frame number to box; taken from the mask where left out.
+        read_polygon: Frame number to the corners of a rotated truth, float64 (N, 2) in pixels, or
+            None where a frame has none; left out where truth is upright.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Sequence:
     open_frames: Callable[[], Frames]
     read_mask: Callable[[int], HardHW | None] | None = None
     read_box: Callable[[int], Box | None] | None = None
+    read_polygon: Callable[[int], NDArray[np.float64] | None] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -84,7 +90,12 @@ class Dataset(Mapping[str, Sequence]):
     Args:
         name: Of the data set and its part, for reports.
         sequences: In order.
+
+    Attributes:
+        protocol: How its boxes are scored, a name in ``spectrack.metrics.protocols``.
     """
+
+    protocol: ClassVar[str] = "davis"
 
     def __init__(self, name: str, sequences: list[Sequence]) -> None:
         self.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spectrack.datasets.base import Sequence
@@ -10,7 +11,7 @@ from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
 from spectrack.evaluation.score import score_result
 from spectrack.soft_masks import ArrayMasks, MaskSource, SoftMasks, TrackMasks
-from spectrack.structures import HardHW
+from spectrack.structures import Box, HardHW
 from spectrack.tracks import Track
 from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
@@ -38,10 +39,20 @@ def measure(result: MaskSource, truth: MaskSource, frames: Frames | None) -> dic
             f"the result has {len(masks)} frames but the truth {len(sequence)}; "
             "give masks of the same frames"
         )
-    boxes = (lambda index: result[place[index]].box) if isinstance(result, Track) else None
+    boxes = _boxes(result, place) if isinstance(result, Track) else None
     given = Result("the result", lambda index: _hard(masks, place[index]), boxes)
     score = score_result(given, sequence, consistency=frames is not None)
     return {name: score.summary(name).mean for name in score.values}
+
+
+def _boxes(track: Track, place: list[int]) -> Callable[[int], Box | None]:
+    """Box of a frame of the truth, or None where it was not found."""
+
+    def box(index: int) -> Box | None:
+        entry = track[place[index]]
+        return entry.box if entry.found else None
+
+    return box
 
 
 def _sequence(truth: MaskSource, frames: Frames | None) -> Sequence:

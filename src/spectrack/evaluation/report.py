@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from spectrack.evaluation.score import Scores, SequenceScore
+from spectrack.metrics.success import PIXELS, SHARES
 from spectrack.metrics.summary import Summary
 
 LABELS = {
@@ -22,6 +23,15 @@ LABELS = {
     "tcont": "TCONT",
     "tcont_self": "TCONT self",
 }
+BOX_LABELS = {
+    "auc": "AUC",
+    "precision_20": "P",
+    "normalised_precision": "norm. P",
+    "ao": "AO",
+    "sr50": "SR0.5",
+    "sr75": "SR0.75",
+}
+"""Headers of box scores; P is precision at 20 pixels, norm. P the mean of its curve."""
 
 
 def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
@@ -33,7 +43,9 @@ def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
 
     Returns:
         ``result``, ``dataset``, ``mean`` (measure to mean, recall, decay over sequences, with
-        ``J&F`` where both are there), ``fps`` and ``sequences`` (name to the same).
+        ``J&F`` where both are there), ``fps`` and ``sequences`` (name to the same). Where boxes
+        were scored, ``boxes`` holds ``protocol``, ``mean`` (figure to mean over sequences) and
+        ``curves``, and every sequence its figures under ``boxes``.
     """
     mean: dict[str, Any] = {}
     for measure in scores.measures:
@@ -48,8 +60,26 @@ def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
         "fps": scores.fps,
         "sequences": {s.name: _sequence_dict(s, per_frame) for s in scores.sequences},
     }
+    if scores.boxes:
+        out["boxes"] = _boxes_dict(scores)
     clean: dict[str, Any] = without_nan(out)
     return clean
+
+
+def _boxes_dict(scores: Scores) -> dict[str, Any]:
+    curves = {
+        "success": scores.boxes[0].thresholds,
+        "precision": PIXELS,
+        "normalised_precision": SHARES,
+    }
+    return {
+        "protocol": scores.protocol,
+        "mean": scores.box_figures(),
+        "curves": {
+            name: {"thresholds": at.tolist(), "share": scores.box_curve(name).tolist()}
+            for name, at in curves.items()
+        },
+    }
 
 
 def _sequence_dict(score: SequenceScore, per_frame: bool) -> dict[str, Any]:
@@ -61,6 +91,10 @@ def _sequence_dict(score: SequenceScore, per_frame: bool) -> dict[str, Any]:
             out[measure]["per_frame"] = values.tolist()
     if per_frame:
         out["frames"] = list(score.stems)
+    if score.boxes is not None:
+        out["boxes"] = {**score.boxes.figures, "frames": len(score.boxes.overlaps)}
+        if per_frame:
+            out["boxes"]["overlap_per_frame"] = score.boxes.overlaps.tolist()
     if score.fps is not None:
         out["fps"] = score.fps
     return out
@@ -86,10 +120,25 @@ def without_nan(value: Any) -> Any:
     return value
 
 
+def tables(scores: Scores) -> list[Table]:
+    """What was measured of masks, and of boxes, for a terminal."""
+    masks = [table(scores)] if scores.measures else []
+    return [*masks, box_table(scores)] if scores.boxes else masks
+
+
 def table(scores: Scores) -> Table:
     """One row a sequence and the mean of all, for a terminal."""
-    headers, rows = rows_of(scores)
-    out = Table(title=f"{scores.result} on {scores.dataset}")
+    return _table(f"{scores.result} on {scores.dataset}", *rows_of(scores))
+
+
+def box_table(scores: Scores) -> Table:
+    """As :func:`table`, for scores of boxes."""
+    title = f"{scores.result} on {scores.dataset}: boxes by protocol {scores.protocol}"
+    return _table(title, *box_rows_of(scores))
+
+
+def _table(title: str, headers: list[str], rows: list[list[str]]) -> Table:
+    out = Table(title=title)
     for number, header in enumerate(headers):
         out.add_column(header, justify="left" if number == 0 else "right")
     for row in rows[:-1]:
@@ -135,6 +184,18 @@ def rows_of(scores: Scores) -> tuple[list[str], list[list[str]]]:
         sums = scores.sums(measure)
         last += _cells(measure, sums.mean, sums.recall, sums.decay)
     rows.append([*last, _rate(scores.fps)] if timed else last)
+    return [*headers, "fps"] if timed else headers, rows
+
+
+def box_rows_of(scores: Scores) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of :func:`box_table`; the last row is the mean."""
+    timed = scores.fps is not None
+    named = [(s.name, s.boxes.figures, s.fps) for s in scores.sequences if s.boxes is not None]
+    rows = []
+    for name, figures, fps in [*named, ("mean", scores.box_figures(), scores.fps)]:
+        row = [name, *(percent(figures[key]) for key in BOX_LABELS)]
+        rows.append([*row, _rate(fps)] if timed else row)
+    headers = ["sequence", *BOX_LABELS.values()]
     return [*headers, "fps"] if timed else headers, rows
 
 

@@ -53,13 +53,19 @@ class Result:
                 f"{len(sequence)}; give the track of the whole sequence"
             )
         masks = any(entry.mask is not None for entry in track)
-        return cls("track", track.mask if masks else None, lambda index: track[index].box)
+
+        def box(index: int) -> Box | None:
+            entry = track[index]
+            return entry.box if entry.found else None
+
+        return cls("track", track.mask if masks else None, box)
 
     @classmethod
     def of_folder(cls, results: str | Path, sequence: Sequence) -> Result:
         """The files of one sequence in a folder of results.
 
-        The first and the last frame may be missing: they are not scored.
+        The first frame may be missing, as it was given; with masks as truth so may the last: J and
+        F are not scored there.
 
         Raises:
             InputError: If the folder, the sequence's folder in it or frames are missing; the
@@ -78,13 +84,14 @@ class Result:
         there = {path.stem: path for path in masks.glob("*.png")}
         boxes = _read_boxes(folder / BOXES) if (folder / BOXES).is_file() else None
         answered = set(there) if there or boxes is None else set(boxes)
-        missing = [stem for stem in sequence.stems[1:-1] if stem not in answered]
+        scored = sequence.stems[1:] if sequence.read_mask is None else sequence.stems[1:-1]
+        missing = [stem for stem in scored if stem not in answered]
         if missing:
             names = ", ".join(missing[:SHOWN])
             more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
             raise InputError(
                 f"{folder} lacks frames {names}{more} of sequence {sequence.name!r}; "
-                "give a mask for every frame"
+                "give an answer for every frame"
             )
         stems = sequence.stems
 
@@ -119,7 +126,7 @@ class Result:
 
 
 def _read_boxes(path: Path) -> dict[str, Box | None]:
-    """Boxes by frame stem from a ``boxes.csv`` of one object.
+    """Boxes by frame stem from a ``boxes.csv`` of one object; None where it was not found.
 
     Raises:
         InputError: If the file is damaged or holds several objects.
@@ -131,7 +138,8 @@ def _read_boxes(path: Path) -> dict[str, Box | None]:
                 if row["frame"] in boxes:
                     raise ValueError(f"frame {row['frame']} occurs twice")
                 numbers = [row[key] for key in "xywh"]
-                boxes[row["frame"]] = Box(*map(float, numbers)) if all(numbers) else None
+                found = all(numbers) and row.get("found") != "0"
+                boxes[row["frame"]] = Box(*map(float, numbers)) if found else None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read ({error}); expected the columns frame,object,x,y,w,h,score,"

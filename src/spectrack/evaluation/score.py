@@ -1,9 +1,10 @@
-"""Score results against a data set: J, F, box overlap and TCONT, frame by frame.
+"""Score results against a data set: J, F, box overlap and TCONT, frame by frame, and boxes.
 
-The rule of DAVIS-2016 for every measure: the first frame (given to the method) and the last one
-are dropped. So a sequence of T frames has T - 2 scores, those of frames 2 to T - 1. The box
-overlap of a frame is the IoU of the result's box (the track's own, or the box of its mask) and the
-box of the true mask; it is 1 where both are out of sight.
+The rule of DAVIS-2016 for every measure of a frame: the first frame (given to the method) and the
+last one are dropped. So a sequence of T frames has T - 2 scores, those of frames 2 to T - 1. The
+box overlap of a frame is the IoU of the result's box (the track's own, or the box of its mask) and
+the box of the true mask; it is 1 where both are out of sight. Success, precision and their like
+follow a protocol of box tracking, with its own rule; see :mod:`spectrack.metrics.protocols`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset, Sequence
 from spectrack.errors import InputError
+from spectrack.evaluation.boxes import find_protocol, score_result_boxes
 from spectrack.evaluation.results import Result
 from spectrack.flow import DISFlow, FlowEstimator, FlowHW2
 from spectrack.metrics.boundary import boundary_f
 from spectrack.metrics.consistency import carried_means, carried_overlap
 from spectrack.metrics.regions import box_iou, jaccard
+from spectrack.metrics.success import BoxScore
 from spectrack.metrics.summary import Summary, Sums, summarise
 from spectrack.structures import FrameHWC, HardHW
 from spectrack.tracks import Track
@@ -41,12 +44,14 @@ class SequenceScore:
         values: Measure (one of :data:`MEASURES`) to one score a frame, float64 of shape (T - 2,);
             NaN where a frame has no truth. Methods of boxes alone have no J and F.
         fps: Frames per second of the run, where it was timed.
+        boxes: Scores by a protocol of box tracking, where they were asked for.
     """
 
     name: str
     stems: tuple[str, ...]
     values: Mapping[str, NDArray[np.float64]]
     fps: float | None = None
+    boxes: BoxScore | None = None
 
     def summary(self, measure: str) -> Summary:
         """Mean, recall and decay of a measure."""
@@ -61,11 +66,13 @@ class Scores:
         result: Name of what was scored.
         dataset: Name of the data set.
         sequences: One score each, in the data set's order.
+        protocol: Name of the protocol that boxes were scored by, where they were.
     """
 
     result: str
     dataset: str
     sequences: tuple[SequenceScore, ...] = field(default=())
+    protocol: str | None = None
 
     @property
     def measures(self) -> list[str]:
@@ -79,6 +86,27 @@ class Scores:
     def mean(self, measure: str) -> float:
         """Mean over sequences."""
         return self.sums(measure).mean
+
+    @property
+    def boxes(self) -> list[BoxScore]:
+        """Scores of boxes, one a sequence; empty where one has none."""
+        there = [s.boxes for s in self.sequences if s.boxes is not None]
+        return there if len(there) == len(self.sequences) else []
+
+    def box_figures(self) -> dict[str, float]:
+        """Figures of :class:`BoxScore`, each a mean over sequences; empty without boxes."""
+        every = [boxes.figures for boxes in self.boxes]
+        return {name: float(np.mean([one[name] for one in every])) for name in (every or [{}])[0]}
+
+    def box_curve(self, name: str) -> NDArray[np.float64]:
+        """Mean over sequences of one of the curves of :class:`BoxScore`.
+
+        Raises:
+            InputError: If boxes were not scored.
+        """
+        if not self.boxes:
+            raise InputError(f"{self.result} has no scores of boxes; score it by a protocol")
+        return np.mean([boxes.curves[name] for boxes in self.boxes], axis=0, dtype=np.float64)
 
     @property
     def fps(self) -> float | None:
@@ -96,6 +124,7 @@ def score_result(
     consistency: bool = False,
     estimator: FlowEstimator | None = None,
     fps: float | None = None,
+    protocol: str | None = None,
 ) -> SequenceScore:
     """Score one sequence.
 
@@ -105,9 +134,12 @@ def score_result(
         consistency: Measure TCONT too, with flow of the sequence's frames (slow).
         estimator: The flow for it; DIS where left out.
         fps: Handed on.
+        protocol: Score the boxes too, by this protocol. Where truth is boxes, nothing else is
+            scored then.
 
     Raises:
-        InputError: If the sequence has fewer than three frames, or a mask does not fit.
+        InputError: If the sequence has fewer than three frames, a mask does not fit, or the
+            protocol is unknown.
     """
     total = len(sequence)
     if total < 3:
@@ -115,6 +147,11 @@ def score_result(
             f"sequence {sequence.name!r} has {total} frames; the first and last are not scored, "
             "so give at least 3"
         )
+    boxes = None
+    if protocol is not None:
+        boxes = score_result_boxes(result, sequence, find_protocol(protocol))
+        if sequence.read_mask is None:
+            return SequenceScore(sequence.name, sequence.stems[1:-1], {}, fps, boxes)
     rows = np.array([_score_frame(result, sequence, i) for i in range(1, total - 1)])
     masked = result.read_mask is not None and sequence.read_mask is not None
     columns = {"J": 0, "F": 1, "box_iou": 2} if masked else {"box_iou": 2}
@@ -122,13 +159,15 @@ def score_result(
     if consistency and masked:
         flow = DISFlow() if estimator is None else estimator
         values["tcont"], values["tcont_self"] = _score_consistency(result, sequence, flow)
-    return SequenceScore(sequence.name, sequence.stems[1:-1], values, fps)
+    return SequenceScore(sequence.name, sequence.stems[1:-1], values, fps, boxes)
 
 
-def score_track(track: Track, sequence: Sequence, consistency: bool = False) -> SequenceScore:
+def score_track(
+    track: Track, sequence: Sequence, consistency: bool = False, protocol: str | None = None
+) -> SequenceScore:
     """Score a track of a whole sequence; arguments and errors as :func:`score_result`."""
-    fps = track.info.get("fps")
-    return score_result(Result.of_track(track, sequence), sequence, consistency, fps=fps)
+    fps, result = track.info.get("fps"), Result.of_track(track, sequence)
+    return score_result(result, sequence, consistency, fps=fps, protocol=protocol)
 
 
 def score_folder(
@@ -137,8 +176,9 @@ def score_folder(
     consistency: bool = False,
     progress: Progress | None = None,
     timings: Mapping[str, float] | None = None,
+    protocol: str | None = None,
 ) -> Scores:
-    """Score a folder in DAVIS layout, ``RESULTS/SEQ/00000.png``.
+    """Score a folder in DAVIS layout, ``RESULTS/SEQ/00000.png``, or with ``RESULTS/SEQ/boxes.csv``.
 
     Args:
         results: The folder.
@@ -146,6 +186,7 @@ def score_folder(
         consistency: Measure TCONT too.
         progress: Called after each sequence with its name, its number from 1 and their count.
         timings: Sequence name to frames per second, where known.
+        protocol: Score boxes too; see :func:`score_result`.
 
     Raises:
         InputError: If sequences or frames are missing (named), or a mask cannot be used.
@@ -155,10 +196,10 @@ def score_folder(
     scores = []
     for number, (result, sequence) in enumerate(zip(opened, dataset.values(), strict=True), 1):
         fps = None if timings is None else timings.get(sequence.name)
-        scores.append(score_result(result, sequence, consistency, fps=fps))
+        scores.append(score_result(result, sequence, consistency, fps=fps, protocol=protocol))
         if progress is not None:
             progress(sequence.name, number, len(opened))
-    return Scores(Path(results).resolve().name, dataset.name, tuple(scores))
+    return Scores(Path(results).resolve().name, dataset.name, tuple(scores), protocol)
 
 
 def _score_frame(result: Result, sequence: Sequence, index: int) -> tuple[float, float, float]:

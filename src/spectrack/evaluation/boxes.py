@@ -1,0 +1,68 @@
+"""Score the boxes of a result against the truth of a sequence by a box-tracking protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.datasets.base import Sequence
+from spectrack.errors import InputError
+from spectrack.evaluation.results import Result
+from spectrack.metrics.protocols import PROTOCOLS, Protocol
+from spectrack.metrics.success import BoxScore, score_boxes
+from spectrack.structures import Box
+
+
+def find_protocol(name: str) -> Protocol:
+    """A protocol by its name.
+
+    Raises:
+        InputError: If there is none; the message names those that are.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"protocol {name!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def score_result_boxes(result: Result, sequence: Sequence, protocol: Protocol) -> BoxScore:
+    """Score the boxes of one sequence: those given, or the tight boxes of the masks.
+
+    Truth is the sequence's boxes, or the tight boxes of its masks. A frame that the result does not
+    answer counts as missed.
+
+    Args:
+        result: The answers.
+        sequence: The truth; frames are opened only by bounded protocols, which need their size.
+        protocol: How to score.
+
+    Raises:
+        InputError: If nothing of the sequence can be scored.
+    """
+    total = range(len(sequence))
+    size_wh = None
+    if protocol.bounded:
+        with sequence.frames() as frames:
+            size_wh = frames.size_wh
+    # Masks of frames that do not count need not be read.
+    first = 1 if protocol.first == "left out" else 0
+    counted = total[first:] if protocol.last else total[first:-1]
+    # The first answer never counts: it is left out, or the truth stands in its place.
+    boxes = _rows(result.box(i) if i in counted and i > 0 else None for i in total)
+    truth = _rows(sequence.truth_box(i) if i in counted else None for i in total)
+    polygons = None
+    if protocol.polygons and sequence.read_polygon is not None:
+        polygons = [sequence.read_polygon(i) for i in total]
+    try:
+        return score_boxes(boxes, truth, protocol, size_wh, polygons)
+    except InputError as error:
+        raise InputError(
+            f"sequence {sequence.name!r} of {result.source} cannot be scored: {error}"
+        ) from error
+
+
+def _rows(boxes: Iterable[Box | None]) -> NDArray[np.float64]:
+    """Boxes as rows x, y, w, h; NaN for none."""
+    rows = [(np.nan,) * 4 if box is None else tuple(box) for box in boxes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)

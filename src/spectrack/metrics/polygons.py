@@ -1,0 +1,91 @@
+"""Overlap of a rotated truth with a box: polygons clipped by half-planes, areas by the shoelace.
+
+A polygon is an array (N, 2) of corners (x, y) in pixels in their order around it, either way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+
+PolygonN2 = NDArray[np.float64]
+
+
+def polygon_area(polygon_n2: NDArray[Any]) -> float:
+    """Area of a simple polygon, square pixels; 0 for fewer than three corners.
+
+    Raises:
+        InputError: If it is not an array (N, 2) of finite numbers.
+    """
+    polygon = _polygon(polygon_n2)
+    if len(polygon) < 3:
+        return 0.0
+    # About the first corner: far from the origin the terms would cancel.
+    x, y = (polygon - polygon[0]).T
+    return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
+
+
+def clip_to_box(polygon_n2: NDArray[Any], box_xywh: NDArray[Any]) -> PolygonN2:
+    """The part of a polygon inside a box: cut by the half-plane of one side after the other.
+
+    The polygon may be concave; parts are then joined along the border of the box, which adds no
+    area.
+
+    Args:
+        polygon_n2: Corners, (N, 2).
+        box_xywh: Four numbers.
+
+    Returns:
+        Corners of the part, (M, 2); M = 0 where nothing is left.
+
+    Raises:
+        InputError: As :func:`polygon_area`.
+    """
+    polygon = _polygon(polygon_n2)
+    x, y, w, h = (float(v) for v in box_xywh)
+    # Each side: axis, its place, and the sign that makes the inside positive.
+    for axis, place, sign in ((0, x, 1.0), (0, x + w, -1.0), (1, y, 1.0), (1, y + h, -1.0)):
+        polygon = _half_plane(polygon, sign * (polygon[:, axis] - place))
+    return polygon
+
+
+def polygon_box_overlap(polygon_n2: NDArray[Any], box_xywh: NDArray[Any]) -> float:
+    """Intersection over union of a polygon and a box, in [0, 1]; 0 where both are empty.
+
+    Args:
+        polygon_n2: Corners, (N, 2).
+        box_xywh: Four numbers, w, h >= 0.
+
+    Raises:
+        InputError: As :func:`polygon_area`.
+    """
+    both = polygon_area(clip_to_box(polygon_n2, box_xywh))
+    union = polygon_area(polygon_n2) + float(box_xywh[2]) * float(box_xywh[3]) - both
+    return min(both / union, 1.0) if union > 0 else 0.0
+
+
+def _half_plane(polygon: PolygonN2, inside: NDArray[np.float64]) -> PolygonN2:
+    """The part of a polygon where a linear function of its corners, ``inside``, is >= 0."""
+    corners: list[NDArray[np.float64]] = []
+    for here, depth, after, next_depth in zip(
+        polygon, inside, np.roll(polygon, -1, axis=0), np.roll(inside, -1), strict=True
+    ):
+        if depth >= 0:
+            corners.append(here)
+        if (depth >= 0) != (next_depth >= 0):
+            corners.append(here + (after - here) * (depth / (depth - next_depth)))
+    return np.array(corners, dtype=np.float64).reshape(-1, 2)
+
+
+def _polygon(polygon_n2: NDArray[Any]) -> PolygonN2:
+    polygon = np.asarray(polygon_n2, dtype=np.float64)
+    if polygon.ndim != 2 or polygon.shape[1] != 2 or not np.isfinite(polygon).all():
+        raise InputError(
+            f"a polygon of shape {polygon.shape} was given; expected corners (n, 2) of finite "
+            "numbers x, y"
+        )
+    return polygon
