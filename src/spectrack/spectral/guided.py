@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided_frame import GuidedFrame
-from spectrack.spectral.links import LinkSettings, Taps, checked_flow, checked_masks
+from spectrack.spectral.link_settings import LinkSettings, Taps
+from spectrack.spectral.links import checked_flow, checked_masks
 
 Planes = NDArray[np.float32]
 

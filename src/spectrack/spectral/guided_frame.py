@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.spectral.kernels.guided import raise_level, sweep
-from spectrack.spectral.links import LinkedFrame, Taps, padded_plane
+from spectrack.spectral.link_settings import Taps
+from spectrack.spectral.links import LinkedFrame, padded_plane
 
 if TYPE_CHECKING:
     from spectrack.spectral.guided import GuidedSettings

@@ -22,7 +22,8 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.spectral.guided import GuidedSettings
 from spectrack.spectral.kernels.guided import sweep, sweep_adjoint
-from spectrack.spectral.links import LinkedFrame, Taps
+from spectrack.spectral.link_settings import Taps
+from spectrack.spectral.links import LinkedFrame
 
 Planes = NDArray[np.float32]
 

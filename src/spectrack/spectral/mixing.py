@@ -175,17 +175,13 @@ class MixStream:
         Raises:
             InputError: If the shape does not fit, or a value is NaN or outside [0, 1].
         """
-        count = len(self.settings.names)
         width, height = self.size_wh
-        if channels_chw.shape != (count, height, width):
+        expected = (len(self.settings.names), height, width)
+        if channels_chw.shape != expected:
             raise InputError(
-                f"channels of shape {channels_chw.shape} were given; "
-                f"expected {(count, height, width)}"
+                f"channels of shape {channels_chw.shape} were given; expected {expected}"
             )
-        present = np.ones(count, bool) if present_c is None else np.asarray(present_c, bool)
-        if present.shape != (count,):
-            raise InputError(f"{present.size} flags were given for {count} channels; give one each")
-        bytes_chw = to_bytes(channels_chw)
+        bytes_chw, present = to_bytes(channels_chw), present_flags(present_c, expected[0])
         self._waiting.append((bytes_chw, present))
         self._agreement.append((agreement(bytes_chw, present), present))
         return self._advance(self.settings.reach)
@@ -201,58 +197,80 @@ class MixStream:
         ready, reach = [], self.settings.reach
         while len(self._waiting) > ahead:
             around = list(self._agreement)[max(0, self._next - reach) : self._next + reach + 1]
-            ready.append(self._mixed(*self._waiting.popleft(), smooth_agreement(around)))
+            waiting = self._waiting.popleft()
+            ready.append(mix_frame(self.settings, *waiting, smooth_agreement(around)))
             self._next += 1
             while self._next > reach:
                 self._agreement.popleft()
                 self._next -= 1
         return ready
 
-    def _mixed(
-        self,
-        bytes_chw: NDArray[np.uint8],
-        present: NDArray[np.bool_],
-        agreement_c: NDArray[np.float64],
-    ) -> Mixed:
-        s = self.settings
-        agreement_c = np.where(present, agreement_c, 0.0)
-        weights = frame_weights(np.array(s.weights), agreement_c, present, s.agreement)
-        shares = np.maximum(weights, 0)
-        shares /= shares.sum() or 1.0
-        soft, spread, mass = self._map(bytes_chw, present, weights, shares, s.bias)
-        pairwise = soft
-        if s.pairwise_weights is not None or s.pairwise_bias is not None:
-            own = np.array(s.weights if s.pairwise_weights is None else s.pairwise_weights)
-            bias = s.bias if s.pairwise_bias is None else s.pairwise_bias
-            other = frame_weights(own, agreement_c, present, s.agreement)
-            pairwise = self._map(bytes_chw, present, other, shares, bias)[0]
-        return Mixed(
-            soft_hw=soft,
-            pairwise_hw=pairwise,
-            weights_c=weights.astype(np.float32),
-            agreement_c=agreement_c.astype(np.float32),
-            disagreement=min(1.0, 2 * max(spread, 0.0) / mass) if mass > 0 else 0.0,
-        )
 
-    def _map(
-        self,
-        bytes_chw: NDArray[np.uint8],
-        present: NDArray[np.bool_],
-        weights: NDArray[np.float64],
-        shares: NDArray[np.float64],
-        bias: float,
-    ) -> tuple[NDArray[np.float32], float, float]:
-        out = np.empty(bytes_chw[0].size, dtype=np.float32)
-        which = np.flatnonzero(present)
-        spread, mass = mix(
-            bytes_chw.reshape(len(bytes_chw), -1),
-            which,
-            weights[which].astype(np.float32),
-            shares[which].astype(np.float32),
-            bias,
-            out,
-        )
-        return out.reshape(bytes_chw.shape[1:]), spread, mass
+def mix_frame(
+    settings: MixingSettings,
+    bytes_chw: NDArray[np.uint8],
+    present_c: NDArray[np.bool_],
+    agreement_c: NDArray[np.float64],
+) -> Mixed:
+    """Mix the channels of one frame.
+
+    Args:
+        settings: Channels and their weights.
+        bytes_chw: (C, H, W), 255 for 1.
+        present_c: Which channels count, (C,).
+        agreement_c: a_it, (C,), in [0, 1].
+    """
+    s = settings
+    agreement_c = np.where(present_c, agreement_c, 0.0)
+    weights = frame_weights(np.array(s.weights), agreement_c, present_c, s.agreement)
+    shares = np.maximum(weights, 0)
+    shares /= shares.sum() or 1.0
+    soft, spread, mass = _map(bytes_chw, present_c, weights, shares, s.bias)
+    pairwise = soft
+    if s.pairwise_weights is not None or s.pairwise_bias is not None:
+        own = np.array(s.weights if s.pairwise_weights is None else s.pairwise_weights)
+        bias = s.bias if s.pairwise_bias is None else s.pairwise_bias
+        other = frame_weights(own, agreement_c, present_c, s.agreement)
+        pairwise = _map(bytes_chw, present_c, other, shares, bias)[0]
+    return Mixed(
+        soft_hw=soft,
+        pairwise_hw=pairwise,
+        weights_c=weights.astype(np.float32),
+        agreement_c=agreement_c.astype(np.float32),
+        disagreement=min(1.0, 2 * max(spread, 0.0) / mass) if mass > 0 else 0.0,
+    )
+
+
+def _map(
+    bytes_chw: NDArray[np.uint8],
+    present: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    bias: float,
+) -> tuple[NDArray[np.float32], float, float]:
+    out = np.empty(bytes_chw[0].size, dtype=np.float32)
+    which = np.flatnonzero(present)
+    spread, mass = mix(
+        bytes_chw.reshape(len(bytes_chw), -1),
+        which,
+        weights[which].astype(np.float32),
+        shares[which].astype(np.float32),
+        bias,
+        out,
+    )
+    return out.reshape(bytes_chw.shape[1:]), spread, mass
+
+
+def present_flags(present_c: Any, count: int) -> NDArray[np.bool_]:
+    """Which of ``count`` channels have a mask, bool (count,); all where None is given.
+
+    Raises:
+        InputError: If there is not one flag a channel.
+    """
+    present = np.ones(count, bool) if present_c is None else np.asarray(present_c, bool)
+    if present.shape != (count,):
+        raise InputError(f"{present.size} flags were given for {count} channels; give one each")
+    return present
 
 
 def to_bytes(channels: NDArray[Any]) -> NDArray[np.uint8]:

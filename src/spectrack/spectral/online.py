@@ -24,14 +24,8 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.kernels.guided import raise_level, sweep
-from spectrack.spectral.links import (
-    LinkedFrame,
-    LinkSettings,
-    Taps,
-    checked_flow,
-    checked_masks,
-    padded_plane,
-)
+from spectrack.spectral.link_settings import LinkSettings, Taps
+from spectrack.spectral.links import LinkedFrame, checked_flow, checked_masks, padded_plane
 
 Plane = NDArray[np.float32]
 
