@@ -158,7 +158,8 @@ def fill(image_hwc: Pixels, known_hw: Pixels, detail: bool = False) -> Pixels:
     colour = cv2.resize(kept, small, interpolation=cv2.INTER_AREA).astype(np.float32)
     weight = cv2.resize(known_hw.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     pulled = _pull(colour, weight.astype(np.float32))
-    smooth = cv2.resize(pulled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    large = cv2.resize(pulled, (width, height), interpolation=cv2.INTER_LINEAR)
+    smooth = cv2.convertScaleAbs(large)  # rounds and stays within 0..255
     filled = _with(image_hwc, known_hw, smooth)
     if not detail:
         return filled
@@ -183,20 +184,16 @@ def _with(image_hwc: Pixels, known_hw: Pixels, rest_hwc: NDArray[Any]) -> Pixels
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colour where there is weight; elsewhere that of the next coarser level."""
     height, width = weight.shape
-    # Few known pixels, rounded to 8 bits, would give loud colours.
-    mean = colour / np.maximum(weight, 0.05)[..., None]
     if min(height, width) <= 1 or weight.min() > 0.99:
         known = weight.sum()
-        whole = colour.sum(axis=(0, 1)) / known if known > 0 else np.zeros(3, np.float32)
-        return np.where(weight[..., None] > 0.05, mean, whole).astype(np.float32)
-    half = ((width + 1) // 2, (height + 1) // 2)
-    fewer, less = (
-        cv2.resize(level, half, interpolation=cv2.INTER_AREA) for level in (colour, weight)
-    )
-    below = _pull(np.asarray(fewer, np.float32), np.asarray(less, np.float32))
-    coarse = cv2.resize(below, (width, height), interpolation=cv2.INTER_LINEAR)
-    sure = np.minimum(weight, 1)[..., None]
-    return np.asarray(sure * mean + (1 - sure) * coarse, np.float32)
+        coarse: NDArray[Any] = colour.sum(axis=(0, 1)) / known if known > 0 else np.zeros(3)
+    else:
+        half = ((width + 1) // 2, (height + 1) // 2)
+        fewer, less = (cv2.resize(a, half, interpolation=cv2.INTER_AREA) for a in (colour, weight))
+        below = _pull(np.asarray(fewer, np.float32), np.asarray(less, np.float32))
+        coarse = cv2.resize(below, (width, height), interpolation=cv2.INTER_LINEAR)
+    # The colour is that of the known share of a pixel; the rest of it is the coarser level's.
+    return np.asarray(colour + (1 - weight[..., None]) * coarse, np.float32)
 
 
 def shrink(pixels_hwc: Pixels, scale: float) -> tuple[Pixels, Places]:

@@ -29,6 +29,7 @@ from spectrack.datasets.layers import (
 )
 from spectrack.datasets.lens import tint
 from spectrack.datasets.motion_settings import NO_MOTION, MotionSettings
+from spectrack.datasets.occluders import odd_shape
 from spectrack.datasets.stills import Still
 from spectrack.datasets.wander import Wander, about, bends
 from spectrack.errors import InputError
@@ -76,10 +77,12 @@ def synthetic_motion(
         others: Stills for distractors, occluders and backgrounds; two or three are enough.
 
     Raises:
-        InputError: If a still's mask is empty or of another size, or frames is below 1.
+        InputError: If a still's mask is empty, or frames is below 1.
     """
     for given in (still, *others):
-        _check(given)
+        if not given.mask_hw.any():
+            name = f"still {given.source}/{given.stem}" if given.stem else "a still"
+            raise InputError(f"{name} has an empty mask; give stills with an object")
     if frames < 1:
         raise InputError(f"{frames} frames were asked for; ask for 1 or more")
     return _Scene(still, rng, frames, settings or MotionSettings(), others).shoot()
@@ -202,7 +205,8 @@ class _Scene:
             if self.others and self.chance(0.4):
                 pixels, size = self.other_object(), side * rng.uniform(0.4, 1)
             else:
-                pixels, size = self.thing(), side * rng.uniform(0.4, 1.5)
+                image = (self.any_other() if self.others else self.still).image_hwc
+                pixels, size = odd_shape(image, rng), side * rng.uniform(0.4, 1.5)
             front.append(self.bystander(pixels, size, where))
         return back, front
 
@@ -248,45 +252,6 @@ class _Scene:
     def other_object(self) -> Pixels:
         other = self.any_other()
         return cut_out(other.image_hwc, other.mask_hw, max(self.settings.feather, 1))[0]
-
-    def thing(self) -> Pixels:
-        """A bar or polygon, of one colour or with the texture of a still."""
-        rng, sides = self.rng, (96, 96)
-        opacity = np.zeros(sides, np.uint8)
-        if self.chance(0.4):
-            half = int(rng.integers(5, 20))
-            opacity[48 - half : 48 + half, 2:-2] = 255
-        else:
-            angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))
-            corners = (
-                48 + rng.uniform(20, 45, (len(angles), 1)) * np.c_[np.cos(angles), np.sin(angles)]
-            )
-            cv2.fillPoly(opacity, [np.rint(corners).astype(np.int32)], 255)
-        if self.chance(0.3):
-            colours = np.full((*sides, 3), rng.integers(0, 256, 3), np.uint8)
-        else:
-            image = (self.any_other() if self.others else self.still).image_hwc
-            h, w = (max(1, int(n * rng.uniform(0.2, 0.5))) for n in image.shape[:2])
-            y, x = rng.integers(0, image.shape[0] - h + 1), rng.integers(0, image.shape[1] - w + 1)
-            colours = np.asarray(cv2.resize(image[y : y + h, x : x + w], sides), np.uint8)
-        return np.dstack([tint(colours, rng, 0.2), cv2.blur(opacity, (3, 3))])
-
-
-def _check(still: Still) -> None:
-    image, mask = still.image_hwc, still.mask_hw
-    name = f"still {still.source}/{still.stem}" if still.stem else "a still"
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise InputError(
-            f"{name} has an image of shape {image.shape} and type {image.dtype}; "
-            "give uint8 RGB (H, W, 3)"
-        )
-    if mask.shape != image.shape[:2] or mask.dtype != np.bool_:
-        raise InputError(
-            f"{name} has a mask of shape {mask.shape} and type {mask.dtype} for an image of "
-            f"{image.shape[:2]}; give a bool mask of the image's size"
-        )
-    if not mask.any():
-        raise InputError(f"{name} has an empty mask; give stills with an object")
 
 
 def _limited(still: Still, longest: int) -> tuple[int, int]:

@@ -30,12 +30,28 @@ class Still:
         mask_hw: bool of shape (H, W), true on the object.
         source: Name of the collection it is from.
         stem: Its name there, without suffix.
+
+    Raises:
+        InputError: If the image is not uint8 RGB, or the mask not bool or of another size.
     """
 
     image_hwc: NDArray[np.uint8]
     mask_hw: HardHW
     source: str = ""
     stem: str = ""
+
+    def __post_init__(self) -> None:
+        image, mask = self.image_hwc, self.mask_hw
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise InputError(
+                f"the image of a still has shape {image.shape} and type {image.dtype}; "
+                "give uint8 RGB (H, W, 3)"
+            )
+        if mask.shape != image.shape[:2] or mask.dtype != np.bool_:
+            raise InputError(
+                f"the mask of a still has shape {mask.shape} and type {mask.dtype} for an image "
+                f"of {image.shape[:2]}; give a bool mask of the image's size"
+            )
 
 
 class Stills(Sequence[Still]):
