@@ -33,10 +33,11 @@ class Says(Seg2Box):
 
     def __init__(self, *edges: float) -> None:
         super().__init__((4, 4), 4, 4)
-        self.edges = edges
+        self.edges, self.asked = edges, 0
 
     def forward(self, maps_nchw):
         self.seen = maps_nchw.numpy().copy()
+        self.asked += 1
         return BoxGuess(torch.tensor([self.edges]), torch.zeros(1, 4, SIDE), torch.tensor([0.7]))
 
 
@@ -164,6 +165,21 @@ def test_learned_box_is_clipped_and_never_without_area():
     assert LearnedBox(Says(0.0, 0.0, 1.0, 1.0))(soft) == Box(0, 0, 15, 15)
     for edges in ((0.0, 0.0, 0.1, 1.0), (0.5, 0.5, 0.5, 0.9)):
         assert LearnedBox(Says(*edges)).find(soft) == (Box(0, 0, 10, 10), 0.0)
+
+
+def test_a_second_look_is_about_the_first_box():
+    soft = np.zeros((100, 100), np.float32)
+    soft[40:60, 40:60] = 1
+    soft[0, 0] = 1  # stray
+    network = Says(0.25, 0.25, 0.5, 0.5)
+    first = LearnedBox(network)(soft)
+    assert first.xyxy == pytest.approx((0, 0, 30, 30))  # of the crop -30..90
+    second = LearnedBox(network, looks=2)(soft)
+    assert second.xyxy == pytest.approx((0, 0, 15, 15))  # of the crop -15..45
+    assert network.asked == 3
+    np.testing.assert_allclose(network.seen[0, 0].mean(), 26 / 60**2, rtol=1e-4)
+    with pytest.raises(InputError, match="at least one"):
+        LearnedBox(network, looks=0)
 
 
 def test_crop_has_the_papers_context():

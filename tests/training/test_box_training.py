@@ -111,7 +111,7 @@ def test_spoilt_masks_are_soft_masks_near_the_truth():
         assert 0 <= soft.min() <= soft.max() <= 1
         found = tight_rule(soft)
         overlaps.append(source.box.iou(found) if found else 0.0)
-    assert 0.5 < np.mean(overlaps) < 0.9  # spoilt, but not beyond help
+    assert 0.6 < np.mean(overlaps) < 0.95  # spoilt, but not beyond help
     assert np.std(overlaps) > 0.1
     again = corrupt(source, np.random.default_rng(3))
     np.testing.assert_array_equal(again, spoilt[3])
@@ -135,6 +135,16 @@ def test_given_samples_are_cut_as_the_tracker_cuts():
     assert from_edges(sample.edges_4.tolist(), crop).xyxy == pytest.approx(truth.xyxy, abs=1e-4)
     assert box_sample(np.zeros_like(soft), [], truth) is None
     assert box_sample(soft, [], Box(0, 60, 5, 5)) is None
+
+
+def test_second_looks_are_about_the_truth():
+    source = make_source(ellipses(1)[0])
+    samples = [spoilt_sample(source, np.random.default_rng(i), second=1.0) for i in range(40)]
+    edges = np.array([s.edges_4 for s in samples])
+    # A true box would have its edges at 1/4 and 3/4 of a square crop.
+    centres = (edges[:, :2] + edges[:, 2:]) / 2
+    assert abs(centres - 0.5).max() < 0.1
+    assert 0.005 < centres.std() < 0.05
 
 
 def test_mirroring_keeps_map_and_edges_together():

@@ -126,11 +126,18 @@ class LearnedBox:
     Args:
         network: Trained; put into evaluation mode.
         threshold: Where the mask is cut to say where to look.
+        looks: The first is about the tight box; each further one about the box found, so that
+            stray pixels far off do not cost detail.
+
+    Raises:
+        InputError: If there is no look.
     """
 
-    def __init__(self, network: Seg2Box, threshold: float = 0.5) -> None:
+    def __init__(self, network: Seg2Box, threshold: float = 0.5, looks: int = 1) -> None:
+        if looks < 1:
+            raise InputError(f"a learned box with {looks} looks was asked for; give at least one")
         self.network = network.eval()
-        self.threshold = threshold
+        self.threshold, self.looks = threshold, looks
 
     def __call__(self, soft_hw: SoftHW, boxes: Sequence[Box] = ()) -> Box | None:
         """The box alone; see :meth:`find`."""
@@ -145,7 +152,7 @@ class LearnedBox:
             boxes: Of the input trackers in this frame, none where they are unknown.
 
         Returns:
-            The box inside the frame and a confidence in (0, 1]; None where no pixel reaches the
+            The box inside the frame and a confidence in [0, 1]; None where no pixel reaches the
             threshold. Where the network gives no area, the tight box with confidence 0.
 
         Raises:
@@ -154,12 +161,17 @@ class LearnedBox:
         tight = tight_rule(soft_hw, self.threshold)
         if tight is None:
             return None
-        crop = crop_about(tight)
-        maps = torch.from_numpy(box_maps(soft_hw, boxes, crop))[None]
-        with torch.inference_mode():
-            guess = self.network(maps.to(self.network.places.device))
-        box = from_edges(guess.boxes_n4[0].tolist(), crop).clip(soft_hw.shape[::-1])
-        return (tight, 0.0) if box is None else (box, float(guess.confidence_n[0]))
+        box, confidence = tight, 0.0
+        for _ in range(self.looks):
+            crop = crop_about(box)
+            maps = torch.from_numpy(box_maps(soft_hw, boxes, crop))[None]
+            with torch.inference_mode():
+                guess = self.network(maps.to(self.network.places.device))
+            found = from_edges(guess.boxes_n4[0].tolist(), crop).clip(soft_hw.shape[::-1])
+            if found is None:
+                return tight, 0.0
+            box, confidence = found, float(guess.confidence_n[0])
+        return box, confidence
 
 
 def crop_about(box: Box) -> Box:

@@ -54,7 +54,8 @@ def corrupt(source: Source, rng: np.random.Generator) -> SoftHW:
     """A soft mask as a tracker might give it for the source.
 
     In turn: the outline wobbles, parts are missing or doubtful, it leaks beside the outline,
-    stray blobs appear, and the whole is blurred, grown or shrunk, hardened and clouded.
+    stray blobs and other things appear, and the whole is blurred, grown or shrunk, hardened and
+    clouded. How badly is drawn first: most masks are good.
 
     Args:
         source: What is true.
@@ -63,27 +64,26 @@ def corrupt(source: Source, rng: np.random.Generator) -> SoftHW:
     Returns:
         float32 of the source's shape, in [0, 1].
     """
-    size = float(np.sqrt(source.box.area))
-    out = source.soft_hw.copy()
-    if rng.random() < 0.8:
-        out = _wobble(out, size * rng.uniform(0, 0.08), rng)
-    if rng.random() < 0.5:
+    size, bad = float(np.sqrt(source.box.area)), rng.random()
+    out = _wobble(source.soft_hw, 0.08 * bad * size * rng.random(), rng)
+    if rng.random() < 0.8 * bad:
         out *= 1 - rng.uniform(0.3, 1.0) * _missing(source, rng)
-    for _ in range(rng.integers(0, 3)):
+    for _ in range(rng.binomial(3, 0.5 * bad)):
         blob = _blob_at(out.shape, _on_outline(source, rng), size, (0.03, 0.2), rng)
         out = np.maximum(out, rng.uniform(0.3, 1.0) * blob)
-    for _ in range(rng.integers(0, 3) if rng.random() < 0.6 else 0):
-        height, width = out.shape
-        place = (rng.uniform(0, width), rng.uniform(0, height))
-        blob = _blob_at(out.shape, place, size, (0.01, 0.12), rng)
+    for _ in range(rng.binomial(4, 0.3 * bad)):
+        blob = _blob_at(out.shape, _anywhere(out.shape, rng), size, (0.01, 0.12), rng)
         out = np.maximum(out, rng.uniform(0.3, 1.0) * blob)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * bad:
+        blob = _blob_at(out.shape, _anywhere(out.shape, rng), size, (0.1, 0.4), rng)
+        out = np.maximum(out, rng.uniform(0.4, 1.0) * blob)
+    if rng.random() < 0.5 * bad:
         cloud = _field(out.shape, int(rng.integers(3, 8)), rng)
         out = np.maximum(out, rng.uniform(0.1, 0.45) * cloud)
-    if rng.random() < 0.4:
+    if rng.random() < 0.7 * bad:
         cloud = _field(out.shape, int(rng.integers(3, 8)), rng)
         out *= 1 - rng.uniform(0.1, 0.6) * cloud
-    blur = size * rng.uniform(0, 0.06)
+    blur = 0.06 * bad * size * rng.random()
     if blur > 0.3:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), blur), dtype=np.float32)
     return _hardened(out, rng)
@@ -161,6 +161,10 @@ def _on_outline(source: Source, rng: np.random.Generator) -> tuple[float, float]
         return source.box.center
     y, x = outline[rng.integers(len(outline))]
     return float(x), float(y)
+
+
+def _anywhere(shape_hw: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float]:
+    return rng.uniform(0, shape_hw[1]), rng.uniform(0, shape_hw[0])
 
 
 def _blob_at(

@@ -30,6 +30,9 @@ from spectrack.training.trainer import TrainResult, train
 
 L1_WEIGHT, GIOU_WEIGHT, PLACE_WEIGHT = 5.0, 2.0, 0.1
 
+SECOND = 0.3
+"""How often a spoilt mask is cut as for a second look."""
+
 SEG2BOX_TRAINING = TrainSettings(
     epochs=24,
     batch_size=32,
@@ -100,7 +103,7 @@ class BoxSamples:
         """Maps (2, 64, 64) and edges (4,); drawn with torch's global generator alone."""
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         if index < len(self._sources):
-            sample = spoilt_sample(self._sources[index], rng)
+            sample = spoilt_sample(self._sources[index], rng, SECOND)
         else:
             sample = self._given[index - len(self._sources)]
         maps, edges = torch.from_numpy(sample.maps_chw), torch.from_numpy(sample.edges_4)
@@ -110,14 +113,31 @@ class BoxSamples:
         return {"maps": maps, "edges": edges}
 
 
-def spoilt_sample(source: Source, rng: np.random.Generator) -> BoxSample:
-    """A sample from a spoilt mask; from the mask itself where nothing is left of it."""
-    spoilt = box_sample(corrupt(source, rng), tracker_boxes(source.box, rng), source.box)
-    if spoilt is not None:
-        return spoilt
-    crop = crop_about(source.box)
-    edges = np.array(to_edges(source.box, crop), dtype=np.float32)
-    return BoxSample(box_maps(source.soft_hw, (), crop), edges)
+def spoilt_sample(source: Source, rng: np.random.Generator, second: float = 0.0) -> BoxSample:
+    """A sample from a spoilt mask; from the mask itself where nothing is left of it.
+
+    Args:
+        source: What is true.
+        rng: Decides everything.
+        second: How often the crop is that of a second look: about a box near the true one.
+    """
+    soft_hw, boxes = corrupt(source, rng), tracker_boxes(source.box, rng)
+    if rng.random() < second:
+        moved, grown = rng.normal(0, 0.04, size=2), np.exp(rng.normal(0, 0.06, size=2))
+        near = Box(
+            source.box.x + float(moved[0] - (grown[0] - 1) / 2) * source.box.w,
+            source.box.y + float(moved[1] - (grown[1] - 1) / 2) * source.box.h,
+            source.box.w * float(grown[0]),
+            source.box.h * float(grown[1]),
+        )
+        return _cut(soft_hw, boxes, source.box, crop_about(near))
+    spoilt = box_sample(soft_hw, boxes, source.box)
+    return spoilt or _cut(source.soft_hw, boxes, source.box, crop_about(source.box))
+
+
+def _cut(soft_hw: SoftHW, boxes: Sequence[Box], truth: Box, crop: Box) -> BoxSample:
+    edges = np.array(to_edges(truth, crop), dtype=np.float32)
+    return BoxSample(box_maps(soft_hw, boxes, crop), edges)
 
 
 def giou(boxes_n4: Tensor, truth_n4: Tensor) -> Tensor:
