@@ -114,6 +114,7 @@ def overlap_t(boxes_txywh: NDArray[Any], truth_txywh: NDArray[Any]) -> FloatT:
     both = np.prod(np.maximum(far - near, 0), axis=1)
     union = np.prod(boxes[:, 2:], axis=1) + np.prod(truth[:, 2:], axis=1) - both
     share = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    share = np.minimum(share, 1)  # rounding must not lift it above the last threshold
     share[np.isnan(boxes[:, 0])] = 0
     share[np.isnan(truth[:, 0])] = np.nan
     return share
