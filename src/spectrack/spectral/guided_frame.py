@@ -60,6 +60,7 @@ class GuidedFrame(LinkedFrame):
                 (before or self)._planes[m][old],
                 planes[old],
                 (after or self)._planes[m][old],
+                self.ahead,
                 self._lengths[self.steps],
                 ends,
                 planes[new],

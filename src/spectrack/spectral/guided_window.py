@@ -79,7 +79,9 @@ class GuidedWindow:
             new = [plane.copy() for plane in old]
             for t, links in enumerate(self._links):
                 around = old[max(t - 1, 0)], old[t], old[min(t + 1, last)]
-                sweep(*links, self._taps.own, self._taps.side, *around, tau, False, new[t])
+                sweep(
+                    *links, self._taps.own, self._taps.side, *around, t < last, tau, False, new[t]
+                )
             old = new
         return self._cropped(old)
 

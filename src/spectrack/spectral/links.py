@@ -59,6 +59,7 @@ class LinkedFrame:
         own = (self._rows + pad) * taps.padded_width + self._cols + pad
         self._own = own.astype(np.uint32)
         self._before = self._after = self._own
+        self.ahead = False  # whether there are links to the next frame
         self._weights = np.zeros((count, taps.count), dtype=np.uint8)
         # Colours may be asked for when the next frame comes, and the caller's array be reused.
         self._frame = frame_hwc.copy()
@@ -99,7 +100,7 @@ class LinkedFrame:
         if before:
             self._before = there
         else:
-            self._after = there
+            self._after, self.ahead = there, True
 
     def unlink_before(self) -> None:
         """Cut the tie to the frame before, and sum up anew."""

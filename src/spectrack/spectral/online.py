@@ -189,6 +189,7 @@ class _Frame(LinkedFrame):
             past,
             self.plane(step),
             following,
+            self.ahead,
             self._lengths[step],
             step + 1 == len(self._lengths),
             self.plane(step + 1),

@@ -82,6 +82,7 @@ def sweep(
     x_before: NDArray[np.float32],
     x_own: NDArray[np.float32],
     x_after: NDArray[np.float32],
+    ahead: bool,
     tau: float,
     clip: bool,
     out: NDArray[np.float32],
@@ -99,6 +100,7 @@ def sweep(
         x_before: Soft plane of the previous frame, shape (padded pixels,).
         x_own: Soft plane of this frame.
         x_after: Soft plane of the next frame.
+        ahead: Whether there are links to the next frame; without them it costs nothing.
         tau: Length of the step; 1 replaces each value by the mean.
         clip: Whether to cut the result to [0, 1].
         out: Plane to write the active pixels of.
@@ -112,10 +114,14 @@ def sweep(
         mid, past, next_ = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for k in range(k_own):
             mid += np.float32(row[k]) * x_own[np.uint32(here + own_offsets[k])]
-        for k in range(k_side):
-            offset = side_offsets[k]
-            past += np.float32(row[k_own + k]) * x_before[np.uint32(there + offset)]
-            next_ += np.float32(row[k_own + k_side + k]) * x_after[np.uint32(thence + offset)]
+        if ahead:
+            for k in range(k_side):
+                offset = side_offsets[k]
+                past += np.float32(row[k_own + k]) * x_before[np.uint32(there + offset)]
+                next_ += np.float32(row[k_own + k_side + k]) * x_after[np.uint32(thence + offset)]
+        else:
+            for k in range(k_side):
+                past += np.float32(row[k_own + k]) * x_before[np.uint32(there + side_offsets[k])]
         if inverse[i] > np.float32(0.0):
             x += length * ((mid + past + next_) * inverse[i] - x)
         if clip:
