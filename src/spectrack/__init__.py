@@ -10,8 +10,13 @@ Example:
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Read once, when torch or numba starts its threads. Idle threads that spin would starve the
+# trackers and the optical flow that run beside them; sleeping ones cost microseconds a call.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from spectrack.api import evaluate, fuse, make_tracker, refine, track, track_all

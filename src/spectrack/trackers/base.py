@@ -74,6 +74,11 @@ def _opencv(kind: str, description: str) -> TrackerEntry:
 
 
 TRACKERS: dict[str, TrackerEntry] = {
+    "sftrack": TrackerEntry(
+        "spectrack.trackers.sftrack.tracker:SFTracker",
+        "SFTrack++: several trackers fused into one mask and box by learned networks and the filter",
+        "masks",
+    ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow:FlowTracker",
         "exact masks without weights: optical flow, adaptive colour models, re-detection",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from spectrack.errors import InputError
@@ -23,7 +22,7 @@ from spectrack.trackers.appearance import ColourModel, colour_index
 from spectrack.trackers.base import check_frame
 from spectrack.trackers.colour import mask_from_box, robust_box
 from spectrack.trackers.motion import motion_logit_hw
-from spectrack.trackers.search import Template
+from spectrack.trackers.search import Finder
 from spectrack.trackers.segment import (
     Carried,
     FlowTrackerSettings,
@@ -85,8 +84,7 @@ class FlowTracker:
         rival = view.paste(rivals_hw(colour, local, local), size)
         still = (0.0, 0.0)
         self._state = _State(frame_hwc.copy(), soft, soft, rival, box, still, float(mask.sum()))
-        self._first = self._last = Template.take(frame_hwc, soft, box)
-        self._own_score = self._score_self(frame_hwc)
+        self._finder = Finder(frame_hwc, soft, box, self._colours)
         return Prediction(box if given else target.box, soft, 1.0)
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
@@ -106,6 +104,34 @@ class FlowTracker:
             empty = np.zeros(self._size[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         return self._accept(frame_hwc, *seen)
+
+    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Go on from another mask of the frame just answered for, as if it had been the answer.
+
+        Args:
+            frame_hwc: That frame.
+            soft_hw: float32 (H, W) in [0, 1]; without a pixel of at least 0.5 nothing changes.
+
+        Raises:
+            InputError: If the frame is of another size or :meth:`init` was not called.
+        """
+        if self._size is None:
+            raise InputError("the tracker was corrected before init; call init first")
+        check_frame(frame_hwc, self._size)
+        hard = soft_hw >= 0.5
+        box = robust_box(hard)
+        if box is None:
+            return
+        state = self._state
+        if self._lost:  # what was known of its surroundings is of another place
+            none = np.zeros_like(soft_hw)
+            area = state.area
+            self._state = _State(frame_hwc.copy(), soft_hw, soft_hw, none, box, (0.0, 0.0), area)
+            self._lost = 0
+        else:
+            state.soft, state.box = soft_hw, box
+            state.ghost = np.maximum(soft_hw, self.settings.ghost_fade * state.ghost)
+            state.rival = state.rival * (1 - soft_hw)
 
     def _first_mask(self, frame: FrameHWC, target: Target) -> HardHW:
         if target.mask is not None and target.mask.any():
@@ -163,40 +189,20 @@ class FlowTracker:
         self._youth = max(0.0, self._youth - 1 / s.early)
         sure = min(1.0, max(look.contrast, 0.05) / max(self._usual, 0.05))
         if sure > 0.7 and look.agreement > 0.5:
-            self._last = Template.take(frame, soft, box)
+            self._finder.remember(frame, soft, box)
         return Prediction(box, soft, sure * (0.5 + 0.5 * look.agreement))
-
-    def _shrunk(self, frame: FrameHWC) -> tuple[FrameHWC, float]:
-        scale = min(1.0, float(np.sqrt(60_000 / (frame.shape[0] * frame.shape[1]))))
-        if scale == 1:
-            return frame, 1.0
-        size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8), scale
-
-    def _score_self(self, frame: FrameHWC) -> float:
-        small, scale = self._shrunk(frame)
-        colour = self._colours.probability_hw(colour_index(small))
-        own = self._first.find(small, colour, scale, self._first.box, (1.0,))
-        return own.score if own is not None else 1.0
 
     def _regain(self, frame: FrameHWC) -> tuple[View, Look] | None:
         """Search for the target in a part of the frame that widens while it is lost."""
         assert self._size is not None
-        small, scale = self._shrunk(frame)
-        colour = self._colours.probability_hw(colour_index(small))
-        side = max(self._state.box.w, self._state.box.h, 20.0)
-        wide = side * (1 + 0.5 * self._lost)
-        cx, cy = self._state.box.center
-        near = Box(cx - wide, cy - wide, 2 * wide, 2 * wide)
-        places = [(t, t.find(small, colour, scale, near)) for t in (self._last, self._first)]
-        seen = [(found.score, template, found) for template, found in places if found is not None]
-        if not seen:
+        found = self._finder.find(
+            frame, self._colours, self._state.box, self._lost, self.settings.regain
+        )
+        if found is None:
             return None
-        score, template, found = max(seen, key=lambda item: item[0])
-        if score < self.settings.regain * self._own_score or found.box.clip(self._size) is None:
-            return None
-        view = self._view(found.box)
-        prior = view.cut(template.place(found.box, self._size))
+        box, shape = found
+        view = self._view(box)
+        prior = view.cut(shape)
         none = np.zeros_like(prior)
         look = self._segment(
             view, frame, Carried(prior, prior, none, np.full_like(prior, 0.5), none)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.structures import Box, FrameHWC, SoftHW
+from spectrack.trackers.appearance import ColourModel, colour_index
 
 _SIZES = (0.75, 1.0, 1.33)
 _PICTURE_WEIGHT = 0.5
@@ -117,3 +118,66 @@ class Template:
         outer = 1 - inner
         kernel = inner / max(float(inner.sum()), 1e-6) - outer / max(float(outer.sum()), 1e-6)
         return kernel.astype(np.float32), rim
+
+
+class Finder:
+    """Searches for a lost target by what it looked like at first and when it was last well seen.
+
+    Args:
+        frame_hwc: Frame in which the target is seen first.
+        soft_hw: Its soft mask there.
+        box: Its box; it touches the frame.
+        colours: Its colours.
+    """
+
+    def __init__(
+        self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box, colours: ColourModel
+    ) -> None:
+        self.first = self.last = Template.take(frame_hwc, soft_hw, box)
+        small_hwc, scale = _shrunk(frame_hwc)
+        colour_hw = colours.probability_hw(colour_index(small_hwc))
+        own = self.first.find(small_hwc, colour_hw, scale, box, (1.0,))
+        self._own_score = own.score if own is not None else 1.0
+
+    def remember(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> None:
+        """Keep how the target looks now that it is well seen."""
+        self.last = Template.take(frame_hwc, soft_hw, box)
+
+    def find(
+        self, frame_hwc: FrameHWC, colours: ColourModel, box: Box, lost: int, least: float
+    ) -> tuple[Box, SoftHW] | None:
+        """The best place in a part of the frame that widens while the target is lost.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            colours: Of the target.
+            box: Where it was seen last.
+            lost: Frames since then.
+            least: Share of the target's own score in its first frame that a place must reach.
+
+        Returns:
+            Its box there, which touches the frame, and its shape placed there, float32 (H, W);
+            None where nothing fits.
+        """
+        small_hwc, scale = _shrunk(frame_hwc)
+        colour_hw = colours.probability_hw(colour_index(small_hwc))
+        wide = max(box.w, box.h, 20.0) * (1 + 0.5 * lost)
+        cx, cy = box.center
+        near = Box(cx - wide, cy - wide, 2 * wide, 2 * wide)
+        places = [(t, t.find(small_hwc, colour_hw, scale, near)) for t in (self.last, self.first)]
+        seen = [(found.score, template, found) for template, found in places if found is not None]
+        if not seen:
+            return None
+        score, template, found = max(seen, key=lambda item: item[0])
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        if score < least * self._own_score or found.box.clip(size_wh) is None:
+            return None
+        return found.box, template.place(found.box, size_wh)
+
+
+def _shrunk(frame: FrameHWC) -> tuple[FrameHWC, float]:
+    scale = min(1.0, float(np.sqrt(60_000 / (frame.shape[0] * frame.shape[1]))))
+    if scale == 1:
+        return frame, 1.0
+    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8), scale

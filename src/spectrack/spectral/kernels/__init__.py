@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -14,10 +13,6 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.settings import Activation, SFSegSettings
-
-# Read when numba starts its threads. Idle threads that spin would starve the optical flow which
-# runs beside the filter; sleeping ones cost some microseconds a call.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 Kernel = Literal["auto", "numba", "torch"]
 WIDEST = 33

@@ -1,0 +1,117 @@
+"""The input trackers, side by side in threads; one that fails is dropped, the rest goes on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.trackers.base import TRACKERS, Tracker, make_tracker
+from spectrack.trackers.sftrack.look import Hypothesis
+
+
+class Input:
+    """One input tracker.
+
+    Args:
+        name: Of a tracker, or a file of boxes or folder of masks.
+        longest: A box tracker sees frames whose longer side has at most this many pixels.
+    """
+
+    def __init__(self, name: str, longest: int) -> None:
+        self.name, self._longest = name, longest
+        known = name in TRACKERS
+        self._make: Callable[[], Tracker] = (
+            (lambda: make_tracker(name))
+            if known
+            else (lambda: make_tracker("external", path=Path(name)))
+        )
+        self._shrinks = known and TRACKERS[name].gives == "boxes"
+        self._scale = 1.0
+        self._tracker: Any = self._make()
+        self.failed = False
+
+    @property
+    def carries_masks(self) -> bool:
+        """Whether it goes on from a mask it is given, without starting again."""
+        return hasattr(self._tracker, "correct")
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it can be started again in any frame: not where its answers come from files."""
+        return self.name in TRACKERS
+
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Hypothesis | None:
+        """Start, or start again."""
+        if self._shrinks:
+            self._scale = min(1.0, self._longest / max(frame_hwc.shape[:2]))
+            target = Target(_scaled(target.box, self._scale))
+        self._tracker = self._make()
+        return self._ask(lambda: self._tracker.init(self._seen(frame_hwc), target))
+
+    def update(self, frame_hwc: FrameHWC) -> Hypothesis | None:
+        """What it says of the next frame; None where it sees nothing."""
+        return self._ask(lambda: self._tracker.update(self._seen(frame_hwc)))
+
+    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Go on from the fused mask of the frame just seen."""
+        self._ask(lambda: self._tracker.correct(frame_hwc, soft_hw))
+
+    def _seen(self, frame_hwc: FrameHWC) -> FrameHWC:
+        if self._scale == 1:
+            return frame_hwc
+        size = tuple(max(1, round(n * self._scale)) for n in frame_hwc.shape[1::-1])
+        return np.asarray(cv2.resize(frame_hwc, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _ask(self, verb: Callable[[], Prediction | None]) -> Hypothesis | None:
+        if self.failed:
+            return None
+        try:
+            says = verb()
+        except Exception as error:
+            # Whatever goes wrong inside another tracker must not end the run.
+            self.failed = True
+            warnings.warn(
+                f"input {self.name} failed ({error}) and is left out from here on",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
+        if says is None or not says.found or says.box is None or says.box.area <= 0:
+            return None
+        soft = says.mask
+        if soft is None:
+            return Hypothesis(_scaled(says.box, 1 / self._scale))
+        packed = np.rint(255 * soft.astype(np.float32)).astype(np.uint8)
+        return Hypothesis(says.box, packed)
+
+
+class InputPool:
+    """All inputs, asked at the same time.
+
+    Args:
+        names: See :class:`Input`.
+        longest: See :class:`Input`.
+    """
+
+    def __init__(self, names: Sequence[str], longest: int) -> None:
+        self.inputs = [Input(name, longest) for name in names]
+        self._threads = ThreadPoolExecutor(len(self.inputs), thread_name_prefix="input")
+
+    def init(self, frame_hwc: FrameHWC, target: Target) -> list[Hypothesis | None]:
+        """Start all on a frame."""
+        return list(self._threads.map(lambda one: one.init(frame_hwc, target), self.inputs))
+
+    def update(self, frame_hwc: FrameHWC) -> list[Hypothesis | None]:
+        """What all say of the next frame, in their order."""
+        return list(self._threads.map(lambda one: one.update(frame_hwc), self.inputs))
+
+
+def _scaled(box: Box, factor: float) -> Box:
+    return Box(box.x * factor, box.y * factor, box.w * factor, box.h * factor)

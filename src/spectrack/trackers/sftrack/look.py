@@ -1,0 +1,97 @@
+"""What the networks are shown of a hypothesis: its crop, and the target's colours in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.networks.feat2seg import INPUTS
+from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
+from spectrack.trackers.appearance import ColourModel, colour_index
+from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
+
+UNKNOWN = 0.5
+"""Colour probability where no mask has been seen yet."""
+
+FIRST_SHARE = 0.5
+"""Weight of the first frame's colours against the recent ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypothesis:
+    """What one tracker says of a frame.
+
+    Args:
+        box: Where the target is.
+        soft_hw: Its mask, uint8 (H, W) with 255 for 1; None from a box tracker.
+    """
+
+    box: Box
+    soft_hw: NDArray[np.uint8] | None = None
+
+
+def colours_of(frame_hwc: FrameHWC, mask_hw: HardHW) -> ColourModel:
+    """Colours of a target against its surroundings, both as its crop shows them.
+
+    Args:
+        frame_hwc: uint8 RGB.
+        mask_hw: bool (H, W), not empty.
+    """
+    crop = Crop.around(Box.from_mask(mask_hw) or Box(0, 0, 1, 1))
+    index = colour_index(crop.cut(frame_hwc, OUTSIDE))
+    return ColourModel(index, crop.cut(mask_hw.astype(np.float32)), FIRST_SHARE)
+
+
+def learn_colours(
+    colours: ColourModel, frame_hwc: FrameHWC, mask_hw: HardHW | SoftHW, rate: float
+) -> None:
+    """Let a later frame into the recent colours; an empty mask teaches nothing.
+
+    Args:
+        colours: Changed in place.
+        frame_hwc: uint8 RGB.
+        mask_hw: bool or float32 in [0, 1], (H, W).
+        rate: Its share of the recent colours.
+    """
+    box = Box.from_mask(mask_hw >= 0.5 if mask_hw.dtype != np.bool_ else mask_hw)
+    if box is not None:
+        crop = Crop.around(box)
+        index = colour_index(crop.cut(frame_hwc, OUTSIDE))
+        colours.learn(index, crop.cut(mask_hw.astype(np.float32)), rate)
+
+
+def input_maps(
+    frame_hwc: FrameHWC, crop: Crop, hypothesis: Hypothesis, colours: ColourModel | None
+) -> NDArray[np.uint8]:
+    """The five maps of NN_feat2seg, uint8 (5, SIDE, SIDE), 255 for 1.
+
+    Args:
+        frame_hwc: uint8 RGB.
+        crop: About the hypothesis.
+        hypothesis: Its soft mask is shown, or its filled box where it has none.
+        colours: Of the target; None before any mask was seen.
+    """
+    view = crop.cut(frame_hwc, OUTSIDE)
+    out = np.empty((INPUTS, SIDE, SIDE), dtype=np.uint8)
+    out[:3] = view.transpose(2, 0, 1)
+    soft = hypothesis.soft_hw
+    out[3] = np.rint(255 * crop.box_map(hypothesis.box)) if soft is None else crop.cut(soft)
+    known = UNKNOWN if colours is None else colours.probability_hw(colour_index(view))
+    out[4] = np.rint(255 * np.asarray(known))
+    return out
+
+
+def contrast(colour_ss: NDArray[np.uint8], soft_ss: SoftHW) -> float:
+    """How much more probable the target's colours are inside a mask than outside, -1 to 1.
+
+    Args:
+        colour_ss: Colour probability in the crop, 255 for 1.
+        soft_ss: Soft mask in the crop.
+    """
+    inside = soft_ss > 0.5
+    if not inside.any():
+        return 0.0
+    around = 0.0 if inside.all() else float(colour_ss[~inside].mean())
+    return (float(colour_ss[inside].mean()) - around) / 255

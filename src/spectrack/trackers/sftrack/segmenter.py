@@ -1,0 +1,104 @@
+"""NN_feat2seg at work: all hypotheses of a frame in one forward pass, laid into the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spectrack.networks.feat2seg import Feat2Seg
+from spectrack.structures import FrameHWC, SoftHW
+from spectrack.trackers.appearance import ColourModel
+from spectrack.trackers.sftrack.crop import SIDE, Crop
+from spectrack.trackers.sftrack.look import Hypothesis, input_maps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """Soft masks of all hypotheses, in the part of the frame that holds all of their crops.
+
+    Args:
+        soft_chw: uint8 (C, h, w), 255 for 1; zeros where there is no hypothesis.
+        present_c: bool (C,).
+        rows: Of the part.
+        cols: Of the part.
+    """
+
+    soft_chw: NDArray[np.uint8]
+    present_c: NDArray[np.bool_]
+    rows: slice
+    cols: slice
+
+
+class Segmenter:
+    """Turns hypotheses into masks.
+
+    Args:
+        network: Trained.
+    """
+
+    def __init__(self, network: Feat2Seg) -> None:
+        self._network = network.eval()
+
+    def __call__(
+        self,
+        frame_hwc: FrameHWC,
+        hypotheses: Sequence[Hypothesis | None],
+        colours: ColourModel | None,
+    ) -> Channels | None:
+        """Masks of all hypotheses of a frame; None where there are none.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            hypotheses: One an input; None where it says nothing.
+            colours: Of the target; None before any mask was seen.
+        """
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        inside = [
+            h if h is not None and h.box.clip(size_wh) is not None else None for h in hypotheses
+        ]
+        crops = [None if h is None else Crop.around(h.box) for h in inside]
+        shown = [
+            input_maps(frame_hwc, crop, h, colours)
+            for h, crop in zip(inside, crops, strict=True)
+            if h is not None and crop is not None
+        ]
+        if not shown:
+            return None
+        soft_nss = self._forward(np.stack(shown))
+        there = [crop for crop in crops if crop is not None]
+        rows = slice(max(min(c.y1 for c in there), 0), min(max(c.y2 for c in there), size_wh[1]))
+        cols = slice(max(min(c.x1 for c in there), 0), min(max(c.x2 for c in there), size_wh[0]))
+        out = np.zeros((len(crops), rows.stop - rows.start, cols.stop - cols.start), dtype=np.uint8)
+        following = iter(soft_nss)
+        for channel, crop in zip(out, crops, strict=True):
+            if crop is not None:
+                crop.shifted(-cols.start, -rows.start).paste(next(following), channel)
+        present = np.array([crop is not None for crop in crops])
+        return Channels(out, present, rows, cols)
+
+    def _forward(self, maps_nchw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Soft masks of crops, uint8 (N, SIDE, SIDE)."""
+        with torch.inference_mode():
+            maps = torch.from_numpy(maps_nchw).float() / 255
+            soft = torch.sigmoid(self._network(maps)).mul_(255).round_().to(torch.uint8)
+        bytes_nss: NDArray[np.uint8] = soft.reshape(-1, SIDE, SIDE).numpy()
+        return bytes_nss
+
+
+def first_mask(segmenter: Segmenter, frame_hwc: FrameHWC, hypothesis: Hypothesis) -> SoftHW:
+    """Soft mask in the box of the first frame, float32 (H, W).
+
+    Args:
+        segmenter: The network.
+        frame_hwc: uint8 RGB.
+        hypothesis: The box given.
+    """
+    out = np.zeros(frame_hwc.shape[:2], dtype=np.float32)
+    found = segmenter(frame_hwc, [hypothesis], None)
+    if found is not None:
+        out[found.rows, found.cols] = found.soft_chw[0].astype(np.float32) / 255
+    return out

@@ -1,0 +1,65 @@
+"""Every choice of SFTrack++, named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spectrack.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class SFTrackSettings:
+    """How SFTrack++ follows a target.
+
+    Args:
+        inputs: Trackers whose answers are fused, by name and separated by commas; a file of boxes
+            (CSV or text, one a frame) or a folder of masks is an input, too.
+        weights: File of the networks' weights; the shipped ones where empty.
+        longest: Box trackers see frames whose longer side has at most this many pixels.
+        iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
+        reach: Pixels within which the filter may move a boundary.
+        box: How the box is read off the mask: ``learned`` (NN_seg2box), ``tight``, ``rotated``,
+            ``largest`` or ``robust``.
+        feedback: Let the inputs go on from the fused mask: those that carry a mask always, those
+            that the fused box contradicts after ``contradicted`` frames.
+        contradicted: Frames in a row in which an input's box overlaps the fused one by less than
+            ``overlap`` before it is started again.
+        overlap: See ``contradicted``.
+        rate: Share of every new frame in the recent colours.
+        vanish: The target is lost when its area falls below this share of its usual area,
+        distinct: or its colours stand out less than this share of how they first did.
+        regain: It is found again where a place scores this share of how the target itself did.
+    """
+
+    inputs: str = "flow,csrt,kcf"
+    weights: str = ""
+    longest: int = 480
+    iterations: int = 2
+    reach: int = 12
+    box: str = "learned"
+    feedback: bool = True
+    contradicted: int = 3
+    overlap: float = 0.3
+    rate: float = 0.1
+    vanish: float = 0.12
+    distinct: float = 0.3
+    regain: float = 0.6
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.iterations <= 5:
+            raise InputError(f"iterations is {self.iterations}; give 0 to 5")
+        for name in ("longest", "reach", "contradicted"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
+        for name in ("overlap", "rate", "vanish", "distinct", "regain"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0 <= value <= 1):
+                raise InputError(f"{name} is {value}; give a number from 0 to 1")
+        if not self.names:
+            raise InputError("no inputs were given; name at least one tracker")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs, one by one."""
+        return tuple(word.strip() for word in self.inputs.split(",") if word.strip())

@@ -1,0 +1,263 @@
+"""SFTrack++ online: inputs, masks of their hypotheses, spectral fusion, box, and back again.
+
+Each frame: the input trackers answer side by side; NN_feat2seg turns each answer into a soft mask
+(phase 1); the masks are mixed, by learned weights and by how well each input agreed with the others
+of late, and filtered over a window of past frames (phase 2); NN_seg2box reads the box (phase 3).
+Beyond the paper, what was found goes back: an input that carries a mask goes on from the fused one,
+one that the fusion contradicts starts again from it, and a lost target is searched for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.local_flow import CONTEXT, around, flow_pair, quick_flow
+from spectrack.spectral.mixing import Mixed
+from spectrack.spectral.online import OnlineFilter, OnlineSettings
+from spectrack.spectral.online_mixing import OnlineMixer
+from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
+from spectrack.trackers.base import check_frame
+from spectrack.trackers.colour import mask_from_box, robust_box
+from spectrack.trackers.mask_boxes import BOX_RULES, LearnedBox
+from spectrack.trackers.search import Finder
+from spectrack.trackers.sftrack.crop import Crop
+from spectrack.trackers.sftrack.inputs import InputPool
+from spectrack.trackers.sftrack.look import (
+    Hypothesis,
+    colours_of,
+    contrast,
+    input_maps,
+    learn_colours,
+)
+from spectrack.trackers.sftrack.segmenter import Channels, Segmenter
+from spectrack.trackers.sftrack.settings import SFTrackSettings
+from spectrack.trackers.sftrack.weights import load_sftrack
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """How the last answer came about.
+
+    Attributes:
+        names: Of the inputs.
+        hypotheses: What each said.
+        channels: The mask of each; None where there were none.
+        mixed: How they were mixed.
+        restarted: Names of inputs that were started again after this frame.
+    """
+
+    names: tuple[str, ...]
+    hypotheses: tuple[Hypothesis | None, ...]
+    channels: Channels | None
+    mixed: Mixed | None
+    restarted: tuple[str, ...] = ()
+
+
+class SFTracker:
+    """Fuses several trackers; see the module's text.
+
+    Args:
+        settings: See :class:`~spectrack.trackers.sftrack.settings.SFTrackSettings`.
+
+    Raises:
+        InputError: If an input is unknown, or the weights cannot be read.
+    """
+
+    Settings = SFTrackSettings
+
+    def __init__(self, settings: SFTrackSettings | None = None) -> None:
+        s = self.settings = settings or SFTrackSettings()
+        weights = load_sftrack(Path(s.weights) if s.weights else None)
+        self._segment = Segmenter(weights.feat2seg)
+        self._mixing = weights.mixing_of(s.names)
+        self._mixer = OnlineMixer(self._mixing)
+        learned = LearnedBox(weights.seg2box) if s.box == "learned" else None
+        self._learned_box = learned
+        self._pool = InputPool(s.names, s.longest)
+        self._flow = quick_flow()
+        self._size: tuple[int, int] | None = None
+        self.explanation: Explanation | None = None
+
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Start on a frame; see :meth:`spectrack.trackers.base.Tracker.init`."""
+        size = check_frame(frame_hwc)
+        target.check(size)
+        self._size = size
+        known = target.mask if target.mask is not None and target.mask.any() else None
+        soft = self._first_mask(frame_hwc, target.box) if known is None else known.astype(np.float32)
+        hard = soft >= 0.5
+        box = robust_box(hard) or target.box
+        self._filter = OnlineFilter(size, self._filter_settings())
+        self._mixer.reset()
+        self._colours = colours_of(frame_hwc, hard)
+        self._finder = Finder(frame_hwc, soft, box, self._colours)
+        self._usual = max(self._stands_out(frame_hwc, soft), 0.0)
+        self._area, self._lost = float(hard.sum()), 0
+        self._box, self._doubted = box, [0] * len(self.settings.names)
+        said = self._pool.init(frame_hwc, Target(target.box, hard))
+        self._seen = frame_hwc.copy(), soft
+        self._filter.push(frame_hwc, soft)
+        self.explanation = Explanation(self.settings.names, tuple(said), None, None)
+        return Prediction(target.box if known is None else box, soft, 1.0)
+
+    def update(self, frame_hwc: FrameHWC) -> Prediction:
+        """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
+        if self._size is None:
+            raise InputError("the tracker was asked for a frame before init; call init first")
+        check_frame(frame_hwc, self._size)
+        said = self._pool.update(frame_hwc)
+        channels = self._segment(frame_hwc, self._heard(said), self._colours)
+        mixed = (
+            None if channels is None else self._mixer.push(channels.soft_chw, channels.present_c)
+        )
+        soft = None
+        if channels is not None and mixed is not None:
+            soft = self._filtered(frame_hwc, channels, mixed)
+            if not self._believes(frame_hwc, soft):
+                soft = None
+        if soft is None and self._lost:
+            soft = self._regained(frame_hwc)
+        self.explanation = Explanation(self.settings.names, tuple(said), channels, mixed)
+        if soft is None:
+            self._lost += 1
+            self._filter.reset()
+            empty = np.zeros(self._size[::-1], dtype=np.float32)
+            return Prediction(None, empty, 0.0, found=False)
+        return self._accept(frame_hwc, soft, said, mixed)
+
+    def _first_mask(self, frame: FrameHWC, box: Box) -> SoftHW:
+        """The network's mask in the box; looked at twice, the second time knowing the colours."""
+        assert self._size is not None
+        height, width = frame.shape[:2]
+        inside = box.fill((width, height))
+        soft = np.zeros((height, width), dtype=np.float32)
+        colours = None
+        for _ in range(2):
+            found = self._segment(frame, [Hypothesis(box)], colours)
+            if found is None:
+                break
+            soft[:] = 0
+            soft[found.rows, found.cols] = found.soft_chw[0].astype(np.float32) / 255
+            soft *= inside
+            if not (soft >= 0.5).any():
+                break
+            colours = colours_of(frame, soft >= 0.5)
+        # Where the network sees nothing in the box, colours alone must do.
+        plausible = np.count_nonzero(soft >= 0.5) >= 0.1 * np.count_nonzero(inside)
+        return soft if plausible else mask_from_box(frame, box).astype(np.float32)
+
+    def _filter_settings(self) -> OnlineSettings:
+        s = self.settings
+        return OnlineSettings(reach=s.reach, lengths=(1.0,) * s.iterations)
+
+    def _heard(self, said: list[Hypothesis | None]) -> list[Hypothesis | None]:
+        """While the target is lost, box trackers that hold on to something else are not heard."""
+        if not self._lost:
+            return said
+        return [h if h is not None and h.soft_hw is not None else None for h in said]
+
+    def _filtered(self, frame: FrameHWC, channels: Channels, mixed: Mixed) -> SoftHW:
+        assert self._size is not None
+        soft = np.full(self._size[::-1], 1 / (1 + np.exp(-self._mixing.bias)), dtype=np.float32)
+        soft[channels.rows, channels.cols] = mixed.soft_hw
+        if not self.settings.iterations:
+            return soft
+        forward = backward = None
+        if not self._lost:
+            last_frame, last_soft = self._seen
+            masks = [(m >= 0.5).astype(np.float32) for m in (last_soft, soft)]
+            area = around(masks, self.settings.reach + CONTEXT)
+            pair = flow_pair(self._flow, last_frame, frame, area)
+            forward, backward = pair.forward_hw2, pair.backward_hw2
+        return self._filter.push(frame, soft, forward, backward)
+
+    def _stands_out(self, frame: FrameHWC, soft: SoftHW) -> float:
+        """How far the colours of a mask are the target's, against those around it, -1 to 1."""
+        box = robust_box(soft >= 0.5)
+        if box is None:
+            return 0.0
+        crop = Crop.around(box)
+        maps = input_maps(frame, crop, Hypothesis(box), self._colours)
+        return contrast(maps[4], crop.cut(soft))
+
+    def _believes(self, frame: FrameHWC, soft: SoftHW) -> bool:
+        s = self.settings
+        area = float(np.count_nonzero(soft >= 0.5))
+        if area < max(s.vanish * self._area, 1.0):
+            return False
+        # The slack lets targets be followed whose colours never told them from the background.
+        return self._stands_out(frame, soft) >= s.distinct * self._usual - 0.02
+
+    def _regained(self, frame: FrameHWC) -> SoftHW | None:
+        """The target where the search finds it, if it still looks like it when segmented."""
+        found = self._finder.find(frame, self._colours, self._box, self._lost, self.settings.regain)
+        if found is None:
+            return None
+        box, shape = found
+        hypothesis = Hypothesis(box, np.rint(255 * shape).astype(np.uint8))
+        channels = self._segment(frame, [hypothesis], self._colours)
+        if channels is None:
+            return None
+        soft = np.zeros(frame.shape[:2], dtype=np.float32)
+        soft[channels.rows, channels.cols] = channels.soft_chw[0].astype(np.float32) / 255
+        return soft if self._believes(frame, soft) else None
+
+    def _accept(
+        self,
+        frame: FrameHWC,
+        soft: SoftHW,
+        said: list[Hypothesis | None],
+        mixed: Mixed | None,
+    ) -> Prediction:
+        s = self.settings
+        hard: HardHW = soft >= 0.5
+        boxes = [h.box for h in self._heard(said) if h is not None]
+        box = self._read_box(soft, boxes) or self._box
+        sure = min(1.0, max(self._stands_out(frame, soft), 0.05) / max(self._usual, 0.05))
+        agreed = 0.5 if mixed is None else _mean_agreement(mixed)
+        if s.feedback:
+            self._feed_back(frame, soft, hard, said)
+        learn_colours(self._colours, frame, soft, s.rate)
+        if sure > 0.7 and agreed > 0.5:
+            tight = robust_box(hard)
+            if tight is not None:
+                self._finder.remember(frame, soft, tight)
+        self._area = 0.9 * self._area + 0.1 * float(hard.sum())
+        self._box, self._lost = box, 0
+        self._seen = frame.copy(), soft
+        return Prediction(box, soft, sure * (0.5 + 0.5 * agreed))
+
+    def _read_box(self, soft: SoftHW, boxes: list[Box]) -> Box | None:
+        if self._learned_box is not None:
+            return self._learned_box(soft, boxes)
+        return BOX_RULES[self.settings.box](soft)
+
+    def _feed_back(
+        self, frame: FrameHWC, soft: SoftHW, hard: HardHW, said: list[Hypothesis | None]
+    ) -> None:
+        """Let the inputs go on from what was found."""
+        s = self.settings
+        tight = robust_box(hard)
+        if tight is None:
+            return
+        for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, said, strict=True)):
+            if one.failed or not one.restarts:
+                continue
+            if one.carries_masks:
+                one.correct(frame, soft)
+                continue
+            off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
+            self._doubted[k] = self._doubted[k] + 1 if off else 0
+            if self._lost or self._doubted[k] >= s.contradicted:
+                one.init(frame, Target(tight, hard))
+                self._doubted[k] = 0
+
+
+def _mean_agreement(mixed: Mixed) -> float:
+    there: NDArray[np.float32] = mixed.agreement_c[mixed.weights_c != 0]
+    return float(there.mean()) if there.size else 0.0

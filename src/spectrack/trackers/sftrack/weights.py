@@ -1,0 +1,110 @@
+"""All that SFTrack++ learned, in one safetensors file: both networks and the mixing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from spectrack.errors import InputError
+from spectrack.networks.feat2seg import WIDTHS, Feat2Seg
+from spectrack.networks.seg2box import Seg2Box
+from spectrack.spectral.mixing import MixingSettings
+
+FORMAT = "spectrack-sftrack-1"
+
+
+@dataclass(frozen=True, eq=False)
+class SFTrackWeights:
+    """What was learned.
+
+    Attributes:
+        feat2seg: Phase 1.
+        mixing: Phase 2; its channels are input trackers.
+        seg2box: Phase 3.
+        about: How it was made: data, settings, scores.
+    """
+
+    feat2seg: Feat2Seg
+    mixing: MixingSettings
+    seg2box: Seg2Box
+    about: dict[str, Any]
+
+    def mixing_of(self, names: tuple[str, ...]) -> MixingSettings:
+        """Mixing of these inputs: the learned one for inputs it knows, even shares for others."""
+        mean = sum(self.mixing.weights) / len(self.mixing.weights)
+        known = dict(zip(self.mixing.names, self.mixing.weights, strict=True))
+        raw = [known.get(name, mean) for name in names]
+        total = sum(self.mixing.weights)
+        scale = total / sum(raw) if sum(raw) else 1.0
+        return MixingSettings(
+            names=names,
+            weights=tuple(w * scale for w in raw),
+            bias=self.mixing.bias,
+            agreement=self.mixing.agreement,
+            reach=self.mixing.reach,
+        )
+
+
+def shipped() -> Path:
+    """The file in the package."""
+    return Path(str(files("spectrack") / "assets" / "sftrack.safetensors"))
+
+
+def save_sftrack(path: Path, weights: SFTrackWeights) -> None:
+    """Write everything to one file, in half precision; a file that is there is replaced whole."""
+    tensors = {}
+    for name, network in (("feat2seg", weights.feat2seg), ("seg2box", weights.seg2box)):
+        for key, value in network.state_dict().items():
+            tensors[f"{name}.{key}"] = value.detach().cpu().to(torch.float16).contiguous()
+    described = {"mixing": asdict(weights.mixing), "about": weights.about}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata={FORMAT: json.dumps(described)})
+    part.replace(path)
+
+
+def load_sftrack(path: Path | None = None) -> SFTrackWeights:
+    """Read what :func:`save_sftrack` wrote.
+
+    Args:
+        path: The file; the shipped one where left out.
+
+    Raises:
+        InputError: If the file does not exist, is damaged, or holds something else.
+    """
+    path = path or shipped()
+    if not path.is_file():
+        raise InputError(f"weights {path} do not exist; give a file of spectrack train sftrack")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            described = (file.metadata() or {}).get(FORMAT)
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"weights {path} cannot be read ({error}); make them again") from error
+    if described is None:
+        raise InputError(f"{path} holds no SFTrack++ weights; give a file of train sftrack")
+    try:
+        held = json.loads(described)
+        mixing = dict(held["mixing"])
+        for name in ("names", "weights"):
+            mixing[name] = tuple(mixing[name])
+        about = dict(held["about"])
+        feat2seg = Feat2Seg(tuple(about.get("widths", WIDTHS)))
+        feat2seg.load_state_dict(_part(tensors, "feat2seg"))
+        seg2box = Seg2Box()
+        seg2box.load_state_dict(_part(tensors, "seg2box"), strict=False)
+        return SFTrackWeights(feat2seg.eval(), MixingSettings(**mixing), seg2box.eval(), about)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"weights {path} do not fit ({error}); make them again") from error
+
+
+def _part(tensors: dict[str, Any], name: str) -> dict[str, Any]:
+    start = f"{name}."
+    return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}
