@@ -74,7 +74,7 @@ def learn_feat2seg(
         extra: More that decides the outcome.
         progress: Called with the steps done and in all.
     """
-    samples: Any = ConcatDataset([one for one in data])  # type: ignore[misc]
+    samples: Any = ConcatDataset(list(data))  # type: ignore[arg-type]
 
     def step_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         maps_nchw, truth_nhw = batch

@@ -65,7 +65,9 @@ class SubVideo:
     window: GuidedWindow | None
 
 
-def video_columns(video: FusionVideo, reach: int, seed: int = 0) -> list[FrameColumns]:
+def video_columns(
+    video: FusionVideo, reach: int, seed: int = 0, ahead: int | None = None
+) -> list[FrameColumns]:
     """The columns of every frame that has a truth, with weights that sum to 1.
 
     The first and the last frame are left out, as in the DAVIS rule, where the video has more.
@@ -74,6 +76,7 @@ def video_columns(video: FusionVideo, reach: int, seed: int = 0) -> list[FrameCo
         video: Masks and truth; read once.
         reach: Frames on each side over which agreement is averaged.
         seed: Of the pixels drawn where channels are soft.
+        ahead: Coming frames over which agreement is averaged; ``reach`` where left out.
 
     Raises:
         InputError: If a mask and the truth differ in size, or no frame has a truth.
@@ -93,7 +96,7 @@ def video_columns(video: FusionVideo, reach: int, seed: int = 0) -> list[FrameCo
     if not found:
         raise InputError(f"video {video.name} has no true mask; give annotated videos to train on")
     return [
-        FrameColumns(*columns, smoothed(agreements, t, reach), present_c, 1 / len(found))
+        FrameColumns(*columns, smoothed(agreements, t, reach, ahead), present_c, 1 / len(found))
         for t, (columns, present_c) in found.items()
     ]
 
@@ -106,10 +109,13 @@ def even_weights(videos: Sequence[Sequence[FrameColumns]]) -> list[FrameColumns]
 
 
 def smoothed(
-    agreements: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], t: int, reach: int
+    agreements: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]],
+    t: int,
+    reach: int,
+    ahead: int | None = None,
 ) -> NDArray[np.float32]:
     """Agreement of each channel around frame t, float32 (C,)."""
-    around = agreements[max(0, t - reach) : t + reach + 1]
+    around = agreements[max(0, t - reach) : t + (reach if ahead is None else ahead) + 1]
     present_c = agreements[t][1]
     return np.where(present_c, smooth_agreement(around), 0).astype(np.float32)
 
