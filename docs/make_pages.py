@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from spectrack.cli import COMMANDS
+from spectrack.cli import COMMANDS, VARIANTS
 from spectrack.commands.base import Command
 
 DOCS = Path(__file__).resolve().parent
@@ -80,6 +80,10 @@ def reference() -> str:
     for name, (cls_name, _) in COMMANDS.items():
         cls = getattr(import_module(f"spectrack.commands.{name}"), cls_name)
         parts.append(section(name, cls))
+        for (command, second), (module, variant) in VARIANTS.items():
+            if command == name:
+                cls = getattr(import_module(f"spectrack.commands.{module}"), variant)
+                parts.append(section(f"{name} {second}", cls))
     return "\n".join(parts)
 
 

@@ -26,13 +26,19 @@ COMMANDS = {
     "track": ("TrackCommand", "follow objects through a video: masks, boxes, overlay"),
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
-    "train": ("TrainCommand", "learn how to fuse, from sequences with truth"),
+    "train": (
+        "TrainCommand",
+        "learn from sequences with truth: how to fuse masks, or all of sftrack",
+    ),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
     "doctor": ("DoctorCommand", "check this machine and say what to do"),
 }
+
+VARIANTS = {("train", "sftrack"): ("train_sftrack", "TrainSFTrackCommand")}
+"""Commands whose second word decides the rest: module and class."""
 
 DESCRIPTION = (
     "Follow objects through a video: a pixel-accurate mask, a box and a score in every frame, "
@@ -54,7 +60,8 @@ def parse(argv: Sequence[str]) -> Command:
         choose("command", args[0], COMMANDS)
     members = []
     for name, (cls_name, description) in COMMANDS.items():
-        cls = getattr(import_module(f"spectrack.commands.{name}"), cls_name)
+        module, cls_name = VARIANTS.get((name, args[1] if len(args) > 1 else ""), (name, cls_name))
+        cls = getattr(import_module(f"spectrack.commands.{module}"), cls_name)
         named = tyro.conf.subcommand(name, description=_description(args, name, cls, description))
         members.append(Annotated[cls, named])
     complaints = io.StringIO()

@@ -23,7 +23,7 @@ from spectrack.training.trainer import TrainResult, train
 LossName = Literal["dice_bce", "focal_dice", "focal_tversky"]
 
 EXACT_TRAINING = TrainSettings(
-    epochs=3,
+    epochs=2,
     batch_size=32,
     learning_rate=2e-3,
     weight_decay=1e-4,
