@@ -76,7 +76,7 @@ def _opencv(kind: str, description: str) -> TrackerEntry:
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
         "spectrack.trackers.sftrack.tracker:SFTracker",
-        "SFTrack++: several trackers fused into one mask and box by learned networks and the filter",
+        "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
         "masks",
     ),
     "flow": TrackerEntry(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -30,7 +29,7 @@ class Input:
         self._make: Callable[[], Tracker] = (
             (lambda: make_tracker(name))
             if known
-            else (lambda: make_tracker("external", path=Path(name)))
+            else (lambda: make_tracker("external", path=name))
         )
         self._shrinks = known and TRACKERS[name].gives == "boxes"
         self._scale = 1.0

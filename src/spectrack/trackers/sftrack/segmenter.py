@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectrack.networks.feat2seg import Feat2Seg
-from spectrack.structures import FrameHWC, SoftHW
+from spectrack.structures import FrameHWC
 from spectrack.trackers.appearance import ColourModel
 from spectrack.trackers.sftrack.crop import SIDE, Crop
 from spectrack.trackers.sftrack.look import Hypothesis, input_maps
@@ -25,12 +25,16 @@ class Channels:
         present_c: bool (C,).
         rows: Of the part.
         cols: Of the part.
+        maps_kchw: What the network saw of each hypothesis that is there, uint8 (K, 5, S, S).
+        crops: Where each of them lies.
     """
 
     soft_chw: NDArray[np.uint8]
     present_c: NDArray[np.bool_]
     rows: slice
     cols: slice
+    maps_kchw: NDArray[np.uint8]
+    crops: tuple[Crop, ...]
 
 
 class Segmenter:
@@ -68,7 +72,8 @@ class Segmenter:
         ]
         if not shown:
             return None
-        soft_nss = self._forward(np.stack(shown))
+        maps = np.stack(shown)
+        soft_nss = self._forward(maps)
         there = [crop for crop in crops if crop is not None]
         rows = slice(max(min(c.y1 for c in there), 0), min(max(c.y2 for c in there), size_wh[1]))
         cols = slice(max(min(c.x1 for c in there), 0), min(max(c.x2 for c in there), size_wh[0]))
@@ -78,7 +83,7 @@ class Segmenter:
             if crop is not None:
                 crop.shifted(-cols.start, -rows.start).paste(next(following), channel)
         present = np.array([crop is not None for crop in crops])
-        return Channels(out, present, rows, cols)
+        return Channels(out, present, rows, cols, maps, tuple(there))
 
     def _forward(self, maps_nchw: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Soft masks of crops, uint8 (N, SIDE, SIDE)."""
@@ -87,18 +92,3 @@ class Segmenter:
             soft = torch.sigmoid(self._network(maps)).mul_(255).round_().to(torch.uint8)
         bytes_nss: NDArray[np.uint8] = soft.reshape(-1, SIDE, SIDE).numpy()
         return bytes_nss
-
-
-def first_mask(segmenter: Segmenter, frame_hwc: FrameHWC, hypothesis: Hypothesis) -> SoftHW:
-    """Soft mask in the box of the first frame, float32 (H, W).
-
-    Args:
-        segmenter: The network.
-        frame_hwc: uint8 RGB.
-        hypothesis: The box given.
-    """
-    out = np.zeros(frame_hwc.shape[:2], dtype=np.float32)
-    found = segmenter(frame_hwc, [hypothesis], None)
-    if found is not None:
-        out[found.rows, found.cols] = found.soft_chw[0].astype(np.float32) / 255
-    return out

@@ -89,7 +89,9 @@ class SFTracker:
         target.check(size)
         self._size = size
         known = target.mask if target.mask is not None and target.mask.any() else None
-        soft = self._first_mask(frame_hwc, target.box) if known is None else known.astype(np.float32)
+        soft = (
+            self._first_mask(frame_hwc, target.box) if known is None else known.astype(np.float32)
+        )
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
         self._filter = OnlineFilter(size, self._filter_settings())
