@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spectrack.soft_masks import MaskSource
     from spectrack.spectral.mixing import MixingSettings
     from spectrack.trackers.base import Tracker
+    from spectrack.trackers.explaining import Explainer
     from spectrack.video.reader import Frames
 
     Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
@@ -44,7 +45,7 @@ def open_frames(video: Video, max_frames: int | None = None) -> Frames:
     return frames if max_frames is None else FirstFrames(frames, max_frames)
 
 
-def make_tracker(name: str = "flow", **settings: Any) -> Tracker:
+def make_tracker(name: str = "sftrack", **settings: Any) -> Tracker:
     """Build a tracker by name; see ``spectrack trackers`` for the names.
 
     Raises:
@@ -87,10 +88,11 @@ def track(
     box: Box | Sequence[float] | None = None,
     mask: NDArray[Any] | str | Path | None = None,
     *,
-    tracker: str = "flow",
+    tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
+    explain: Explainer | None = None,
     **settings: Any,
 ) -> Track:
     """Follow one object through a video.
@@ -103,6 +105,8 @@ def track(
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
         progress: Called with the number of frames done and in all (None where unknown).
+        explain: Draws how chosen answers came about, if the tracker can tell; its ``sheet`` is
+            there when the video is over.
         **settings: Settings of the tracker.
 
     Returns:
@@ -129,6 +133,7 @@ def track(
         clean=clean,
         max_frames=max_frames,
         progress=progress,
+        explain=explain,
         **settings,
     ).first
 
@@ -137,10 +142,11 @@ def track_all(
     video: Video,
     targets: Mapping[int, Target],
     *,
-    tracker: str = "flow",
+    tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
+    explain: Explainer | None = None,
     **settings: Any,
 ) -> Tracks:
     """Follow several objects through a video, decoded once.
@@ -152,6 +158,7 @@ def track_all(
         clean: As in :func:`track`.
         max_frames: Stop after this many frames.
         progress: As in :func:`track`.
+        explain: As in :func:`track`.
         **settings: Settings of the tracker.
 
     Raises:
@@ -162,8 +169,9 @@ def track_all(
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
     trackers = {key: make_tracker(tracker, **settings) for key in targets}
+    look = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
-        tracks = run_many(trackers, frames, targets, progress, clean=clean)
+        tracks = run_many(trackers, frames, targets, progress, look, clean)
         for found in tracks.values():
             found.info.update(source=frames.source, tracker=tracker)
     return tracks

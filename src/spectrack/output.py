@@ -36,7 +36,7 @@ class Layout:
         return sorted(p.name for p in folder.iterdir() if p.name not in known)
 
 
-TRACK = Layout("track.json", frozenset({"masks", "boxes.csv", "overlay.mp4"}))
+TRACK = Layout("track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png"}))
 DEMO = Layout("demo.json", frozenset({"clip.mp4", "truth", "result", "first_frame.png"}))
 
 

@@ -34,7 +34,7 @@ class DemoCommand(Command):
     """Length of the clip."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Another number makes another clip."""
-    tracker: Annotated[str, arg(metavar="NAME")] = "flow"
+    tracker: Annotated[str, arg(metavar="NAME")] = "sftrack"
     """What follows; see `spectrack trackers`."""
     overwrite: Flag = False
     """Replace an earlier demo in DIR."""

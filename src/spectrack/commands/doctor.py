@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from spectrack.commands.base import Command, table, versions
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.progress import Console
@@ -39,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorCommand(Command):
-    """Check versions, threads, kernels, codecs and CUDA, and say what to do.
+    """Check versions, threads, kernels, weights, codecs and CUDA, and say what to do.
 
     Exit status 0 if everything needed is there, 1 if something is not.
     """
@@ -65,6 +66,7 @@ def examine() -> Iterator[Finding]:
     checks: tuple[Callable[[], Finding], ...] = (
         _threads,
         _kernels,
+        _sftrack,
         _numba_cache,
         _opencv,
         _h264,
@@ -126,6 +128,19 @@ def _kernels() -> Finding:
     if not apart <= AGREEMENT:
         return Finding("kernels", "bad", found, "reinstall numba and torch; the numbers are wrong")
     return Finding("kernels", "ok", found)
+
+
+def _sftrack() -> Finding:
+    """Read the weights that the default tracker needs."""
+    from spectrack.trackers.sftrack.weights import load_sftrack, shipped
+
+    try:
+        weights = load_sftrack()
+    except InputError as error:
+        return Finding("sftrack weights", "bad", str(error), "reinstall spectrack")
+    inputs = ", ".join(weights.mixing.names)
+    size = shipped().stat().st_size / 1e6
+    return Finding("sftrack weights", "ok", f"{size:.1f} MB, for {inputs}; no download")
 
 
 def _numba_cache() -> Finding:

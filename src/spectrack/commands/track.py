@@ -25,7 +25,11 @@ from spectrack.errors import InputError
 if TYPE_CHECKING:
     from spectrack.progress import Console
     from spectrack.structures import Box, Target
+    from spectrack.trackers.base import Tracker
+    from spectrack.trackers.explaining import Explainer
     from spectrack.tracks import Tracks
+
+EXPLAINED = "explain.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class TrackCommand(Command):
 
     DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4.
 
-    Example: spectrack track bike.mp4 --box 120,80,200,160 --out bike
+    Example: spectrack track bike.mp4 --box 120,80,200,160 --explain --out bike
     """
 
     video: Annotated[Positional[str], arg(metavar="VIDEO")]
@@ -45,7 +49,7 @@ class TrackCommand(Command):
     """Object in the first frame: left, top, width, height in pixels. Repeat for more objects."""
     mask: OptionalFile = None
     """Its mask in the first frame instead; an indexed PNG may hold several objects."""
-    tracker: Annotated[str, arg(metavar="NAME")] = "flow"
+    tracker: Annotated[str, arg(metavar="NAME")] = "sftrack"
     """What follows; see `spectrack trackers`."""
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
     """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
@@ -55,6 +59,10 @@ class TrackCommand(Command):
     """Leave the tracker's masks as they are: no spectral filter behind it."""
     no_overlay: Flag = False
     """Leave out overlay.mp4."""
+    explain: Flag = False
+    """Write explain.png: boxes and masks of the inputs, their mix and the result."""
+    explain_frames: Annotated[str, arg(metavar="N,N")] = ""
+    """Show these frames on it, counted from 0, not those that tell most."""
     overwrite: Flag = False
     """Replace an earlier result in DIR."""
 
@@ -66,11 +74,12 @@ class TrackCommand(Command):
         choose("tracker", self.tracker, TRACKERS)
         at_least("--max-frames", self.max_frames)
         settings = parse_settings(self.set)
-        make_tracker(self.tracker, **settings)  # a wrong setting is told before work begins
+        made = make_tracker(self.tracker, **settings)  # a wrong setting is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
+        explainer = self._explainer(made, source)
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
         overlay = not (self.no_overlay or camera)
@@ -87,6 +96,7 @@ class TrackCommand(Command):
                     clean=not self.no_clean,
                     max_frames=self.max_frames,
                     progress=progress,
+                    explain=explainer,
                     **settings,
                 )
             tracking = time.perf_counter() - started
@@ -94,13 +104,42 @@ class TrackCommand(Command):
                 track.info.update(versions=versions())
                 track.info["timings"] = {"tracking_s": round(tracking, 3)}
             tracks.save(part)
+            if explainer is not None:
+                write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             if overlay:
                 write_overlay(source, tracks, part, console, self.max_frames)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
-        summary = summarise(tracks, tracking, self.out, overlay=overlay)
+        explained = explainer is not None
+        summary = summarise(tracks, tracking, self.out, overlay=overlay, explained=explained)
         console.result(summary, text(summary))
         return 0
+
+    def _explainer(self, tracker: Tracker, source: str | int) -> Explainer | None:
+        """What draws the sheet; what cannot be explained is refused before work begins."""
+        if not (self.explain or self.explain_frames):
+            return None
+        from spectrack.api import open_frames
+        from spectrack.trackers.explaining import Explainer, explains
+
+        if not explains(tracker):
+            raise InputError(
+                f"tracker {self.tracker} fuses no others, so it has nothing to explain; "
+                "use --tracker sftrack or leave out --explain"
+            )
+        if not self.explain_frames:
+            return Explainer()
+        wanted = parse_frames(self.explain_frames)
+        length = self.max_frames
+        if not isinstance(source, int):
+            with open_frames(source, self.max_frames) as frames:
+                length = frames.length
+        if length is not None and max(wanted) >= length:
+            raise InputError(
+                f"--explain-frames names frame {max(wanted)} of {length}; "
+                f"give numbers from 0 to {length - 1}"
+            )
+        return Explainer(wanted)
 
     def _targets(self) -> dict[int, Target]:
         from spectrack.structures import Target
@@ -131,6 +170,28 @@ def parse_box(value: str) -> Box:
     return Box(x, y, w, h)
 
 
+def parse_frames(value: str) -> list[int]:
+    """Frame numbers from ``"N,N,..."``.
+
+    Raises:
+        InputError: If it is not a list of whole numbers.
+    """
+    try:
+        return [int(word) for word in value.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--explain-frames {value} is no list of frame numbers; give N,N,... counted from 0"
+        ) from None
+
+
+def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> None:
+    """Write ``explain.png``."""
+    from spectrack.video.sheet import write_picture
+
+    console.remark("drawing explain.png")
+    write_picture(path, explainer.sheet(title))
+
+
 def write_overlay(
     source: str | int, tracks: Tracks, folder: Path, console: Console, max_frames: int | None
 ) -> None:
@@ -142,7 +203,9 @@ def write_overlay(
         write(folder / "overlay.mp4", frames, tracks, progress=progress)
 
 
-def summarise(tracks: Tracks, seconds: float, out: Path, overlay: bool) -> dict[str, Any]:
+def summarise(
+    tracks: Tracks, seconds: float, out: Path, overlay: bool, explained: bool = False
+) -> dict[str, Any]:
     """What a run gave, for people and machines."""
     frames = len(tracks.first)
     return {
@@ -160,6 +223,7 @@ def summarise(tracks: Tracks, seconds: float, out: Path, overlay: bool) -> dict[
         "seconds": round(seconds, 3),
         "frames_per_second": round(frames / seconds, 2) if seconds > 0 else None,
         "overlay": str(out / "overlay.mp4") if overlay else None,
+        "explain": str(out / EXPLAINED) if explained else None,
     }
 
 
@@ -177,4 +241,6 @@ def text(summary: dict[str, Any]) -> str:
     lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
     if summary["overlay"]:
         lines.append(f"overlay: {summary['overlay']}")
+    if summary["explain"]:
+        lines.append(f"explain: {summary['explain']}")
     return "\n".join(lines)
