@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -38,6 +38,7 @@ from spectrack.training.settings import TrainSettings
 from spectrack.training.sftrack_joint import JOINT_TRAINING, Joint, fine_tune
 from spectrack.training.sftrack_runs import box_samples, learning_runs, mixing_columns
 
+One = TypeVar("One")
 Progress = Callable[[int, int | None], None]
 
 REACH = 5
@@ -65,6 +66,8 @@ class SFTrackPlan:
         spoilt: Masks of stills that are spoilt for NN_seg2box.
         joint: Fine-tuning of everything.
         stride: Every so many frames of the runs are used for it.
+        held_out: Videos, the last ones, that nothing is learned from; J on what trackers say of
+            them is noted after each epoch of phase 1.
         seed: Of everything.
     """
 
@@ -80,6 +83,7 @@ class SFTrackPlan:
     spoilt: int = 2000
     joint: TrainSettings = JOINT_TRAINING
     stride: int = 2
+    held_out: int = 3
     seed: int = 0
 
 
@@ -122,7 +126,8 @@ def sftrack(
     save_sftrack(first, start)
 
     settings = SFTrackSettings(inputs=plan.inputs, box="robust")
-    runs = learning_runs(videos, first, settings, tell("running the tracker", "videos"))
+    seen = Dataset(videos.name, _split(list(videos.values()), plan)[0])
+    runs = learning_runs(seen, first, settings, tell("running the tracker", "videos"))
     columns = mixing_columns(runs, REACH, plan.seed)
     model = LearnedMixing(replace(even, reach=REACH))
     mixing = replace(plan.mixing, seed=plan.seed)
@@ -176,7 +181,12 @@ def _phase1(
         stills, plan.motion, 2 * plan.seed + 2, data / "motion", exact=False, settings=motion,
         progress=tell("stills, other hypotheses", "samples"),
     )  # fmt: skip
-    real = video_samples(said, plan.seed, data / "videos", progress=tell("videos", "samples"))
+    seen, apart = _split(said, plan)
+    seed = 2 * plan.seed + 1
+    real = video_samples(seen, seed, data / "videos", progress=tell("videos", "samples"))
+    held_out = None
+    if apart:
+        held_out = replace(video_samples(apart, seed, data / "held-out"), augment=False)
     with torch.random.fork_rng([]):
         torch.manual_seed(plan.seed)
         network = Feat2Seg()
@@ -191,9 +201,16 @@ def _phase1(
             folder / name,
             replace(settings, seed=plan.seed),
             loss=plan.loss,
+            held_out=held_out,
             progress=tell(f"feat2seg, {name}", "steps"),
         )
     return network
+
+
+def _split(videos: list[One], plan: SFTrackPlan) -> tuple[list[One], list[One]]:
+    """The videos to learn from, and those held out: never all of them."""
+    count = min(plan.held_out, len(videos) - 1)
+    return videos[: len(videos) - count], videos[len(videos) - count :]
 
 
 def _described(plan: SFTrackPlan) -> dict[str, Any]:
