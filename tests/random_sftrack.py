@@ -1,0 +1,20 @@
+"""Untrained SFTrack++ weights: enough for tests of what is around the networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from spectrack.networks.feat2seg import Feat2Seg
+from spectrack.networks.seg2box import Seg2Box
+from spectrack.spectral.mixing import MixingSettings
+from spectrack.trackers.sftrack.weights import SFTrackWeights, save_sftrack
+
+
+def write_random_weights(path: Path) -> Path:
+    """Write a file of weights whose mixing follows agreement alone."""
+    torch.manual_seed(3)
+    mixing = MixingSettings.robust(["flow", "csrt", "kcf"])
+    save_sftrack(path, SFTrackWeights(Feat2Seg(), mixing, Seg2Box(), {}))
+    return path
