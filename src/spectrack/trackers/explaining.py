@@ -131,7 +131,7 @@ class _Album:
             return
         weight = disagreement(explanation) + (_EVENT if event else 0.0)
         even = index % self._stride == 0
-        telling = index > 0 and self._tells(index, weight)
+        telling = index > 0 and weight > 0 and self._tells(index, weight)
         if not (even or telling):
             return
         row = draw_moment(_moment(index, frame_hwc, answer, explanation, note))
