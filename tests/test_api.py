@@ -46,11 +46,55 @@ def test_track_cleans_unless_told_not_to(clip, still):
     assert (cleaned.masks_thw() != plain.masks_thw()).any()
 
 
+def test_a_tracker_that_filters_itself_is_not_cleaned_again(clip, still, monkeypatch):
+    from still_tracker import StillTracker
+
+    monkeypatch.setattr(StillTracker, "filters", True, raising=False)
+    mask = clip.masks_thw[0]
+    own = st.track(clip.frames_thwc, mask=mask, tracker=still)
+    asked = st.track(clip.frames_thwc, mask=mask, tracker=still, clean=True)
+    assert (own.info["cleaned"], asked.info["cleaned"]) == (False, True)
+
+
 def test_track_several(clip, still):
     targets = {2: st.Target(box=(1, 2, 30, 30)), 5: st.Target(box=(60, 20, 20, 30))}
     tracks = st.track_all(clip.frames_thwc, targets, tracker=still, clean=False)
     assert list(tracks) == [2, 5]
     assert tracks[5][3].box == st.Box(60, 20, 20, 30)
+
+
+def test_sftrack_is_the_default_everywhere():
+    import inspect
+    from dataclasses import fields
+
+    from spectrack.commands.demo import DemoCommand
+    from spectrack.commands.track import TrackCommand
+
+    verbs = {st.track: "tracker", st.track_all: "tracker", st.make_tracker: "name"}
+    named = {inspect.signature(verb).parameters[name].default for verb, name in verbs.items()}
+    for command in (DemoCommand, TrackCommand):
+        named |= {field.default for field in fields(command) if field.name == "tracker"}
+    assert named == {"sftrack"}
+
+
+def test_explain_from_python(clip, tmp_path):
+    from random_sftrack import write_random_weights
+    from spectrack.trackers.explaining import Explainer
+
+    weights = str(write_random_weights(tmp_path / "w.safetensors"))
+    explainer = Explainer([0, 3])
+    settings = {"weights": weights, "inputs": "kcf"}
+    st.track(clip.frames_thwc[:4], box=clip.target.box, explain=explainer, **settings)
+    sheet = explainer.sheet("koi")
+    assert sheet.dtype == np.uint8
+    assert sheet.shape[2] == 3
+
+
+def test_what_cannot_be_explained_is_told(clip, still):
+    from spectrack.trackers.explaining import Explainer
+
+    with pytest.raises(st.InputError, match="does not fuse others"):
+        st.track(clip.frames_thwc, box=clip.target.box, tracker=still, explain=Explainer())
 
 
 def test_track_mistakes(clip, still):

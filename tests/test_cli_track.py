@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from random_sftrack import write_random_weights
 from spectrack.tracks import Track, Tracks, write_index_png
 
 
@@ -116,11 +118,113 @@ def test_flow_on_a_lossless_file_equals_flow_on_frames(
         for frame in clip.frames_thwc:
             writer.write(frame)
     for name, video in (("frames", frames_folder), ("file", tmp_path / "clip.mp4")):
-        ran = spectrack("track", video, "--box", clip_box, "--out", tmp_path / name, "--quiet")
+        out = ("--out", tmp_path / name, "--quiet")
+        ran = spectrack("track", video, "--box", clip_box, "--tracker", "flow", *out)
         assert ran.status == 0, ran
     frames, file = Track.load(tmp_path / "frames"), Track.load(tmp_path / "file")
     np.testing.assert_array_equal(frames.masks_thw(), file.masks_thw())
     assert overlap(frames.mask(0), clip.masks_thw[0]) > 0.5
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whatever asks for the network fails."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def test_sftrack_follows_where_no_tracker_is_named(
+    spectrack, frames_folder, clip_box, clip, tmp_path, no_network
+):
+    ran = spectrack("track", frames_folder, "--box", clip_box, "--out", tmp_path / "out", "--json")
+    assert ran.status == 0, ran
+    assert json.loads(ran.out)["tracker"] == "sftrack"
+    track = Track.load(tmp_path / "out")
+    assert track.info["settings"]["weights"] == ""
+    scores = [overlap(track.mask(t), clip.masks_thw[t]) for t in range(10)]
+    assert np.mean(scores) > 0.5
+
+
+@pytest.fixture
+def explained(spectrack, frames_folder, clip_box, tmp_path):
+    """Follow with untrained networks; give back what was said."""
+    weights = write_random_weights(tmp_path / "w.safetensors")
+    settings = ("--set", f"weights={weights}", "--set", "box=robust", "--set", "inputs=kcf,mosse")
+
+    def run(*args):
+        out = ("--out", tmp_path / "out", "--no-clean", "--no-overlay", "--overwrite")
+        target = () if "--box" in args else ("--box", clip_box)
+        ran = spectrack("track", frames_folder, *target, *settings, *out, *args)
+        assert ran.status == 0, ran
+        return ran
+
+    return run
+
+
+def sheet_of(folder: Path) -> np.ndarray:
+    with Image.open(folder / "explain.png") as image:
+        assert image.mode == "RGB"
+        return np.asarray(image)
+
+
+def test_explain_writes_a_sheet_with_a_row_a_frame(explained, tmp_path):
+    out = tmp_path / "out"
+    answer = json.loads(explained("--explain", "--json").out)
+    assert answer["explain"] == str(out / "explain.png")
+    chosen = sheet_of(out)
+    assert f"explain: {out / 'explain.png'}" in explained("--explain-frames", "0,4,9").out
+    three = sheet_of(out)
+    explained("--explain-frames", "4")
+    one = sheet_of(out)
+    assert three.shape[1] == one.shape[1] == chosen.shape[1]
+    row = (three.shape[0] - one.shape[0]) // 2
+    rest = one.shape[0] - row
+    assert 6 <= (chosen.shape[0] - rest) / row <= 8
+    assert "explain: " not in explained().out
+    assert not (out / "explain.png").exists()
+
+
+def test_explain_shows_every_object(explained, tmp_path):
+    frames = ("--explain-frames", "2,5")
+    explained("--box", "5,5,20,20", *frames)
+    one = sheet_of(tmp_path / "out")
+    explained("--box", "5,5,20,20", "--box", "60,30,30,20", *frames)
+    two = sheet_of(tmp_path / "out")
+    both = Tracks.load(tmp_path / "out")
+    assert [track[0].box.w for track in both.values()] == [20, 30]
+    assert two.shape[1] == one.shape[1]
+    assert two.shape[0] > 1.6 * one.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("--tracker", "still", "--explain"), "tracker still fuses no others"),
+        (("--tracker", "flow", "--explain-frames", "3"), "tracker flow fuses no others"),
+        (("--explain-frames", "3,x"), "--explain-frames 3,x is no list of frame numbers"),
+        (("--explain-frames", "1.5"), "is no list of frame numbers"),
+        (("--explain-frames=-2",), "frames count from 0"),
+        (("--explain-frames", "3,10"), "names frame 10 of 10; give numbers from 0 to 9"),
+        (("--explain-frames", "3", "--max-frames", "3"), "names frame 3 of 3"),
+        (("--explain-frames", ",".join(map(str, [*range(10), *range(99)]))), "99 frames"),
+    ],
+)
+def test_explain_mistakes_are_told_before_work(
+    spectrack, still, frames_folder, clip_box, tmp_path, args, sentence
+):
+    weights = ()
+    if "--tracker" not in args:
+        weights = ("--set", f"weights={write_random_weights(tmp_path / 'w.safetensors')}")
+    out = ("--out", tmp_path / "out")
+    ran = spectrack("track", frames_folder, "--box", clip_box, *out, *weights, *args)
+    assert ran.status == 2
+    assert ran.err.count("\n") == 1
+    assert sentence in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.data

@@ -93,7 +93,7 @@ class TrackCommand(Command):
                     source,
                     targets,
                     tracker=self.tracker,
-                    clean=not self.no_clean,
+                    clean=False if self.no_clean else None,
                     max_frames=self.max_frames,
                     progress=progress,
                     explain=explainer,
@@ -130,6 +130,7 @@ class TrackCommand(Command):
         if not self.explain_frames:
             return Explainer()
         wanted = parse_frames(self.explain_frames)
+        explainer = Explainer(wanted)
         length = self.max_frames
         if not isinstance(source, int):
             with open_frames(source, self.max_frames) as frames:
@@ -139,7 +140,7 @@ class TrackCommand(Command):
                 f"--explain-frames names frame {max(wanted)} of {length}; "
                 f"give numbers from 0 to {length - 1}"
             )
-        return Explainer(wanted)
+        return explainer
 
     def _targets(self) -> dict[int, Target]:
         from spectrack.structures import Target
