@@ -33,7 +33,7 @@ MOST_EVEN, MOST_TELLING = 3 * EVEN, 8
 """Rows held of an object, to choose from when the video is over."""
 
 _APART = 8
-_EVENT = 1.0
+_EVENT = 2.0
 
 
 def explains(tracker: Tracker) -> bool:
@@ -160,10 +160,10 @@ class _Album:
         for wanted in np.linspace(0, self._last, EVEN):
             nearest = min(self._even, key=lambda i: abs(i - wanted))
             chosen[nearest] = self._even[nearest]
-        for _, row in self._telling:
-            if len(chosen) == MOST_ROWS:
-                break
-            chosen.setdefault(row.index, row)
+        for weight, row in self._telling:
+            new = min(abs(row.index - i) for i in chosen) >= _APART
+            if len(chosen) < MOST_ROWS and (new or weight >= _EVENT):
+                chosen[row.index] = row
         return [chosen[i] for i in sorted(chosen)]
 
 

@@ -28,7 +28,7 @@ _NARROWEST, _WIDEST = 170, 380
 _LOWEST, _TALLEST = 60, 800
 _SHADE: Color = (24, 24, 30)
 _LEAST_SHARE = 0.22
-_CONTEXT = 1.6
+_CONTEXT = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
