@@ -27,9 +27,7 @@ class Input:
         self.name, self._longest = name, longest
         known = name in TRACKERS
         self._make: Callable[[], Tracker] = (
-            (lambda: make_tracker(name))
-            if known
-            else (lambda: make_tracker("external", path=name))
+            (lambda: make_tracker(name)) if known else (lambda: make_tracker("external", path=name))
         )
         self._shrinks = known and TRACKERS[name].gives == "boxes"
         self._scale = 1.0

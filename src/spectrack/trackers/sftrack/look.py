@@ -15,9 +15,6 @@ from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
 UNKNOWN = 0.5
 """Colour probability where no mask has been seen yet."""
 
-FIRST_SHARE = 0.5
-"""Weight of the first frame's colours against the recent ones."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypothesis:
@@ -32,16 +29,17 @@ class Hypothesis:
     soft_hw: NDArray[np.uint8] | None = None
 
 
-def colours_of(frame_hwc: FrameHWC, mask_hw: HardHW) -> ColourModel:
+def colours_of(frame_hwc: FrameHWC, mask_hw: HardHW, first_share: float = 0.5) -> ColourModel:
     """Colours of a target against its surroundings, both as its crop shows them.
 
     Args:
         frame_hwc: uint8 RGB.
         mask_hw: bool (H, W), not empty.
+        first_share: Weight of these colours against those learned later.
     """
     crop = Crop.around(Box.from_mask(mask_hw) or Box(0, 0, 1, 1))
     index = colour_index(crop.cut(frame_hwc, OUTSIDE))
-    return ColourModel(index, crop.cut(mask_hw.astype(np.float32)), FIRST_SHARE)
+    return ColourModel(index, crop.cut(mask_hw.astype(np.float32)), first_share)
 
 
 def learn_colours(

@@ -22,10 +22,11 @@ from spectrack.spectral.online import OnlineFilter, OnlineSettings
 from spectrack.spectral.online_mixing import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.base import check_frame
-from spectrack.trackers.colour import mask_from_box, robust_box
+from spectrack.trackers.colour import robust_box
 from spectrack.trackers.mask_boxes import BOX_RULES, LearnedBox
 from spectrack.trackers.search import Finder
 from spectrack.trackers.sftrack.crop import Crop
+from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool
 from spectrack.trackers.sftrack.look import (
     Hypothesis,
@@ -37,6 +38,9 @@ from spectrack.trackers.sftrack.look import (
 from spectrack.trackers.sftrack.segmenter import Channels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.weights import load_sftrack
+
+EARLY, EARLY_RATE = 8, 0.4
+"""A mask found in a box is a guess: for so many frames new colours count more, less and less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +94,16 @@ class SFTracker:
         self._size = size
         known = target.mask if target.mask is not None and target.mask.any() else None
         soft = (
-            self._first_mask(frame_hwc, target.box) if known is None else known.astype(np.float32)
+            first_mask(self._segment, frame_hwc, target.box)
+            if known is None
+            else known.astype(np.float32)
         )
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
         self._filter = OnlineFilter(size, self._filter_settings())
         self._mixer.reset()
-        self._colours = colours_of(frame_hwc, hard)
+        self._youth = 1.0 if known is None else 0.0
+        self._colours = colours_of(frame_hwc, hard, first_share=0.5 if known is not None else 0.25)
         self._finder = Finder(frame_hwc, soft, box, self._colours)
         self._usual = max(self._stands_out(frame_hwc, soft), 0.0)
         self._area, self._lost = float(hard.sum()), 0
@@ -131,27 +138,6 @@ class SFTracker:
             empty = np.zeros(self._size[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         return self._accept(frame_hwc, soft, said, mixed)
-
-    def _first_mask(self, frame: FrameHWC, box: Box) -> SoftHW:
-        """The network's mask in the box; looked at twice, the second time knowing the colours."""
-        assert self._size is not None
-        height, width = frame.shape[:2]
-        inside = box.fill((width, height))
-        soft = np.zeros((height, width), dtype=np.float32)
-        colours = None
-        for _ in range(2):
-            found = self._segment(frame, [Hypothesis(box)], colours)
-            if found is None:
-                break
-            soft[:] = 0
-            soft[found.rows, found.cols] = found.soft_chw[0].astype(np.float32) / 255
-            soft *= inside
-            if not (soft >= 0.5).any():
-                break
-            colours = colours_of(frame, soft >= 0.5)
-        # Where the network sees nothing in the box, colours alone must do.
-        plausible = np.count_nonzero(soft >= 0.5) >= 0.1 * np.count_nonzero(inside)
-        return soft if plausible else mask_from_box(frame, box).astype(np.float32)
 
     def _filter_settings(self) -> OnlineSettings:
         s = self.settings
@@ -224,7 +210,9 @@ class SFTracker:
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         if s.feedback:
             self._feed_back(frame, soft, hard, said)
-        learn_colours(self._colours, frame, soft, s.rate)
+        taught = _carried(said, soft)
+        learn_colours(self._colours, frame, taught, max(s.rate, EARLY_RATE * self._youth))
+        self._youth = max(0.0, self._youth - 1 / EARLY)
         if sure > 0.7 and agreed > 0.5:
             tight = robust_box(hard)
             if tight is not None:
@@ -250,14 +238,26 @@ class SFTracker:
         for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, said, strict=True)):
             if one.failed or not one.restarts:
                 continue
-            if one.carries_masks:
-                one.correct(frame, soft)
-                continue
             off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
             self._doubted[k] = self._doubted[k] + 1 if off else 0
             if self._lost or self._doubted[k] >= s.contradicted:
-                one.init(frame, Target(tight, hard))
                 self._doubted[k] = 0
+                if one.carries_masks:
+                    one.correct(frame, soft)
+                else:
+                    one.init(frame, Target(tight, hard))
+
+
+def _carried(said: list[Hypothesis | None], soft: SoftHW) -> SoftHW:
+    """What colours are learned from: masks that inputs carry themselves, where there are some.
+
+    Colours shape the fused mask, so learning them from it would confirm its own mistakes.
+    """
+    masks = [h.soft_hw for h in said if h is not None and h.soft_hw is not None]
+    if not masks:
+        return soft
+    mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
+    return mean
 
 
 def _mean_agreement(mixed: Mixed) -> float:
