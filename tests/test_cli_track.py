@@ -200,6 +200,24 @@ def test_explain_shows_every_object(explained, tmp_path):
     assert two.shape[0] > 1.6 * one.shape[0]
 
 
+def test_an_input_that_fails_is_told_at_the_end(explained, monkeypatch):
+    from spectrack.trackers.opencv import OpenCVTracker
+
+    update = OpenCVTracker.update
+
+    def break_down(self, frame_hwc):
+        if self.settings.kind == "mosse":
+            raise RuntimeError("out of cheese")
+        return update(self, frame_hwc)
+
+    monkeypatch.setattr(OpenCVTracker, "update", break_down)
+    sentence = "input mosse failed (out of cheese) and is left out from here on"
+    ran = explained("--max-frames", "3")
+    assert f"warning: {sentence}\n" in ran.out
+    assert "Warning" not in ran.err
+    assert json.loads(explained("--max-frames", "3", "--json").out)["warnings"] == [sentence]
+
+
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [

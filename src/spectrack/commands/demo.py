@@ -64,15 +64,23 @@ class DemoCommand(Command):
         return 0
 
     def _follow(self, clip: SyntheticClip, part: Path, console: Console) -> dict[str, Any]:
-        from spectrack.api import track
-        from spectrack.commands.track import write_overlay
+        from spectrack.api import make_tracker, track
+        from spectrack.commands.track import EXPLAINED, write_overlay, write_sheet
         from spectrack.evaluation.score import score_track
+        from spectrack.trackers.explaining import Explainer, explains
         from spectrack.tracks import Tracks
 
         video = part / "clip.mp4"
+        explainer = Explainer() if explains(make_tracker(self.tracker)) else None
         started = time.perf_counter()
         with console.progress("tracking") as progress:
-            found = track(video, box=clip.target.box, tracker=self.tracker, progress=progress)
+            found = track(
+                video,
+                box=clip.target.box,
+                tracker=self.tracker,
+                progress=progress,
+                explain=explainer,
+            )
         seconds = time.perf_counter() - started
         console.remark("measuring the result")
         score = score_track(found, clip.sequence(), consistency=True)
@@ -80,12 +88,15 @@ class DemoCommand(Command):
         found.info["timings"] = {"tracking_s": round(seconds, 3)}
         tracks = Tracks({1: found})
         tracks.save(part / "result")
+        if explainer is not None:
+            write_sheet(explainer, "a koi in a pond", part / "result" / EXPLAINED, console)
         write_overlay(str(video), tracks, part / "result", console, None)
         return {
             "out": str(self.out),
             "tracker": self.tracker,
             "frames": self.frames,
             "seed": self.seed,
+            "explained": explainer is not None,
             **{name: score.summary(name).mean for name in score.values},
             "frames_per_second": round(self.frames / seconds, 2),
         }
@@ -109,12 +120,14 @@ def text(values: dict[str, Any]) -> str:
     out = Path(values["out"])
     labels = {"J": "J", "F": "F", "box_iou": "box IoU", "tcont": "TCONT"}
     measured = ", ".join(f"{label} {values[k]:.3f}" for k, label in labels.items() if k in values)
-    return "\n".join(
-        [
-            f"{measured} ({values['frames_per_second']:.1f} frames/s)",
-            f"clip:    {out / 'clip.mp4'}",
-            f"truth:   {out / 'truth'}",
-            f"result:  {out / 'result'} (masks/*.png, boxes.csv, track.json)",
-            f"overlay: {out / 'result' / 'overlay.mp4'}  <- look at this first",
-        ]
-    )
+    result = out / "result"
+    lines = [
+        f"{measured} ({values['frames_per_second']:.1f} frames/s)",
+        f"clip:    {out / 'clip.mp4'}",
+        f"truth:   {out / 'truth'}",
+        f"result:  {result} (masks/*.png, boxes.csv, track.json)",
+        f"overlay: {result / 'overlay.mp4'}  <- look at this first",
+    ]
+    if values["explained"]:
+        lines.append(f"explain: {result / 'explain.png'}  <- how it came about")
+    return "\n".join(lines)

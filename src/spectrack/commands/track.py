@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from tyro.conf import Positional, arg
 
@@ -88,7 +91,7 @@ class TrackCommand(Command):
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("tracking") as progress:
+            with console.progress("tracking") as progress, dropped_inputs() as dropped:
                 tracks = track_all(
                     source,
                     targets,
@@ -112,6 +115,7 @@ class TrackCommand(Command):
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
         explained = explainer is not None
         summary = summarise(tracks, tracking, self.out, overlay=overlay, explained=explained)
+        summary["warnings"] = dropped
         console.result(summary, text(summary))
         return 0
 
@@ -185,6 +189,35 @@ def parse_frames(value: str) -> list[int]:
         ) from None
 
 
+@contextmanager
+def dropped_inputs() -> Iterator[list[str]]:
+    """What trackers say of inputs that failed, to be told at the end and not as a Python warning.
+
+    Yields:
+        The sentences, as they come.
+    """
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", "input ", RuntimeWarning)
+        show = warnings.showwarning
+
+        def take(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if category is RuntimeWarning and str(message).startswith("input "):
+                said.append(str(message))
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = take
+        yield said
+
+
 def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> None:
     """Write ``explain.png``."""
     from spectrack.video.sheet import write_picture
@@ -239,6 +272,7 @@ def text(summary: dict[str, Any]) -> str:
             f"object {key}: found in {found['found']} of {summary['frames']} frames, "
             f"mean score {found['mean_score']:.2f}"
         )
+    lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
     lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
     if summary["overlay"]:
         lines.append(f"overlay: {summary['overlay']}")
