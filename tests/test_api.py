@@ -46,16 +46,6 @@ def test_track_cleans_unless_told_not_to(clip, still):
     assert (cleaned.masks_thw() != plain.masks_thw()).any()
 
 
-def test_a_tracker_that_filters_itself_is_not_cleaned_again(clip, still, monkeypatch):
-    from still_tracker import StillTracker
-
-    monkeypatch.setattr(StillTracker, "filters", True, raising=False)
-    mask = clip.masks_thw[0]
-    own = st.track(clip.frames_thwc, mask=mask, tracker=still)
-    asked = st.track(clip.frames_thwc, mask=mask, tracker=still, clean=True)
-    assert (own.info["cleaned"], asked.info["cleaned"]) == (False, True)
-
-
 def test_track_several(clip, still):
     targets = {2: st.Target(box=(1, 2, 30, 30)), 5: st.Target(box=(60, 20, 20, 30))}
     tracks = st.track_all(clip.frames_thwc, targets, tracker=still, clean=False)

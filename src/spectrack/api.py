@@ -89,7 +89,7 @@ def track(
     mask: NDArray[Any] | str | Path | None = None,
     *,
     tracker: str = "sftrack",
-    clean: bool | None = None,
+    clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
     explain: Explainer | None = None,
@@ -102,8 +102,7 @@ def track(
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
         mask: Its mask in the first frame instead: array (H, W) or image file.
         tracker: Name of a tracker.
-        clean: Whether its masks go through the spectral filter; where left out, they do unless the
-            tracker filters them itself.
+        clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
         progress: Called with the number of frames done and in all (None where unknown).
         explain: Draws how chosen answers came about, if the tracker can tell; its ``sheet`` is
@@ -144,7 +143,7 @@ def track_all(
     targets: Mapping[int, Target],
     *,
     tracker: str = "sftrack",
-    clean: bool | None = None,
+    clean: bool = True,
     max_frames: int | None = None,
     progress: ProgressCall | None = None,
     explain: Explainer | None = None,
@@ -170,8 +169,6 @@ def track_all(
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
     trackers = {key: make_tracker(tracker, **settings) for key in targets}
-    if clean is None:
-        clean = not all(getattr(one, "filters", False) for one in trackers.values())
     look = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
         tracks = run_many(trackers, frames, targets, progress, look, clean)

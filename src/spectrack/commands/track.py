@@ -96,7 +96,7 @@ class TrackCommand(Command):
                     source,
                     targets,
                     tracker=self.tracker,
-                    clean=False if self.no_clean else None,
+                    clean=not self.no_clean,
                     max_frames=self.max_frames,
                     progress=progress,
                     explain=explainer,
