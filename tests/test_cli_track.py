@@ -153,7 +153,14 @@ def test_sftrack_follows_where_no_tracker_is_named(
 def explained(spectrack, frames_folder, clip_box, tmp_path):
     """Follow with untrained networks; give back what was said."""
     weights = write_random_weights(tmp_path / "w.safetensors")
-    settings = ("--set", f"weights={weights}", "--set", "box=robust", "--set", "inputs=kcf,mosse")
+    settings = (
+        "--set",
+        f"weights={weights}",
+        "--set",
+        "box_rule=robust",
+        "--set",
+        "inputs=kcf,mosse",
+    )
 
     def run(*args):
         out = ("--out", tmp_path / "out", "--no-clean", "--no-overlay", "--overwrite")

@@ -139,7 +139,8 @@ def test_memory_is_bounded():
     def size_of(tracker):
         state = tracker._state
         return sum(a.nbytes for a in (state.frame, state.soft)) + sum(
-            t.shape_hw.nbytes + t.grey_hw.nbytes for t in (tracker._finder.first, tracker._finder.last)
+            t.shape_hw.nbytes + t.grey_hw.nbytes
+            for t in (tracker._finder.first, tracker._finder.last)
         )
 
     scene = Scene()

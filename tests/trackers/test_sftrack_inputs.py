@@ -67,7 +67,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def make(weights):
     """A tracker with untrained networks and a box rule without any."""
-    return partial(make_tracker, "sftrack", weights=str(weights), box="robust")
+    return partial(make_tracker, "sftrack", weights=str(weights), box_rule="robust")
 
 
 FRAME = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)

@@ -67,15 +67,22 @@ class FlowTracker:
         size = check_frame(frame_hwc)
         target.check(size)
         mask = self._first_mask(frame_hwc, target)
-        box = robust_box(mask) or target.box
-        self._size, self._lost = size, 0
-        soft = mask.astype(np.float32)
+        given = target.mask is not None
+        self._size = size
+        box = self._start(frame_hwc, mask.astype(np.float32), target.box, given)
+        return Prediction(box if given else target.box, self._state.soft, 1.0)
+
+    def _start(self, frame_hwc: FrameHWC, soft: SoftHW, fallback: Box, given: bool) -> Box:
+        """Everything as in the first frame; a mask that was not given is a guess."""
+        size = (frame_hwc.shape[1], frame_hwc.shape[0])
+        mask = soft >= 0.5
+        box = robust_box(mask) or fallback
+        self._lost, self._fresh = 0, not given
         view = View.around(
             box, size, self.settings.grow, self.settings.margin, self.settings.pixels
         )
         index = colour_index(view.cut(frame_hwc))
         local = view.cut(soft)
-        given = target.mask is not None
         share = self.settings.first_share if given else self.settings.first_share_box
         self._youth = 0.0 if given else 1.0
         self._colours = ColourModel(index, local, share)
@@ -85,13 +92,14 @@ class FlowTracker:
         still = (0.0, 0.0)
         self._state = _State(frame_hwc.copy(), soft, soft, rival, box, still, float(mask.sum()))
         self._finder = Finder(frame_hwc, soft, box, self._colours)
-        return Prediction(box if given else target.box, soft, 1.0)
+        return box
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
         """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)
+        self._fresh = False
         seen: tuple[View, Look] | None = None
         if self._lost <= self.settings.patience:
             seen = self._carry(frame_hwc)
@@ -108,6 +116,8 @@ class FlowTracker:
     def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Go on from another mask of the frame just answered for, as if it had been the answer.
 
+        In the first frame, where a box was given, it is another guess at what the box holds.
+
         Args:
             frame_hwc: That frame.
             soft_hw: float32 (H, W) in [0, 1]; without a pixel of at least 0.5 nothing changes.
@@ -123,7 +133,9 @@ class FlowTracker:
         if box is None:
             return
         state = self._state
-        if self._lost:  # what was known of its surroundings is of another place
+        if self._fresh:
+            self._start(frame_hwc, soft_hw, box, given=False)
+        elif self._lost:  # what was known of its surroundings is of another place
             none = np.zeros_like(soft_hw)
             area = state.area
             self._state = _State(frame_hwc.copy(), soft_hw, soft_hw, none, box, (0.0, 0.0), area)

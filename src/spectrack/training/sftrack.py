@@ -125,7 +125,7 @@ def sftrack(
     start = SFTrackWeights(network, replace(even, reach=REACH), seg2box, {"widths": WIDTHS})
     save_sftrack(first, start)
 
-    settings = SFTrackSettings(inputs=plan.inputs, box="robust")
+    settings = SFTrackSettings(inputs=plan.inputs, box_rule="tight")
     seen = Dataset(videos.name, _split(list(videos.values()), plan)[0])
     runs = learning_runs(seen, first, settings, tell("running the tracker", "videos"))
     columns = mixing_columns(runs, REACH, plan.seed)

@@ -57,8 +57,9 @@ class Input:
         return self._ask(lambda: self._tracker.update(self._seen(frame_hwc)))
 
     def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
-        """Go on from the fused mask of the frame just seen."""
-        self._ask(lambda: self._tracker.correct(frame_hwc, soft_hw))
+        """Go on from the fused mask of the frame just seen, if it carries one."""
+        if self.carries_masks:
+            self._ask(lambda: self._tracker.correct(frame_hwc, soft_hw))
 
     def _seen(self, frame_hwc: FrameHWC) -> FrameHWC:
         if self._scale == 1:

@@ -19,10 +19,10 @@ class SFTrackSettings:
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
         reach: Pixels within which the filter may move a boundary.
-        box: How the box is read off the mask: ``learned`` (NN_seg2box), ``tight``, ``rotated``,
-            ``largest`` or ``robust``.
-        feedback: Let the inputs go on from the fused mask: those that carry a mask always, those
-            that the fused box contradicts after ``contradicted`` frames.
+        box_rule: How the box is read off the mask: ``learned`` (NN_seg2box), ``tight``,
+            ``rotated``, ``largest`` or ``robust``.
+        feedback: Let inputs that the fused box contradicts for ``contradicted`` frames go on from
+            the fused mask.
         contradicted: Frames in a row in which an input's box overlaps the fused one by less than
             ``overlap`` before it is started again.
         overlap: See ``contradicted``.
@@ -37,7 +37,7 @@ class SFTrackSettings:
     longest: int = 480
     iterations: int = 2
     reach: int = 12
-    box: str = "learned"
+    box_rule: str = "learned"
     feedback: bool = True
     contradicted: int = 3
     overlap: float = 0.3
@@ -56,6 +56,9 @@ class SFTrackSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")
+        rules = ("learned", "tight", "rotated", "largest", "robust")
+        if self.box_rule not in rules:
+            raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")
         if not self.names:
             raise InputError("no inputs were given; name at least one tracker")
 

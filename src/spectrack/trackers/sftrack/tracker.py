@@ -9,7 +9,7 @@ one that the fusion contradicts starts again from it, and a lost target is searc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,7 @@ class SFTracker:
         self._segment = Segmenter(weights.feat2seg)
         self._mixing = weights.mixing_of(s.names)
         self._mixer = OnlineMixer(self._mixing)
-        learned = LearnedBox(weights.seg2box) if s.box == "learned" else None
+        learned = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
         self._learned_box = learned
         self._pool = InputPool(s.names, s.longest)
         self._flow = quick_flow()
@@ -108,7 +108,10 @@ class SFTracker:
         self._usual = max(self._stands_out(frame_hwc, soft), 0.0)
         self._area, self._lost = float(hard.sum()), 0
         self._box, self._doubted = box, [0] * len(self.settings.names)
-        said = self._pool.init(frame_hwc, Target(target.box, hard))
+        said = self._pool.init(frame_hwc, Target(target.box, target.mask))
+        if known is None:
+            for one in self._pool.inputs:
+                one.correct(frame_hwc, soft)
         self._seen = frame_hwc.copy(), soft
         self._filter.push(frame_hwc, soft)
         self.explanation = Explanation(self.settings.names, tuple(said), None, None)
@@ -119,6 +122,7 @@ class SFTracker:
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)
+        s = self.settings
         said = self._pool.update(frame_hwc)
         channels = self._segment(frame_hwc, self._heard(said), self._colours)
         mixed = (
@@ -131,7 +135,7 @@ class SFTracker:
                 soft = None
         if soft is None and self._lost:
             soft = self._regained(frame_hwc)
-        self.explanation = Explanation(self.settings.names, tuple(said), channels, mixed)
+        self.explanation = Explanation(s.names, tuple(said), channels, mixed)
         if soft is None:
             self._lost += 1
             self._filter.reset()
@@ -209,7 +213,9 @@ class SFTracker:
         sure = min(1.0, max(self._stands_out(frame, soft), 0.05) / max(self._usual, 0.05))
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         if s.feedback:
-            self._feed_back(frame, soft, hard, said)
+            restarted = self._feed_back(frame, soft, hard, said)
+            assert self.explanation is not None
+            self.explanation = replace(self.explanation, restarted=restarted)
         taught = _carried(said, soft)
         learn_colours(self._colours, frame, taught, max(s.rate, EARLY_RATE * self._youth))
         self._youth = max(0.0, self._youth - 1 / EARLY)
@@ -225,16 +231,17 @@ class SFTracker:
     def _read_box(self, soft: SoftHW, boxes: list[Box]) -> Box | None:
         if self._learned_box is not None:
             return self._learned_box(soft, boxes)
-        return BOX_RULES[self.settings.box](soft)
+        return BOX_RULES[self.settings.box_rule](soft)
 
     def _feed_back(
         self, frame: FrameHWC, soft: SoftHW, hard: HardHW, said: list[Hypothesis | None]
-    ) -> None:
-        """Let the inputs go on from what was found."""
+    ) -> tuple[str, ...]:
+        """Let the inputs go on from what was found; the names of those that had to."""
         s = self.settings
         tight = robust_box(hard)
         if tight is None:
-            return
+            return ()
+        restarted = []
         for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, said, strict=True)):
             if one.failed or not one.restarts:
                 continue
@@ -242,10 +249,12 @@ class SFTracker:
             self._doubted[k] = self._doubted[k] + 1 if off else 0
             if self._lost or self._doubted[k] >= s.contradicted:
                 self._doubted[k] = 0
+                restarted.append(one.name)
                 if one.carries_masks:
                     one.correct(frame, soft)
                 else:
                     one.init(frame, Target(tight, hard))
+        return tuple(restarted)
 
 
 def _carried(said: list[Hypothesis | None], soft: SoftHW) -> SoftHW:
