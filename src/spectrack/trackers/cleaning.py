@@ -24,12 +24,16 @@ class Cleaner:
     Args:
         keep_first: Objects whose mask in the first frame was given and stays as it is.
         settings: The recipe; ``default`` where left out.
+        keep_boxes: Objects whose boxes stay the tracker's; others get that of the cleaned mask.
     """
 
     def __init__(
-        self, keep_first: Collection[int] = (), settings: GuidedSettings | None = None
+        self,
+        keep_first: Collection[int] = (),
+        settings: GuidedSettings | None = None,
+        keep_boxes: Collection[int] = (),
     ) -> None:
-        self._keep_first = set(keep_first)
+        self._keep_first, self._keep_boxes = set(keep_first), set(keep_boxes)
         self._settings = settings or GuidedSettings()
         self._flow = quick_flow()
         self._keys: list[int] = []
@@ -75,7 +79,8 @@ class Cleaner:
             kept = self._given == 0 and key in self._keep_first
             hard_hw: HardHW = soft_hw >= 0.5
             if out[key].found and not kept and hard_hw.any():
-                out[key] = Prediction(robust_box(hard_hw), soft_hw, out[key].score, True)
+                box = out[key].box if key in self._keep_boxes else robust_box(hard_hw)
+                out[key] = Prediction(box, soft_hw, out[key].score, True)
         self._given += 1
         return out
 

@@ -83,7 +83,9 @@ def run_many(
     started = time.perf_counter()
     size_wh: tuple[int, int] | None = None
     index = -1
-    with _Collector(targets, getattr(frames, "stems", None), clean) as collector:
+    own_boxes = [key for key, tracker in trackers.items() if getattr(tracker, "reads_boxes", False)]
+    stems = getattr(frames, "stems", None)
+    with _Collector(targets, stems, clean, own_boxes) as collector:
         for index, frame in enumerate(frames):
             if size_wh is None:
                 size_wh = check_frame(frame)
@@ -114,12 +116,16 @@ class _Collector:
     """Gathers answers into tracks; cleans them on the way, beside the trackers in a thread."""
 
     def __init__(
-        self, targets: Mapping[int, Target], stems: Sequence[str] | None, clean: bool
+        self,
+        targets: Mapping[int, Target],
+        stems: Sequence[str] | None,
+        clean: bool,
+        own_boxes: Sequence[int],
     ) -> None:
         from spectrack.trackers.cleaning import Cleaner  # compiles; only where it is used
 
         given = [key for key, target in targets.items() if target.mask is not None]
-        self._cleaner = Cleaner(given) if clean else None
+        self._cleaner = Cleaner(given, keep_boxes=own_boxes) if clean else None
         self._keys, self._stems = list(targets), stems
         self._tracks: dict[int, Track] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clean")

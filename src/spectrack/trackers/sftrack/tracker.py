@@ -73,6 +73,8 @@ class SFTracker:
     """
 
     Settings = SFTrackSettings
+    reads_boxes = True
+    """Its boxes are more than the edges of its masks, and stay when masks are cleaned."""
 
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         s = self.settings = settings or SFTrackSettings()
