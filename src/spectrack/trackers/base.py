@@ -84,6 +84,18 @@ TRACKERS: dict[str, TrackerEntry] = {
         "exact masks without weights: optical flow, adaptive colour models, re-detection",
         "masks",
     ),
+    "sftrack-fast": TrackerEntry(
+        "spectrack.trackers.sftrack.tracker:SFTracker",
+        "SFTrack++ on two cheap inputs, one spectral step",
+        "masks",
+        {"inputs": "flow-fast,kcf", "iterations": 1},
+    ),
+    "flow-fast": TrackerEntry(
+        "spectrack.trackers.flow:FlowTracker",
+        "the same as flow with coarser optical flow on fewer pixels",
+        "masks",
+        {"preset": "fast", "pixels": 30_000},
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv("kcf", "OpenCV KCF: kernelised correlation filter, fast (boxes)"),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),

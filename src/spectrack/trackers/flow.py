@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow, consistency_hw, warp
+from spectrack.flow import DISFlow, FlowHW2, FlowPair, consistency_hw, warp
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.appearance import ColourModel, colour_index
 from spectrack.trackers.base import check_frame
@@ -78,6 +78,7 @@ class FlowTracker:
         mask = soft >= 0.5
         box = robust_box(mask) or fallback
         self._lost, self._fresh = 0, not given
+        self._between: tuple[View, FlowHW2, FlowHW2] | None = None
         view = View.around(
             box, size, self.settings.grow, self.settings.margin, self.settings.pixels
         )
@@ -100,6 +101,7 @@ class FlowTracker:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)
         self._fresh = False
+        self._between = None
         seen: tuple[View, Look] | None = None
         if self._lost <= self.settings.patience:
             seen = self._carry(frame_hwc)
@@ -112,6 +114,18 @@ class FlowTracker:
             empty = np.zeros(self._size[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         return self._accept(frame_hwc, *seen)
+
+    def flow_pair(self) -> FlowPair | None:
+        """Flow between the last two frames in the window about the target, for whoever needs it.
+
+        Returns:
+            Both directions, of the frame's size and in its pixels, 0 outside the window; None in
+            the first frame, and where the frame before was not the last one that showed the target.
+        """
+        if self._between is None or self._size is None:
+            return None
+        view, forth, back = self._between
+        return FlowPair(*(view.paste_flow(flow, self._size) for flow in (forth, back)))
 
     def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Go on from another mask of the frame just answered for, as if it had been the answer.
@@ -161,8 +175,10 @@ class FlowTracker:
         state = self._state
         view = self._view(state.box)
         before, now = view.cut(state.frame), view.cut(frame)
-        back = self._flow(now, before)
-        agree = consistency_hw(back, self._flow(before, now), self.settings.flow_sigma)
+        back, forth = self._flow(now, before), self._flow(before, now)
+        if not self._lost:
+            self._between = view, forth, back
+        agree = consistency_hw(back, forth, self.settings.flow_sigma)
         prior = warp(view.cut(state.soft), back)
         motion, (dx, dy) = motion_logit_hw(back, prior, agree)
         ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrack.flow import FlowHW2
 from spectrack.structures import Box, SoftHW
 
 
@@ -74,4 +75,14 @@ class View:
         out[self.y1 : self.y2, self.x1 : self.x2] = cv2.resize(
             soft_hw, size, interpolation=cv2.INTER_LINEAR
         )
+        return out
+
+    def paste_flow(self, flow_hw2: NDArray[np.float32], size_wh: tuple[int, int]) -> FlowHW2:
+        """Flow of the view brought back to the frame, in its pixels; 0 outside the window."""
+        out = np.zeros((size_wh[1], size_wh[0], 2), dtype=np.float32)
+        size = (self.x2 - self.x1, self.y2 - self.y1)
+        width, height = self.size_wh
+        large = cv2.resize(flow_hw2, size, interpolation=cv2.INTER_LINEAR)
+        stretch = np.array([size[0] / width, size[1] / height], dtype=np.float32)
+        np.multiply(large, stretch, out=out[self.y1 : self.y2, self.x1 : self.x2])
         return out

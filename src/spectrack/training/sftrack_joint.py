@@ -166,7 +166,7 @@ class JointSamples:
             places[k] = relation(crop, other)
         truth = np.zeros((SIDE, SIDE), np.float32)
         if mask is not None:
-            truth = crop.cut(mask.astype(np.float32))
+            truth = np.clip(crop.cut(mask.astype(np.float32)), 0, 1)  # resizing may round above 1
         empty = np.zeros((run.size_wh[1], run.size_wh[0]), dtype=np.float32)
         found: JointBatch = {
             "maps": torch.from_numpy(maps.astype(np.float32) / 255),

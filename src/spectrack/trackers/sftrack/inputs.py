@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from spectrack.flow import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.base import TRACKERS, Tracker, make_tracker
 from spectrack.trackers.sftrack.look import Hypothesis
@@ -61,6 +62,11 @@ class Input:
         if self.carries_masks:
             self._ask(lambda: self._tracker.correct(frame_hwc, soft_hw))
 
+    def flow_pair(self) -> FlowPair | None:
+        """Optical flow it found between the last two frames, if it is of the kind that does."""
+        ask = getattr(self._tracker, "flow_pair", None)
+        return None if ask is None or self.failed else ask()
+
     def _seen(self, frame_hwc: FrameHWC) -> FrameHWC:
         if self._scale == 1:
             return frame_hwc
@@ -105,6 +111,10 @@ class InputPool:
     def init(self, frame_hwc: FrameHWC, target: Target) -> list[Hypothesis | None]:
         """Start all on a frame."""
         return list(self._threads.map(lambda one: one.init(frame_hwc, target), self.inputs))
+
+    def flow_pair(self) -> FlowPair | None:
+        """Optical flow between the last two frames that one of them found anyway, if any."""
+        return next((pair for one in self.inputs if (pair := one.flow_pair()) is not None), None)
 
     def update(self, frame_hwc: FrameHWC) -> list[Hypothesis | None]:
         """What all say of the next frame, in their order."""

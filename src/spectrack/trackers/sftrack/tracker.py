@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.flow import FlowPair
 from spectrack.local_flow import CONTEXT, around, flow_pair, quick_flow
 from spectrack.spectral.mixing import Mixed
 from spectrack.spectral.online import OnlineFilter, OnlineSettings
@@ -163,12 +164,15 @@ class SFTracker:
             return soft
         forward = backward = None
         if not self._lost:
-            last_frame, last_soft = self._seen
-            masks = [(m >= 0.5).astype(np.float32) for m in (last_soft, soft)]
-            area = around(masks, self.settings.reach + CONTEXT)
-            pair = flow_pair(self._flow, last_frame, frame, area)
+            pair = self._pool.flow_pair() or self._own_flow(frame, soft)
             forward, backward = pair.forward_hw2, pair.backward_hw2
         return self._filter.push(frame, soft, forward, backward)
+
+    def _own_flow(self, frame: FrameHWC, soft: SoftHW) -> FlowPair:
+        last_frame, last_soft = self._seen
+        masks = [(m >= 0.5).astype(np.float32) for m in (last_soft, soft)]
+        area = around(masks, self.settings.reach + CONTEXT)
+        return flow_pair(self._flow, last_frame, frame, area)
 
     def _stands_out(self, frame: FrameHWC, soft: SoftHW) -> float:
         """How far the colours of a mask are the target's, against those around it, -1 to 1."""
@@ -181,11 +185,13 @@ class SFTracker:
 
     def _believes(self, frame: FrameHWC, soft: SoftHW) -> bool:
         s = self.settings
+        self._distinct = 0.0
         area = float(np.count_nonzero(soft >= 0.5))
         if area < max(s.vanish * self._area, 1.0):
             return False
         # The slack lets targets be followed whose colours never told them from the background.
-        return self._stands_out(frame, soft) >= s.distinct * self._usual - 0.02
+        self._distinct = self._stands_out(frame, soft)
+        return self._distinct >= s.distinct * self._usual - 0.02
 
     def _regained(self, frame: FrameHWC) -> SoftHW | None:
         """The target where the search finds it, if it still looks like it when segmented."""
@@ -212,7 +218,7 @@ class SFTracker:
         hard: HardHW = soft >= 0.5
         boxes = [h.box for h in self._heard(said) if h is not None]
         box = self._read_box(soft, boxes) or self._box
-        sure = min(1.0, max(self._stands_out(frame, soft), 0.05) / max(self._usual, 0.05))
+        sure = min(1.0, max(self._distinct, 0.05) / max(self._usual, 0.05))
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         if s.feedback:
             restarted = self._feed_back(frame, soft, hard, said)
