@@ -105,10 +105,11 @@ class Page:
     Args:
         name: Of the experiment's file and of the files written, without ending.
         title: Heading.
+        script: Of the experiment's file, where it writes several pages.
     """
 
-    def __init__(self, name: str, title: str) -> None:
-        self.name, self.title = name, title
+    def __init__(self, name: str, title: str, script: str | None = None) -> None:
+        self.name, self.title, self.script = name, title, script or name
         self._parts: list[str] = []
         self._pictures: list[Figure | NDArray[np.uint8]] = []
         self._begin = perf_counter()
@@ -152,7 +153,7 @@ class Page:
                 plt.close(picture)
             else:
                 write_picture(file, picture)
-        command = f"python experiments/{self.name}.py {options.command}".strip()
+        command = f"python experiments/{self.script}.py {options.command}".strip()
         made = {
             "command": command,
             "commit": self.commit,

@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "table4_noise",
     "fig10_consistency",
     "doubt",
+    "sftrack_tables",
 )
 """In this order: an experiment may read what one before it wrote."""
 

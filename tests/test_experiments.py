@@ -29,7 +29,7 @@ def module(name):
 NAMES = [
     path.stem
     for path in sorted(EXPERIMENTS.glob("*.py"))
-    if path.stem.startswith(("fig", "table", "time_", "doubt"))
+    if path.stem.startswith(("fig", "table", "time_", "doubt", "sftrack_tables"))
 ]
 
 
@@ -170,3 +170,53 @@ def test_an_unknown_experiment_is_refused():
     )
     assert done.returncode == 2
     assert "no experiment fig99; there are fig2_runtime" in done.stderr
+
+
+def test_the_unet_ensemble_begins_as_the_network_of_one_input():
+    """Shown one map in all places of the inputs, it answers as NN_feat2seg does."""
+    import torch
+
+    from spectrack.networks.feat2seg import Feat2Seg
+
+    torch.manual_seed(0)
+    single = Feat2Seg((8, 8)).eval()
+    torch.nn.init.normal_(single.unet.head.weight)
+    unet = module("sftrack_unet")
+    made = unet.EnsembleNet(3, (8, 8)).eval()
+    made.load_state_dict(unet.shared_out(single.state_dict(), 3))
+    maps = torch.rand(2, 5, 16, 16)
+    shown = torch.cat([maps[:, :3], *[maps[:, 3:4]] * 3, maps[:, 4:]], dim=1)
+    torch.testing.assert_close(made(shown), single(maps), atol=1e-5, rtol=1e-5)
+
+
+def test_the_median_of_inputs_is_taken_a_pixel():
+    from spectrack.structures import Box
+    from spectrack.trackers.sftrack.look import Hypothesis
+
+    systems = module("sftrack_systems")
+    rng = np.random.default_rng(0)
+    soft = [rng.integers(0, 256, (6, 8), dtype=np.uint8) for _ in range(2)]
+    box = Box(1, 2, 4, 3)
+    said = [Hypothesis(box, soft[0]), None, Hypothesis(box), Hypothesis(box, soft[1])]
+    filled = 255 * box.fill((8, 6)).astype(int)
+    wanted = np.median([soft[0], filled, soft[1]], axis=0)
+    assert (systems.median_mask(said, (8, 6)) == wanted).all()
+    two = systems.median_mask(said[:3], (8, 6))
+    assert (two == (soft[0] + filled) // 2).all()
+    assert not systems.median_mask([None], (8, 6)).any()
+
+
+def test_figures_of_trainings_become_mean_and_deviation():
+    pages = module("sftrack_pages")
+    runs = {
+        "a": {"dog": {"J": 70.0}, "cow": {"J": 80.0}},
+        "b": {"dog": {"J": 72.0}, "cow": {"J": 82.0}},
+    }
+    assert pages.means(runs, "J") == [75.0, 77.0]
+    assert pages.spread(pages.means(runs, "J")) == f"76.0 ± {np.sqrt(2):.1f}"
+    assert pages.spread([2.0], "+") == "+2.0"
+    assert pages.spread([]) == "-"
+    each = {"flow": {"dog": 70.0, "cow": 90.0}, "sftrack": pages.by_sequence(runs, "J")}
+    said = pages.counted(each, "J")
+    assert "in J on 1 of 2 sequences, not on cow (81.0 to 90.0)" in said
+    assert "would reach 80.0" in said
