@@ -62,7 +62,7 @@ def _draw(
             out = draw_overlay(out, box=found[t], color=SHOWN[row])
     counts, (width, height) = ours["masks"][t], ours["size"]
     mask = None if counts is None else Mask(height, width, counts.encode()).decode()
-    return draw_overlay(out, mask, ours["rows"]["sftrack"]["boxes"][t], color=OURS)
+    return draw_overlay(out, mask, ours["rows"]["sftrack"]["boxes"][t], color=OURS, alpha=0.3)
 
 
 def _legend(width: int) -> FrameHWC:

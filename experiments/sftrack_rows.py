@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ class Job:
         return None if self.weights is None else unet_file(self.kept, self.weights)
 
 
+@cache
 def fingerprint(file: Path) -> str:
     """First letters of a file's SHA-256."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
