@@ -26,6 +26,7 @@ class SFTrackSettings:
         contradicted: Frames in a row in which an input's box overlaps the fused one by less than
             ``overlap`` before it is started again.
         overlap: See ``contradicted``.
+        adapt: Learning rate of fine-tuning NN_feat2seg in every frame; 0 leaves it as it is.
         rate: Share of every new frame in the recent colours.
         vanish: The target is lost when its area falls below this share of its usual area,
         distinct: or its colours stand out less than this share of how they first did.
@@ -41,6 +42,7 @@ class SFTrackSettings:
     feedback: bool = True
     contradicted: int = 3
     overlap: float = 0.3
+    adapt: float = 0.0
     rate: float = 0.1
     vanish: float = 0.12
     distinct: float = 0.3
@@ -52,7 +54,7 @@ class SFTrackSettings:
         for name in ("longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("overlap", "rate", "vanish", "distinct", "regain"):
+        for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")

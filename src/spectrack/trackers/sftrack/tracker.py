@@ -26,6 +26,7 @@ from spectrack.trackers.base import check_frame
 from spectrack.trackers.colour import robust_box
 from spectrack.trackers.mask_boxes import BOX_RULES, LearnedBox
 from spectrack.trackers.search import Finder
+from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool
@@ -80,7 +81,8 @@ class SFTracker:
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         s = self.settings = settings or SFTrackSettings()
         weights = load_sftrack(Path(s.weights) if s.weights else None)
-        self._segment = Segmenter(weights.feat2seg)
+        self._network = weights.feat2seg
+        self._segment = Segmenter(self._network)
         self._mixing = weights.mixing_of(s.names)
         self._mixer = OnlineMixer(self._mixing)
         learned = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
@@ -103,6 +105,10 @@ class SFTracker:
         )
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
+        self._adaptation = None
+        if self.settings.adapt > 0:
+            self._adaptation = Adaptation(self._network, self.settings.adapt)
+            self._segment = Segmenter(self._adaptation.network)
         self._filter = OnlineFilter(size, self._filter_settings())
         self._mixer.reset()
         self._youth = 1.0 if known is None else 0.0
@@ -118,6 +124,10 @@ class SFTracker:
         self._seen = frame_hwc.copy(), soft
         self._filter.push(frame_hwc, soft)
         self.explanation = Explanation(self.settings.names, tuple(said), None, None)
+        if self._adaptation is not None:
+            seen = self._segment(frame_hwc, [Hypothesis(box)], self._colours)
+            if seen is not None:
+                self._adaptation.learn(seen.maps_kchw, seen.crops, soft, FIRST_STEPS)
         return Prediction(target.box if known is None else box, soft, 1.0)
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
@@ -144,6 +154,8 @@ class SFTracker:
             self._filter.reset()
             empty = np.zeros(self._size[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
+        if self._adaptation is not None and channels is not None:
+            self._adaptation.learn(channels.maps_kchw, channels.crops, soft)
         return self._accept(frame_hwc, soft, said, mixed)
 
     def _filter_settings(self) -> OnlineSettings:
