@@ -1,0 +1,137 @@
+"""Where the time of SFTrack++ goes: milliseconds a frame of every stage, and frames per second.
+
+    python benchmarks/sftrack_speed.py [--root DAVIS] [--sequences car-roundabout,cows]
+        [--trackers sftrack,sftrack-fast,flow,csrt] [--out benchmarks/results]
+
+Frames are decoded before the clock starts. All trackers run one after the other in this process, so
+that ratios hold on a busy machine, too; load is written beside them. Stages that run beside each
+other in threads (the inputs) are timed as the tracker waits for them, each by itself as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spectrack.datasets.davis import Davis2016
+from spectrack.trackers.base import make_tracker
+from spectrack.trackers.loop import run
+from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.video.frames import ArrayFrames
+
+STAGES = {
+    "_pool.update": "inputs, together",
+    "_segment": "feat2seg: crops, maps, network",
+    "_mixer.push": "mixing",
+    "_filter.push": "spectral filter",
+    "_pool.flow_pair": "flow brought to the frame",
+    "_own_flow": "flow of its own",
+    "_believes": "does it look like the target",
+    "_read_box": "seg2box",
+    "_feed_back": "feedback",
+}
+
+
+def timed(verb: Callable[..., Any], name: str, spent: dict[str, float]) -> Callable[..., Any]:
+    """The same call, its time added up."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return verb(*args, **kwargs)
+        finally:
+            spent[name] += time.perf_counter() - begin
+
+    return call
+
+
+def watch(tracker: SFTracker, spent: dict[str, float]) -> None:
+    """Time the stages of a tracker that has been started."""
+    for path, name in STAGES.items():
+        owner: Any = tracker
+        *homes, verb = path.split(".")
+        for home in homes:
+            owner = getattr(owner, home)
+        setattr(owner, verb, timed(getattr(owner, verb), name, spent))
+    for one in tracker._pool.inputs:
+        one.update = timed(one.update, f"input {one.name}, by itself", spent)  # type: ignore
+
+
+def stages(name: str, frames: list[Any], target: Any) -> dict[str, float]:
+    """Milliseconds a frame of every stage, the second time over."""
+    tracker = make_tracker(name)
+    assert isinstance(tracker, SFTracker)
+    tracker.init(frames[0], target)
+    for frame in frames[1:6]:  # compiles
+        tracker.update(frame)
+    spent: dict[str, float] = defaultdict(float)
+    watch(tracker, spent)
+    begin = time.perf_counter()
+    for frame in frames[6:]:
+        tracker.update(frame)
+    count = len(frames) - 6
+    found = {stage: 1e3 * seconds / count for stage, seconds in spent.items()}
+    return {**found, "all": 1e3 * (time.perf_counter() - begin) / count}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data" / "davis2016"
+    parser.add_argument("--root", type=Path, default=shared)
+    parser.add_argument("--sequences", default="car-roundabout,cows,scooter-black")
+    parser.add_argument("--trackers", default="sftrack,sftrack-fast,flow,flow-fast,csrt,kcf")
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    data = Davis2016(options.root, "val", "480p", options.sequences.split(","))
+    result: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ).stdout.strip(),
+        "load_before": os.getloadavg()[0],
+        "frames_per_second": {},
+        "with_offline_filter": {},
+        "stages_ms": {},
+    }
+    clips = {}
+    for name, video in data.items():
+        with video.frames() as frames:
+            clips[name] = ([f for f, _ in zip(frames, range(options.frames), strict=False)], video)
+    for name in options.trackers.split(","):
+        for clean, key in ((False, "frames_per_second"), (True, "with_offline_filter")):
+            if clean and not name.startswith(("sftrack", "flow")):
+                continue
+            rates = []
+            for frames, video in clips.values():
+                make_tracker(name).init(frames[0], video.target())  # compiles, fills caches
+                begin = time.perf_counter()
+                run(make_tracker(name), ArrayFrames(frames), video.target(), clean=clean)
+                rates.append(len(frames) / (time.perf_counter() - begin))
+            result[key][name] = round(sum(rates) / len(rates), 1)
+        print(name, result["frames_per_second"][name], result["with_offline_filter"].get(name))
+        if name.startswith("sftrack"):
+            found = [stages(name, frames, video.target()) for frames, video in clips.values()]
+            mean = {key: sum(f.get(key, 0.0) for f in found) / len(found) for key in found[0]}
+            result["stages_ms"][name] = {key: round(value, 1) for key, value in mean.items()}
+            for key, value in sorted(mean.items(), key=lambda item: -item[1]):
+                print(f"    {key:38s} {value:7.1f} ms")
+    result["load_after"] = os.getloadavg()[0]
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "sftrack_speed.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()
