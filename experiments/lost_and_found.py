@@ -201,8 +201,8 @@ def write(options: Any, logs: dict[str, Log], absences: tuple[Absence, ...], pag
     covered = sum(a.kind != "exit" for a in absences)
     page.text(
         f"{frames:,} frames of {SIZE_WH[0]} x {SIZE_WH[1]} of the synthetic journey: a koi swims "
-        "about among koi of other colours while the camera drifts. Times that it is wholly covered: "
-        f"{covered}; that it leaves the picture: {len(absences) - covered}. Trackers start from "
+        "about among koi of other colours while the camera drifts. Wholly covered (times): "
+        f"{covered}; out of the picture: {len(absences) - covered}. Trackers start from "
         "its box in the first frame and see every frame once."
     )
     page.text(
