@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +44,20 @@ from spectrack.trackers.sftrack.weights import load_sftrack
 
 EARLY, EARLY_RATE = 8, 0.4
 """A mask found in a box is a guess: for so many frames new colours count more, less and less."""
+
+
+GROWS, SHRINKS = 0.1, 0.01
+"""How fast the usual area follows the present one: a target that is being covered, or leaves the
+view, must not become used to being small."""
+
+WHOLE = 0.5
+"""Share of the usual area from which on the target is seen well enough to learn from."""
+
+REGAINED = 0.3
+"""Share of the usual area that a lost target must show to be taken back."""
+
+FAR = 0.5
+"""Parts further from the largest one than this, in its sides, are something else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +158,7 @@ class SFTracker:
         )
         soft = None
         if channels is not None and mixed is not None:
-            soft = self._filtered(frame_hwc, channels, mixed)
+            soft = without_far_parts(self._filtered(frame_hwc, channels, mixed))
             if not self._believes(frame_hwc, soft):
                 soft = None
         if soft is None and self._lost:
@@ -199,7 +214,8 @@ class SFTracker:
         s = self.settings
         self._distinct = 0.0
         area = float(np.count_nonzero(soft >= 0.5))
-        if area < max(s.vanish * self._area, 1.0):
+        least = max(s.vanish, REGAINED) if self._lost else s.vanish
+        if area < max(least * self._area, 1.0):
             return False
         # The slack lets targets be followed whose colours never told them from the background.
         self._distinct = self._stands_out(frame, soft)
@@ -236,14 +252,15 @@ class SFTracker:
             restarted = self._feed_back(frame, soft, hard, said)
             assert self.explanation is not None
             self.explanation = replace(self.explanation, restarted=restarted)
-        taught = _carried(said, soft)
-        learn_colours(self._colours, frame, taught, max(s.rate, EARLY_RATE * self._youth))
-        self._youth = max(0.0, self._youth - 1 / EARLY)
-        if sure > 0.7 and agreed > 0.5:
+        area = float(np.count_nonzero(hard))
+        if area >= WHOLE * self._area:  # a sliver that is still in view would teach what hides it
+            rate = max(s.rate, EARLY_RATE * self._youth)
+            learn_colours(self._colours, frame, _carried(said, soft), rate)
             tight = robust_box(hard)
-            if tight is not None:
+            if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-        self._area = 0.9 * self._area + 0.1 * float(hard.sum())
+        self._youth = max(0.0, self._youth - 1 / EARLY)
+        self._area += (GROWS if area > self._area else SHRINKS) * (area - self._area)
         self._box, self._lost = box, 0
         self._seen = frame.copy(), soft
         return Prediction(box, soft, sure * (0.5 + 0.5 * agreed))
@@ -275,6 +292,30 @@ class SFTracker:
                 else:
                     one.init(frame, Target(tight, hard))
         return tuple(restarted)
+
+
+def without_far_parts(soft_hw: SoftHW) -> SoftHW:
+    """The mask without parts that lie far from its largest one.
+
+    Args:
+        soft_hw: float32 (H, W) in [0, 1].
+
+    Returns:
+        The same values; at most 0.3 in those parts.
+    """
+    hard = (soft_hw >= 0.5).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
+    if count <= 2:
+        return soft_hw
+    x1, y1, w, h, area = stats[1:].T.astype(np.float64)
+    first = int(area.argmax())
+    reach = FAR * np.sqrt(w[first] * h[first])
+    gap_x = np.maximum(x1 - (x1 + w)[first], x1[first] - (x1 + w))
+    gap_y = np.maximum(y1 - (y1 + h)[first], y1[first] - (y1 + h))
+    far = np.concatenate([[False], np.maximum(gap_x, gap_y) > reach])
+    if not far.any():
+        return soft_hw
+    return np.where(far[labels], np.minimum(soft_hw, np.float32(0.3)), soft_hw)
 
 
 def _carried(said: list[Hypothesis | None], soft: SoftHW) -> SoftHW:
