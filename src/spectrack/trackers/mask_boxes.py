@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from spectrack.errors import InputError
 from spectrack.networks.seg2box import SIDE, Seg2Box
@@ -222,8 +223,10 @@ def area_crop(soft_hw: NDArray[np.float32], crop: Box, size_wh: tuple[int, int])
     xs, ys = (np.arange(s.start, s.stop, dtype=np.float64) for s in (cols, rows))
     across = _shares(xs, xs + 1, crop.x, crop.w, size_wh[0])
     down = _shares(ys, ys + 1, crop.y, crop.h, size_wh[1])
-    out: SoftHW = (down @ part @ across.T).clip(0, 1)
-    return out
+    # Sparse, as each pixel touches one or two of the result; and a dense product this small would
+    # wake the threads of BLAS, which then wait for cores that the trackers use.
+    out: SoftHW = (csr_matrix(across) @ (csr_matrix(down) @ part).T).T.clip(0, 1)
+    return np.ascontiguousarray(out, dtype=np.float32)
 
 
 def to_edges(box: Box, crop: Box) -> list[float]:
