@@ -55,6 +55,16 @@ class ColourModel:
         ratio = (target + _FLOOR) / (target + background + 2 * _FLOOR)
         return ratio.astype(np.float32)[index_hw]
 
+    def likeness(self, index_hw: Index, soft_hw: SoftHW) -> float:
+        """How alike the colours of a mask and the target's are, as distributions, 0 to 1.
+
+        The Bhattacharyya coefficient with the first or the recent histogram, whichever is nearer.
+        A thing of one of the target's colours has probable colours everywhere, and still is not
+        like a target of several.
+        """
+        here = np.sqrt(_histogram(index_hw, soft_hw))
+        return max(float(here @ np.sqrt(of[0])) for of in (self._first, self._recent))
+
     def learn(self, index_hw: Index, soft_hw: SoftHW, rate: float) -> None:
         """Take a segmented view into the recent histograms with a weight in [0, 1].
 

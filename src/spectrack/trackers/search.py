@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -69,6 +70,7 @@ class Template:
         scale: float,
         near: Box | None = None,
         sizes: tuple[float, ...] = _SIZES,
+        avoid: Sequence[Box] = (),
     ) -> Found | None:
         """Best place of the target in a frame.
 
@@ -78,6 +80,7 @@ class Template:
             scale: Size of this picture over the frame's.
             near: Only places whose centre lies in this box of the frame; all where None.
             sizes: Sizes tried, over the template's.
+            avoid: No places whose centre lies in one of these boxes.
         """
         best: Found | None = None
         grey = cv2.cvtColor(frame_hwc, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -104,6 +107,10 @@ class Template:
                 inside_x = (cx >= near.x) & (cx <= near.x + near.w)
                 inside_y = (cy >= near.y) & (cy <= near.y + near.h)
                 score = np.where(inside_y[:, None] & inside_x, score, -np.inf)
+            for box in avoid:
+                taken_x = (x + w / 2 >= box.x) & (x + w / 2 <= box.x + box.w)
+                taken_y = (y + h / 2 >= box.y) & (y + h / 2 <= box.y + box.h)
+                score = np.where(taken_y[:, None] & taken_x, -np.inf, score)
             row, col = np.unravel_index(int(np.argmax(score)), score.shape)
             value = float(score[row, col])
             if np.isfinite(value) and (best is None or value > best.score):
@@ -144,7 +151,13 @@ class Finder:
         self.last = Template.take(frame_hwc, soft_hw, box)
 
     def find(
-        self, frame_hwc: FrameHWC, colours: ColourModel, box: Box, lost: int, least: float
+        self,
+        frame_hwc: FrameHWC,
+        colours: ColourModel,
+        box: Box,
+        lost: int,
+        least: float,
+        avoid: Sequence[Box] = (),
     ) -> tuple[Box, SoftHW] | None:
         """The best place in a part of the frame that widens while the target is lost.
 
@@ -154,6 +167,7 @@ class Finder:
             box: Where it was seen last.
             lost: Frames since then.
             least: Share of the target's own score in its first frame that a place must reach.
+            avoid: Places looked at already.
 
         Returns:
             Its box there, which touches the frame, and its shape placed there, float32 (H, W);
@@ -164,7 +178,10 @@ class Finder:
         wide = max(box.w, box.h, 20.0) * (1 + 0.5 * lost)
         cx, cy = box.center
         near = Box(cx - wide, cy - wide, 2 * wide, 2 * wide)
-        places = [(t, t.find(small_hwc, colour_hw, scale, near)) for t in (self.last, self.first)]
+        places = [
+            (t, t.find(small_hwc, colour_hw, scale, near, avoid=avoid))
+            for t in (self.last, self.first)
+        ]
         seen = [(found.score, template, found) for template, found in places if found is not None]
         if not seen:
             return None

@@ -79,17 +79,3 @@ def input_maps(
     known = UNKNOWN if colours is None else colours.probability_hw(colour_index(view))
     out[4] = np.rint(255 * np.asarray(known))
     return out
-
-
-def contrast(colour_ss: NDArray[np.uint8], soft_ss: SoftHW) -> float:
-    """How much more probable the target's colours are inside a mask than outside, -1 to 1.
-
-    Args:
-        colour_ss: Colour probability in the crop, 255 for 1.
-        soft_ss: Soft mask in the crop.
-    """
-    inside = soft_ss > 0.5
-    if not inside.any():
-        return 0.0
-    around = 0.0 if inside.all() else float(colour_ss[~inside].mean())
-    return (float(colour_ss[inside].mean()) - around) / 255

@@ -30,7 +30,8 @@ class SFTrackSettings:
         rate: Share of every new frame in the recent colours.
         vanish: The target is lost when its area falls below this share of its usual area,
         distinct: or its colours stand out less than this share of how they first did.
-        regain: It is found again where a place scores this share of how the target itself did.
+        regain: It is found again where a place scores this share of how the target itself did,
+        alike: and its colours are as like the target's as this share of what is usual.
     """
 
     inputs: str = "flow,csrt,kcf"
@@ -46,7 +47,8 @@ class SFTrackSettings:
     rate: float = 0.1
     vanish: float = 0.12
     distinct: float = 0.3
-    regain: float = 0.6
+    regain: float = 0.4
+    alike: float = 0.78
 
     def __post_init__(self) -> None:
         if not 0 <= self.iterations <= 5:
@@ -54,7 +56,7 @@ class SFTrackSettings:
         for name in ("longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain"):
+        for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain", "alike"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")

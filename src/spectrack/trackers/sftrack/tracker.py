@@ -23,21 +23,17 @@ from spectrack.spectral.mixing import Mixed
 from spectrack.spectral.online import OnlineFilter, OnlineSettings
 from spectrack.spectral.online_mixing import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
+from spectrack.trackers.appearance import colour_index
 from spectrack.trackers.base import check_frame
 from spectrack.trackers.colour import robust_box
 from spectrack.trackers.mask_boxes import BOX_RULES, LearnedBox
 from spectrack.trackers.search import Finder
+from spectrack.trackers.segment import contrast_of
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
-from spectrack.trackers.sftrack.crop import Crop
+from spectrack.trackers.sftrack.crop import OUTSIDE, Crop
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool
-from spectrack.trackers.sftrack.look import (
-    Hypothesis,
-    colours_of,
-    contrast,
-    input_maps,
-    learn_colours,
-)
+from spectrack.trackers.sftrack.look import Hypothesis, colours_of, learn_colours
 from spectrack.trackers.sftrack.segmenter import Channels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.weights import load_sftrack
@@ -55,6 +51,9 @@ WHOLE = 0.5
 
 REGAINED = 0.3
 """Share of the usual area that a lost target must show to be taken back."""
+
+PLACES = 3
+"""Places a lost target is looked for in a frame, the likeliest first."""
 
 FAR = 0.5
 """Parts further from the largest one than this, in its sides, are something else."""
@@ -129,8 +128,8 @@ class SFTracker:
         self._youth = 1.0 if known is None else 0.0
         self._colours = colours_of(frame_hwc, hard, first_share=0.5 if known is not None else 0.25)
         self._finder = Finder(frame_hwc, soft, box, self._colours)
-        self._usual = max(self._stands_out(frame_hwc, soft), 0.0)
-        self._area, self._lost = float(hard.sum()), 0
+        self._usual = max(self._compare(frame_hwc, soft)[0], 0.0)
+        self._area, self._alike, self._lost = float(hard.sum()), 1.0, 0
         self._box, self._doubted = box, [0] * len(self.settings.names)
         said = self._pool.init(frame_hwc, Target(target.box, target.mask))
         if known is None:
@@ -201,39 +200,52 @@ class SFTracker:
         area = around(masks, self.settings.reach + CONTEXT)
         return flow_pair(self._flow, last_frame, frame, area)
 
-    def _stands_out(self, frame: FrameHWC, soft: SoftHW) -> float:
-        """How far the colours of a mask are the target's, against those around it, -1 to 1."""
+    def _compare(self, frame: FrameHWC, soft: SoftHW) -> tuple[float, float]:
+        """How far the colours of a mask are the target's, against those around it, -1 to 1.
+
+        And how alike they are as distributions, 0 to 1.
+        """
         box = robust_box(soft >= 0.5)
         if box is None:
-            return 0.0
+            return 0.0, 0.0
         crop = Crop.around(box)
-        maps = input_maps(frame, crop, Hypothesis(box), self._colours)
-        return contrast(maps[4], crop.cut(soft))
+        index, local = colour_index(crop.cut(frame, OUTSIDE)), crop.cut(soft)
+        probable = self._colours.probability_hw(index)
+        return contrast_of(probable, local), self._colours.likeness(index, local)
 
     def _believes(self, frame: FrameHWC, soft: SoftHW) -> bool:
         s = self.settings
-        self._distinct = 0.0
+        self._distinct = self._likeness = 0.0
         area = float(np.count_nonzero(soft >= 0.5))
         least = max(s.vanish, REGAINED) if self._lost else s.vanish
         if area < max(least * self._area, 1.0):
             return False
         # The slack lets targets be followed whose colours never told them from the background.
-        self._distinct = self._stands_out(frame, soft)
+        self._distinct, self._likeness = self._compare(frame, soft)
+        if self._lost and self._likeness < s.alike * self._alike:
+            return False
         return self._distinct >= s.distinct * self._usual - 0.02
 
     def _regained(self, frame: FrameHWC) -> SoftHW | None:
         """The target where the search finds it, if it still looks like it when segmented."""
-        found = self._finder.find(frame, self._colours, self._box, self._lost, self.settings.regain)
-        if found is None:
-            return None
-        box, shape = found
-        hypothesis = Hypothesis(box, np.rint(255 * shape).astype(np.uint8))
-        channels = self._segment(frame, [hypothesis], self._colours)
-        if channels is None:
-            return None
-        soft = np.zeros(frame.shape[:2], dtype=np.float32)
-        soft[channels.rows, channels.cols] = channels.soft_chw[0].astype(np.float32) / 255
-        return soft if self._believes(frame, soft) else None
+        looked_at: list[Box] = []
+        for _ in range(PLACES):
+            found = self._finder.find(
+                frame, self._colours, self._box, self._lost, self.settings.regain, looked_at
+            )
+            if found is None:
+                return None
+            box, shape = found
+            looked_at.append(box)
+            hypothesis = Hypothesis(box, np.rint(255 * shape).astype(np.uint8))
+            channels = self._segment(frame, [hypothesis], self._colours)
+            if channels is None:
+                continue
+            soft = np.zeros(frame.shape[:2], dtype=np.float32)
+            soft[channels.rows, channels.cols] = channels.soft_chw[0].astype(np.float32) / 255
+            if self._believes(frame, soft):
+                return soft
+        return None
 
     def _accept(
         self,
@@ -256,6 +268,7 @@ class SFTracker:
         if area >= WHOLE * self._area:  # a sliver that is still in view would teach what hides it
             rate = max(s.rate, EARLY_RATE * self._youth)
             learn_colours(self._colours, frame, _carried(said, soft), rate)
+            self._alike += 0.1 * (self._likeness - self._alike)
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
