@@ -83,4 +83,5 @@ class Kept:
 
     def seconds(self) -> float:
         """Time all runs took together."""
-        return sum(json.loads(file.read_text())["seconds"] for file in self.work.glob("*/*.json"))
+        files = [file for data in self.roots for file in self.work.glob(f"*/{data}-*.json")]
+        return sum(json.loads(file.read_text())["seconds"] for file in files)

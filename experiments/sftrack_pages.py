@@ -107,8 +107,8 @@ def counted(each: dict[str, Figures], measure: str) -> str:
     return text
 
 
-def write_table8(options: argparse.Namespace, kept: Kept) -> None:
-    """Table 8."""
+def write_table8(options: argparse.Namespace, kept: Kept, note: str = "") -> None:
+    """Table 8; the note says what is to be known of the trainings."""
     page = Page("table8_sftrack", "Table 8: SFTrack++ and what it fuses", "sftrack_tables")
     facts: dict[str, Any] = {
         "weights": {t: fingerprint(kept.file(t)) for t in [SHIPPED, *kept.trainings]}
@@ -127,7 +127,7 @@ def write_table8(options: argparse.Namespace, kept: Kept) -> None:
             "Inputs' boxes, mask and box of SFTrack++ (red), and the true box (white), half of the "
             "sequences at a fifth, a half and nine tenths of their length.",
         )
-    for paragraph in remarks(kept):
+    for paragraph in filter(None, [*remarks(kept), note]):
         page.text(paragraph)
     page.write(options, facts, seed=0)
 

@@ -45,6 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="", help="only these trainings, by the file's stem")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--speed", action="store_true", help="measure frames per second")
+    parser.add_argument("--note", default="", help="what the page shall say of the trainings")
     parser.add_argument("--page", action="store_true", help="write the pages of what is there")
 
 
@@ -127,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             run_jobs(jobs, options.processes)
     if options.page or not options.speed:
-        write_table8(options, kept)
+        write_table8(options, kept, options.note)
         write_table9(options, kept)
 
 
