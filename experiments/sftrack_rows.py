@@ -52,6 +52,7 @@ class Job:
         weights: Of SFTrack++; None for the inputs, which have none.
         kept: Folder of all runs.
         frames: Only so many; all for None.
+        clean: Run the offline filter behind SFTrack++, too, where truth is masks.
     """
 
     data: str
@@ -61,6 +62,7 @@ class Job:
     weights: Path | None
     kept: Path
     frames: int | None = None
+    clean: bool = True
 
     @property
     def file(self) -> Path:
@@ -114,8 +116,11 @@ def run_job(job: Job) -> str:
 
 
 def run_jobs(jobs: Sequence[Job], processes: int = 2) -> None:
-    """Run those jobs that are not kept yet, in their order."""
-    todo = [job for job in dict.fromkeys(jobs) if not job.file.exists()]
+    """Run those jobs that are not kept yet, in their order; of those with one file the first."""
+    files: dict[Path, Job] = {}
+    for job in jobs:
+        files.setdefault(job.file, job)
+    todo = [job for file, job in files.items() if not file.exists()]
     print(f"{len(todo)} of {len(jobs)} runs to do", flush=True)
     if not todo:
         return
@@ -133,7 +138,7 @@ def follow(job: Job) -> dict[str, Any]:
     says: dict[str, list[Box | None]] = {job.system: []}
     masks: list[Mask | None] = []
     cleaned: list[Prediction] = []
-    cleaner = Cleaner(keep_boxes=[1]) if main and job.data == "davis" else None
+    cleaner = Cleaner(keep_boxes=[1]) if main and job.clean and job.data == "davis" else None
     if main:
         says |= {f"box-{rule}": [] for rule in BOX_RULES}
     with sequence.frames() as frames:

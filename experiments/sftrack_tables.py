@@ -66,7 +66,8 @@ def jobs_of(options: argparse.Namespace, kept: Kept) -> list[Job]:
                     if not wanted or name in wanted:
                         own = weights_of(system, weights)
                         where = (data, kept.roots[data], name, system, own, kept.work)
-                        jobs.append(Job(*where, frames=options.frames))
+                        # The filter behind it costs as much again and is no part of it.
+                        jobs.append(Job(*where, options.frames, clean=stem == "shipped"))
     return jobs
 
 
