@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import ConcatDataset
@@ -115,8 +116,8 @@ def mean_jaccard(model: nn.Module, samples: Samples, batch_size: int = 64) -> fl
     with torch.inference_mode():
         for start in range(0, len(samples), batch_size):
             stop = min(start + batch_size, len(samples))
-            maps = torch.from_numpy(samples.maps_nchw[start:stop]).to(device).float() / 255
-            truth = torch.from_numpy(samples.truth_nhw[start:stop]).to(device) >= 128
+            maps = torch.from_numpy(samples.maps_nchw[start:stop].astype(np.float32)).to(device) / 255
+            truth = torch.from_numpy(samples.truth_nhw[start:stop] >= 128).to(device)
             hard = model(maps).squeeze(1) > 0
             inter = (hard & truth).flatten(1).sum(1).float()
             union = (hard | truth).flatten(1).sum(1).float()
