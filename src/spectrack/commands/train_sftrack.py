@@ -143,7 +143,10 @@ class TrainSFTrackCommand(Command):
         if self.samples is not None:
             exact = self.samples // 3
             plan = replace(
-                plan, exact=exact, motion=self.samples - exact, spoilt=min(2000, self.samples)
+                plan,
+                exact=exact,
+                motion=self.samples - exact,
+                spoilt=min(plan.spoilt, self.samples),
             )
         if self.epochs is not None:
             plan = replace(

@@ -116,7 +116,9 @@ def mean_jaccard(model: nn.Module, samples: Samples, batch_size: int = 64) -> fl
     with torch.inference_mode():
         for start in range(0, len(samples), batch_size):
             stop = min(start + batch_size, len(samples))
-            maps = torch.from_numpy(samples.maps_nchw[start:stop].astype(np.float32)).to(device) / 255
+            maps = (
+                torch.from_numpy(samples.maps_nchw[start:stop].astype(np.float32)).to(device) / 255
+            )
             truth = torch.from_numpy(samples.truth_nhw[start:stop] >= 128).to(device)
             hard = model(maps).squeeze(1) > 0
             inter = (hard & truth).flatten(1).sum(1).float()

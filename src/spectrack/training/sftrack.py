@@ -45,8 +45,12 @@ REACH = 5
 """Past frames over which an input's agreement with the others is averaged."""
 
 
-BOX_TRAINING = replace(SEG2BOX_TRAINING, epochs=12, schedule_every=4)
+BOX_TRAINING = replace(SEG2BOX_TRAINING, epochs=8, schedule_every=3)
 """Settings of NN_seg2box: real runs of the tracker need fewer epochs than spoilt masks alone."""
+
+
+FEW_MIXING_EPOCHS = replace(MIXING_TRAINING, epochs=15)
+"""Settings of the mixing: five numbers, learned from some 1,900 frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +82,11 @@ class SFTrackPlan:
     loss: LossName = "dice_bce"
     first: TrainSettings = EXACT_TRAINING
     second: TrainSettings = MOTION_TRAINING
-    mixing: TrainSettings = MIXING_TRAINING
+    mixing: TrainSettings = FEW_MIXING_EPOCHS
     boxes: TrainSettings = BOX_TRAINING
-    spoilt: int = 2000
+    spoilt: int = 766
     joint: TrainSettings = JOINT_TRAINING
-    stride: int = 2
+    stride: int = 3
     held_out: int = 3
     seed: int = 0
 
