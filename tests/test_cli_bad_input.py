@@ -152,7 +152,7 @@ def test_bad_mask(track, frames_folder, tmp_path):
 
 def test_unknown_tracker(track, frames_folder):
     sentence = track(frames_folder, "--tracker", "flwo")
-    assert "tracker 'flwo' does not exist (did you mean flow?); choose from flow, csrt" in sentence
+    assert "tracker 'flwo' does not exist (did you mean flow?); choose from sftrack, " in sentence
 
 
 def test_bad_count(track, frames_folder):

@@ -79,16 +79,16 @@ TRACKERS: dict[str, TrackerEntry] = {
         "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
         "masks",
     ),
-    "flow": TrackerEntry(
-        "spectrack.trackers.flow:FlowTracker",
-        "exact masks without weights: optical flow, adaptive colour models, re-detection",
-        "masks",
-    ),
     "sftrack-fast": TrackerEntry(
         "spectrack.trackers.sftrack.tracker:SFTracker",
         "SFTrack++ on two cheap inputs, one spectral step",
         "masks",
         {"inputs": "flow-fast,kcf", "iterations": 1},
+    ),
+    "flow": TrackerEntry(
+        "spectrack.trackers.flow:FlowTracker",
+        "exact masks without weights: optical flow, adaptive colour models, re-detection",
+        "masks",
     ),
     "flow-fast": TrackerEntry(
         "spectrack.trackers.flow:FlowTracker",
