@@ -80,8 +80,8 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
     ),
     "sftrack-fast": TrackerEntry(
-        "spectrack.trackers.sftrack.tracker:SFTracker",
-        "SFTrack++ on two cheap inputs, one spectral step",
+        "spectrack.trackers.sftrack.fast:FastSFTracker",
+        "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
         "masks",
         {"inputs": "flow-fast,kcf", "iterations": 1},
     ),
