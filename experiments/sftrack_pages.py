@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,20 @@ def by_sequence(runs: dict[str, dict[str, Figures]], measure: str) -> Figures:
     }
 
 
+def alike(runs: dict[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], str]:
+    """Rows that were run, on the trainings that all of them share, and which these are."""
+    there = {row: found for row, found in runs.items() if found}
+    learned = [set(found) for row, found in there.items() if row not in INPUTS]
+    shared = set.intersection(*learned) if learned else set()
+    if not shared:
+        return there, "different weights"
+    same = {
+        row: found if row in INPUTS else {t: v for t, v in found.items() if t in shared}
+        for row, found in there.items()
+    }
+    return same, f"weights {', '.join(sorted(shared))}"
+
+
 def main_rows() -> dict[str, str]:
     """Systems of Table 8 and what they are called."""
     return {**INPUTS, **ENSEMBLES, "sftrack": OURS}
@@ -56,16 +70,20 @@ def data_section(page: Page, kept: Kept, data: str, facts: dict[str, Any]) -> No
         speed = [kept.speed(row)] if data == "davis" else []
         lines.append([label, *cells, *speed, trainings(runs[row], row)])
     alone = kept.row(data, "sftrack", SHIPPED)
-    if len(alone) == len(kept.names[data]) and SHIPPED not in runs["sftrack"]:
+    if len(alone) == len(kept.names[data]) and len(runs["sftrack"]) > 1:
         cells = [spread(means({SHIPPED: alone}, m)) for m in measures]
-        lines.insert(-1, [f"{OURS}, shipped weights", *cells, *["-"] * (data == "davis"), SHIPPED])
+        place = 1 + list(rows).index("sftrack")
+        lines.insert(
+            place, [f"{OURS}, shipped weights", *cells, *["-"] * (data == "davis"), SHIPPED]
+        )
     page.text(f"## {NAMES[data]}, {len(kept.names[data])} sequences")
     fps = ["frames/s"] if data == "davis" else []
     page.table(["system", *(MEASURES[m] for m in measures), *fps, "weights"], lines)
     facts[data] = {row: runs[row] for row in rows} | {"sftrack, shipped": alone}
+    same, which = alike({row: runs[row] for row in main_rows()})
     for measure in measures[:2] if data == "davis" else measures[:1]:
-        page.text(f"{MEASURES[measure]} of each sequence:")
-        each = {row: by_sequence(runs[row], measure) for row in main_rows() if runs[row]}
+        page.text(f"{MEASURES[measure]} of each sequence, {which}:")
+        each = {row: by_sequence(found, measure) for row, found in same.items()}
         labels = [main_rows()[row].split(" (")[0] for row in each]
         lines = [
             [name, *(f"{found[name]:.1f}" for found in each.values())] for name in kept.names[data]
@@ -81,7 +99,7 @@ def trainings(runs: dict[str, Any], row: str) -> str:
         return "not run"
     if row in INPUTS:
         return "none"
-    return SHIPPED if SHIPPED in runs else f"{len(runs)} training{'s' * (len(runs) > 1)}"
+    return f"{len(runs)} trainings" if len(runs) > 1 else next(iter(runs))
 
 
 def counted(each: dict[str, Figures], measure: str) -> str:
@@ -113,7 +131,7 @@ def write_table8(options: argparse.Namespace, kept: Kept, note: str = "") -> Non
     facts: dict[str, Any] = {
         "weights": {t: fingerprint(kept.file(t)) for t in [SHIPPED, *kept.trainings]}
     }
-    for paragraph in about(kept):
+    for paragraph in filter(None, [*about(kept), note]):
         page.text(paragraph)
     for data in kept.roots:
         if any(kept.whole(data, row) for row in main_rows()):
@@ -127,7 +145,7 @@ def write_table8(options: argparse.Namespace, kept: Kept, note: str = "") -> Non
             "Inputs' boxes, mask and box of SFTrack++ (red), and the true box (white), half of the "
             "sequences at a fifth, a half and nine tenths of their length.",
         )
-    for paragraph in filter(None, [*remarks(kept), note]):
+    for paragraph in remarks(kept):
         page.text(paragraph)
     page.write(options, facts, seed=0)
 
@@ -160,10 +178,10 @@ def write_table9(options: argparse.Namespace, kept: Kept) -> None:
         ]  # fmt: skip
         lines.append([label, *cells, *deltas, trainings(runs, row)])
     page.table(["system", *MEASURES.values(), "ΔJ", "Δ box IoU", "weights"], lines)
+    same, which = alike({row: facts[row] for row in ("sftrack", *ABLATIONS)})
     for measure in ("J", "iou"):
-        page.text(f"{MEASURES[measure]} of each sequence:")
-        shown = [r for r in ("sftrack", *ABLATIONS) if facts[r]]
-        each = {row: by_sequence(facts[row], measure) for row in shown}
+        page.text(f"{MEASURES[measure]} of each sequence, {which}:")
+        each = {row: by_sequence(found, measure) for row, found in same.items()}
         page.table(
             ["sequence", *(OURS if row == "sftrack" else row for row in each)],
             [[n, *(f"{v[n]:.1f}" for v in each.values())] for n in kept.names["davis"]],
@@ -188,10 +206,14 @@ def spectral(kept: Kept, facts: dict[str, Any]) -> str:
     without = facts.get("iterations-0")
     if not without:
         return ""
-    gains: dict[str, Callable[[], list[float]]] = {
-        MEASURES[m]: lambda m=m: [-d for d in differences(kept, without, m)] for m in ("J", "iou")
-    }
-    words = [f"{spread(gain(), '+')} in {name}" for name, gain in gains.items()]
+    gains = {m: [-d for d in differences(kept, without, m)] for m in ("J", "iou")}
+    words = [f"{spread(gain, '+')} in {MEASURES[m]}" for m, gain in gains.items()]
+    small = ""
+    if len(without) > 1:
+        each = (f"{t} {gain:+.1f}" for t, gain in zip(without, gains["J"], strict=True))
+        small = f" (J by training: {', '.join(each)})"
+        if np.mean(gains["J"]) < np.std(gains["J"], ddof=1):
+            small += ", which is less than the trainings differ among themselves"
     per = {}
     for name in kept.names["davis"]:
         found = [
@@ -204,6 +226,6 @@ def spectral(kept: Kept, facts: dict[str, Any]) -> str:
     helped = ", ".join(f"{n} {v:+.1f}" for n, v in ordered if v > 0.2) or "none"
     hurt = ", ".join(f"{n} {v:+.1f}" for n, v in ordered if v < -0.2) or "none"
     return (
-        f"The spectral step gives {' and '.join(words)} against the mixture alone. It raises J by "
-        f"more than 0.2 on: {helped}; it lowers it by more than 0.2 on: {hurt}."
+        f"The spectral step gives {' and '.join(words)} against the mixture alone{small}. "
+        f"It raises J by more than 0.2 on: {helped}; it lowers it by more than 0.2 on: {hurt}."
     )
