@@ -83,7 +83,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "spectrack.trackers.sftrack.fast:FastSFTracker",
         "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
         "masks",
-        {"inputs": "flow-fast,kcf", "iterations": 1},
+        {"inputs": "flow-fast,kcf", "iterations": 1, "box_rule": "tight"},
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow:FlowTracker",
