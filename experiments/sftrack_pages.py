@@ -142,7 +142,7 @@ def write_table8(options: argparse.Namespace, kept: Kept, note: str = "") -> Non
     if shown is not None:
         page.picture(
             shown,
-            "Inputs' boxes, mask and box of SFTrack++ (red), and the true box (white), half of the "
+            "Inputs' boxes, mask and box of SFTrack++ (red), and the true box (white), some of the "
             "sequences at a fifth, a half and nine tenths of their length.",
         )
     for paragraph in remarks(kept):

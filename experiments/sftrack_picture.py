@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from sftrack_rows import dataset
 from sftrack_systems import INPUTS
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from sftrack_kept import Kept
 
 AT = (0.2, 0.5, 0.9)
-WIDTH, COLUMNS = 460, 3
+WIDTH, COLUMNS = 380, 3
 OURS, TRUTH = COLORS[0], (255, 255, 255)
 SHOWN = dict(zip(INPUTS, (COLORS[1], COLORS[3], COLORS[4], COLORS[5], COLORS[2]), strict=True))
 
 
-def picture(kept: Kept, every: int = 2) -> FrameHWC | None:
-    """Every second sequence of DAVIS, three frames a row; None where too little was run.
+def picture(kept: Kept, every: int = 3) -> FrameHWC | None:
+    """Some sequences of DAVIS, three frames a row; None where too little was run.
 
     Args:
         kept: All runs; the shipped weights are shown, or the first training.
@@ -56,13 +57,22 @@ def picture(kept: Kept, every: int = 2) -> FrameHWC | None:
 def _draw(
     frame: FrameHWC, truth: Box | None, ours: dict, boxes: dict[str, list], t: int
 ) -> FrameHWC:
-    out = draw_overlay(frame, box=truth, color=TRUTH)
-    for row, found in boxes.items():
-        if t < len(found) and found[t] is not None:
-            out = draw_overlay(out, box=found[t], color=SHOWN[row])
-    counts, (width, height) = ours["masks"][t], ours["size"]
-    mask = None if counts is None else Mask(height, width, counts.encode()).decode()
-    return draw_overlay(out, mask, ours["rows"]["sftrack"]["boxes"][t], color=OURS, alpha=0.3)
+    # Drawn at the size shown, so that lines stay lines.
+    width, height = ours["size"]
+    scale = WIDTH / width
+    small = (WIDTH, round(height * scale))
+    out = np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8)
+    mask, counts = None, ours["masks"][t]
+    if counts is not None:
+        full = Mask(height, width, counts.encode()).decode().astype(np.float32)
+        mask = cv2.resize(full, small, interpolation=cv2.INTER_AREA)
+    out = draw_overlay(out, mask, color=OURS, alpha=0.3)
+    layers = [(SHOWN[row], found[t] if t < len(found) else None) for row, found in boxes.items()]
+    layers += [(TRUTH, truth), (OURS, ours["rows"]["sftrack"]["boxes"][t])]
+    for color, box in layers:
+        if box is not None:
+            out = draw_overlay(out, box=[scale * edge for edge in box], color=color)
+    return out
 
 
 def _legend(width: int) -> FrameHWC:

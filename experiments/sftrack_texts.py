@@ -31,7 +31,8 @@ def about(kept: Kept) -> list[str]:
         "one crop about the median box; it begins from the trained NN_feat2seg and learns "
         f"{SETTINGS.epochs} epochs on what the inputs said on the same 27 DAVIS training "
         "sequences.",
-        "Frames per second: one process alone on two cores, first frames of a sequence at 480p.",
+        "Frames per second: one process alone on two cores, first frames of a sequence at 480p; "
+        "a dash where that was not measured (`benchmarks/sftrack_speed.py` takes SFTrack++ apart).",
     ]
 
 
