@@ -111,6 +111,7 @@ class SFTracker:
         size = check_frame(frame_hwc)
         target.check(size)
         self._size = size
+        self._segment = Segmenter(self._network)  # one that was adapted knew another target
         known = target.mask if target.mask is not None and target.mask.any() else None
         soft = (
             first_mask(self._segment, frame_hwc, target.box)
@@ -162,6 +163,9 @@ class SFTracker:
                 soft = None
         if soft is None and self._lost:
             soft = self._regained(frame_hwc)
+            if soft is not None:  # what the filter last saw was rejected; the next frame links here
+                self._filter.reset()
+                self._filter.push(frame_hwc, soft)
         self.explanation = Explanation(s.names, tuple(said), channels, mixed)
         if soft is None:
             self._lost += 1
