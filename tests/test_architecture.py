@@ -18,7 +18,7 @@ FLOORS = [
     {"structures"},
     {"tracks"},
     {"spectral", "flow", "metrics", "datasets", "video", "networks"},
-    {"local_flow"},
+    {"local_flow", "weights"},
     {"trackers"},
     {"soft_masks", "fusion_weights"},
     {"refinement", "whole_video", "fusion"},
