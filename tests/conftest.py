@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from golden import golden  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
