@@ -23,6 +23,8 @@ from torch import Tensor, nn
 LEAST_CURVATURE = 1e-8
 """The step is |g|^2 over at least this."""
 
+HALVES = (torch.float16, torch.bfloat16)
+
 Residual = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From scores (N, S, O, H, W) to residuals and their slopes dr/ds, both of that shape."""
 
@@ -39,9 +41,13 @@ class InstanceL2Norm(nn.Module):
         self.scale = scale
 
     def forward(self, x_nchw: Tensor) -> Tensor:
-        """(N, C, H, W) in and out: x scale sqrt(C H W / (sum x^2 + 1e-5))."""
-        energy = x_nchw.square().sum((1, 2, 3), keepdim=True)
-        return x_nchw * (self.scale * ((x_nchw[0].numel()) / (energy + 1e-5)).sqrt())
+        """(N, C, H, W) in and out: x scale sqrt(C H W / (sum x^2 + 1e-5)).
+
+        Half precision becomes single: squares overflow it, and filters are learned in single.
+        """
+        x = x_nchw.float() if x_nchw.dtype in HALVES else x_nchw
+        energy = x.square().sum((1, 2, 3), keepdim=True)
+        return x * (self.scale * (x[0].numel() / (energy + 1e-5)).sqrt())
 
 
 def feature_head(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

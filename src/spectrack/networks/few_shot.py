@@ -1,82 +1,38 @@
-"""What RTS, LWL and STA share: features, a filter learned from labelled frames, a decoder.
+"""What RTS and LWL share: a network that learns from labelled frames what to segment.
 
-The target model T is a 3x3 filter on features F; it is learned at run time from the labels E that
-an encoder makes of masks, with weights W that it makes as well (LWL section 3; RTS section 3.2).
+Its target model is learned at run time from the labels E that an encoder makes of masks, with
+weights W that it makes as well (LWL section 3; RTS section 3.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
-from spectrack.networks.dcf import Descent, apply_filters, descend, feature_head, weighted_residual
+from spectrack.networks.dcf import apply_filters
 from spectrack.networks.label_encoder import LabelEncoder
 from spectrack.networks.resnet import LAYERS, ResNet
 from spectrack.networks.segmentation_decoder import SegmentationDecoder
-
-FILTER_SIZE = 3
-
-
-class _Regularisation(nn.Module):
-    """The strength of the filter's regularisation, learned; its square counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter_reg = nn.Parameter(torch.full((1,), 0.01))
+from spectrack.networks.target_model import TargetModel
 
 
-class FilterLearner(nn.Module):
-    """Steepest descent on the few-shot objective (LWL Eq. 3-5).
+@dataclass(frozen=True)
+class Frames:
+    """What the backbone and F say of frames of several sequences.
 
-    Args:
-        maps: O, maps that the filter gives.
+    Attributes:
+        layers: Maps of the backbone, (N * S, C, H / s, W / s), frames first.
+        features: F, (N, S, C, H / 16, W / 16).
+        size_hw: Height and width of the frames.
     """
 
-    def __init__(self, maps: int) -> None:
-        super().__init__()
-        self.maps = maps
-        self.residual_module = _Regularisation()
-
-    def forward(
-        self,
-        features_nschw: Tensor,
-        labels_nsohw: Tensor,
-        weights_nsohw: Tensor | None,
-        iterations: int,
-        start: Tensor | None = None,
-        keep: bool = False,
-    ) -> Descent:
-        """Learn filters (S, O, C, 3, 3), from zero or from ``start``; see :func:`descend`."""
-        if start is None:
-            sequences, channels = features_nschw.shape[1:3]
-            shape = (sequences, self.maps, channels, FILTER_SIZE, FILTER_SIZE)
-            start = features_nschw.new_zeros(shape)
-        return descend(
-            start,
-            features_nschw,
-            weighted_residual(labels_nsohw, weights_nsohw),
-            self.residual_module.filter_reg,
-            iterations,
-            keep,
-        )
-
-
-class TargetModel(nn.Module):
-    """Features F and the learner of the filter on them.
-
-    Args:
-        inputs: Maps of the backbone's layer 3.
-        features: Maps of F.
-        maps: Maps that the filter gives.
-    """
-
-    def __init__(self, inputs: int, features: int, maps: int) -> None:
-        super().__init__()
-        self.feature_extractor = feature_head(inputs, features)
-        self.filter_optimizer = FilterLearner(maps)
+    layers: dict[str, Tensor]
+    features: Tensor
+    size_hw: tuple[int, int]
 
 
 class FewShotSegmenter(nn.Module):
@@ -176,3 +132,79 @@ class FewShotSegmenter(nn.Module):
         """
         encoding = self.encode_target(filter_ockk, target_features)
         return self.decoder(self.condition(encoding, scores_nhw), layers, size_hw)
+
+    def extract_both(self, train_images: Tensor, test_images: Tensor) -> tuple[Frames, Frames]:
+        """Run the backbone and F once over training and test frames, (N, S, 3, H, W) each."""
+        both = torch.cat((train_images, test_images))
+        frames, sequences, _, height, width = both.shape
+        layers = self.extract(both.flatten(0, 1))
+        features = self.target_features(layers["layer3"])
+        cut = len(train_images) * sequences
+
+        def part(of: slice, frames: int) -> Frames:
+            grid = (frames, sequences, *features.shape[1:])
+            own = {name: maps[of] for name, maps in layers.items()}
+            return Frames(own, features[of].view(grid), (height, width))
+
+        train, test = len(train_images), frames - len(train_images)
+        return part(slice(None, cut), train), part(slice(cut, None), test)
+
+    def unroll(
+        self,
+        train: Frames,
+        test: Frames,
+        train_masks_nshw: Tensor,
+        scores_tshw: Tensor | None,
+        iterations: int,
+        refinements: int = 0,
+    ) -> Tensor:
+        """Learn the target models of all sequences and segment the test frames in their order.
+
+        Args:
+            train: Frames with masks.
+            test: Frames to segment.
+            train_masks_nshw: (N, S, H, W) in [0, 1].
+            scores_tshw: Of the instance branch on the test frames, or None.
+            iterations: Steps on the training frames.
+            refinements: Steps after each test frame but the last, on all frames so far with the
+                masks found; the next frame is segmented with the refined filter, as the papers
+                say. 0 is what the published training does in effect: it refines, but segments
+                all frames with the first filter.
+
+        Returns:
+            Logits (T, S, H, W).
+        """
+        learn = self.target_model.filter_optimizer
+        features = train.features
+        labels, weights = self._encode(train_masks_nshw)
+        filters = learn(features, labels, weights, iterations).filters
+        frames = len(test.features)
+        if not refinements:
+            return self._decode(filters, test, scores_tshw, range(frames))
+        logits: list[Tensor] = []
+        for t in range(frames):
+            if t > 0:
+                found = self._encode(logits[-1].sigmoid().detach())
+                features = torch.cat((features, test.features[t - 1 : t]))
+                labels, weights = torch.cat((labels, found[0])), torch.cat((weights, found[1]))
+                filters = learn(features, labels, weights, refinements, filters).filters
+            logits.append(self._decode(filters, test, scores_tshw, range(t, t + 1)))
+        return torch.cat(logits)
+
+    def _encode(self, masks_nshw: Tensor) -> tuple[Tensor, Tensor]:
+        labels, weights = self.encode_masks(masks_nshw.flatten(0, 1)[:, None])
+        grid = (*masks_nshw.shape[:2], *labels.shape[1:])
+        return labels.view(grid), weights.view(grid)
+
+    def _decode(
+        self, filters: Tensor, frames: Frames, scores_tshw: Tensor | None, which: range
+    ) -> Tensor:
+        chosen = slice(which.start, which.stop)
+        encoding = apply_filters(frames.features[chosen], filters)
+        sequences = encoding.shape[1]
+        flat = slice(which.start * sequences, which.stop * sequences)
+        layers = {name: maps[flat] for name, maps in frames.layers.items()}
+        scores = None if scores_tshw is None else scores_tshw[chosen].flatten(0, 1)
+        joined = self.condition(encoding.flatten(0, 1), scores)
+        logits = self.decoder(joined, layers, frames.size_hw)
+        return logits.view(len(which), sequences, *frames.size_hw)

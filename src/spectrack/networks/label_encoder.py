@@ -6,6 +6,7 @@ E and W of RTS (section 3.2) are two heads of one encoder, at 1/16 of the mask's
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -82,3 +83,12 @@ def start(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def fill_boxes(boxes_xywh: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Masks (N, 1, H, W) that are one in a box (N, 4), cut to whole numbers, and zero outside."""
+    boxes = boxes_xywh.trunc()
+    left, top, width, height = (v[:, None] for v in boxes.unbind(1))
+    y, x = (torch.arange(n, device=boxes.device) for n in size_hw)
+    rows, columns = (top <= y) & (y < top + height), (left <= x) & (x < left + width)
+    return (rows[:, None, :, None] & columns[:, None, None, :]).float()

@@ -7,6 +7,9 @@ x_f = x_m + H(s) (section 3.4).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -74,6 +77,20 @@ class InstanceBranch(nn.Module):
         """Improve filters (S, 1, C, K, K) on samples with Gaussian labels; see :func:`descend`."""
         residual = hinge_residual(labels_nshw[:, :, None], weights)
         return descend(filters, features_nschw, residual, INSTANCE_REGULARISATION, iterations, keep)
+
+
+@dataclass(frozen=True)
+class RTSOutput:
+    """What training looks at.
+
+    Attributes:
+        logits_tshw: Masks of the test frames.
+        scores_itshw: Scores of the instance branch on them, by each iterate of its filter with
+            the first one.
+    """
+
+    logits_tshw: Tensor
+    scores_itshw: Tensor
 
 
 class RTS(FewShotSegmenter):
@@ -157,6 +174,44 @@ class RTS(FewShotSegmenter):
         encoded = self.clf_encoder.labels(scores_nhw[:, None])
         size = encoding_nchw.shape[-2:]
         return encoding_nchw + F.interpolate(encoded, size, mode="bilinear", align_corners=False)
+
+    def forward(
+        self,
+        train_images: Tensor,
+        test_images: Tensor,
+        train_masks_nshw: Tensor,
+        train_boxes_nsxywh: Tensor,
+        train_labels_nshw: Tensor,
+        iterations: int = 5,
+        refinements: int = 0,
+    ) -> RTSOutput:
+        """Learn from frames and segment later ones, differentiable throughout.
+
+        Args:
+            train_images: (N, S, 3, H, W) made ready by :meth:`normalise`.
+            test_images: (T, S, 3, H, W).
+            train_masks_nshw: (N, S, H, W) in [0, 1].
+            train_boxes_nsxywh: (N, S, 4) in pixels.
+            train_labels_nshw: (N, S, H/32 + 1, W/32 + 1), a Gaussian at the target.
+            iterations: Steps of both branches.
+            refinements: Steps after each test frame but the last, see :meth:`unroll`.
+
+        Returns:
+            Logits, and scores of all iterates.
+        """
+        train, test = self.extract_both(train_images, test_images)
+        sequences = train_images.shape[1]
+        layer3 = torch.cat((train.layers["layer3"], test.layers["layer3"]))
+        maps = self.instance_features(layer3)
+        maps = maps.view(-1, sequences, *maps.shape[1:])
+        learned, looked_at = maps[: len(train_images)], maps[len(train_images) :]
+        first = self.classifier.filter_initializer(learned, train_boxes_nsxywh)
+        found = self.classifier.learn(
+            first, learned, train_labels_nshw, None, iterations, keep=True
+        )
+        scores = torch.stack([apply_filters(looked_at, f)[:, :, 0] for f in found.iterates])
+        logits = self.unroll(train, test, train_masks_nshw, scores[-1], iterations, refinements)
+        return RTSOutput(logits, scores)
 
 
 def rts50() -> RTS:

@@ -1,0 +1,46 @@
+"""Frozen batch normalisation folded into the convolutions before it: an equal, faster network."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def for_inference(network: M) -> M:
+    """A copy that answers the same, up to rounding, in less time.
+
+    Normalisations that follow a convolution are folded into it, memory is laid out channels last,
+    and no parameter asks for gradients. The copy has other parameter names; keep the original to
+    load or to store weights.
+
+    Args:
+        network: Any network of this room.
+
+    Returns:
+        The copy, in evaluation mode; ``network`` stays as it is.
+    """
+    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in list(folded.modules()):
+        if isinstance(module, ResNet | BasicBlock | Bottleneck):
+            for number in (1, 2, 3):
+                _fold(module, f"conv{number}", f"bn{number}")
+        elif isinstance(module, nn.Sequential):
+            for before, after in pairwise(module._modules):
+                _fold(module, before, after)
+    return folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
+    conv, norm = getattr(parent, conv_name, None), getattr(parent, norm_name, None)
+    if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
+        setattr(parent, norm_name, nn.Identity())
