@@ -34,10 +34,16 @@ COMMANDS = {
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
+    "weights": ("WeightsCommand", "list learned weights; fetch, convert and verify them"),
     "doctor": ("DoctorCommand", "check this machine and say what to do"),
 }
 
-VARIANTS = {("train", "sftrack"): ("train_sftrack", "TrainSFTrackCommand")}
+VARIANTS = {
+    ("train", "sftrack"): ("train_sftrack", "TrainSFTrackCommand"),
+    ("weights", "pull"): ("weights", "PullWeightsCommand"),
+    ("weights", "convert"): ("weights", "ConvertWeightsCommand"),
+    ("weights", "verify"): ("weights", "VerifyWeightsCommand"),
+}
 """Commands whose second word decides the rest: module and class."""
 
 DESCRIPTION = (

@@ -1,0 +1,91 @@
+"""Any file of weights to safetensors, with where it comes from and which network it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spectrack.errors import InputError
+from spectrack.weights.cache import Report, cache_folder, cached, fetch, offline
+from spectrack.weights.files import WeightFile, read_weights, sha256_of, write_weights
+from spectrack.weights.matching import compare, shapes_of
+from spectrack.weights.table import WEIGHTS, fits
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of a file.
+
+    Args:
+        path: The safetensors file.
+        tensors: How many it has.
+        networks: Names of the table whose network it fits exactly.
+        about: What is written with it: source, SHA-256 of the source, networks, constructor.
+    """
+
+    path: Path
+    tensors: int
+    networks: tuple[str, ...]
+    about: dict[str, Any]
+
+
+def convert(source: str | Path, out: Path) -> Converted:
+    """Write the tensors of a file of either kind to a safetensors file.
+
+    Args:
+        source: A checkpoint of ``torch.save`` or a safetensors file; nothing in it is executed.
+        out: The file to write; one that is there is replaced whole.
+
+    Raises:
+        InputError: If the source cannot be read or ``out`` not written.
+    """
+    return _write(read_weights(source), out)
+
+
+def pull(name: str, source: str | None = None, report: Report | None = None) -> Converted:
+    """Fetch the weights of a name, see that they fit, and keep them in the cache.
+
+    Args:
+        name: A name of the table.
+        source: URL or file; the sources of the table where left out.
+        report: Told how far a download is, in MiB.
+
+    Raises:
+        InputError: If no source is known or none gives the file, or it is of another network.
+    """
+    entry = WEIGHTS[name]
+    sources = (source,) if source is not None else entry.sources
+    if not sources:
+        raise InputError(f"{name} has source unknown: give a local file or URL by --from")
+    downloads = cache_folder() / "downloads"
+    failures = []
+    for one in sources:
+        try:
+            path = fetch(one, downloads, sha256=entry.sha256, report=report)
+            break
+        except InputError as error:
+            if offline():
+                raise
+            failures.append(error)
+    else:
+        raise failures[-1]
+    file = read_weights(path)
+    expected = entry.shapes()
+    if expected is not None:
+        differences = compare(expected, shapes_of(file.tensors))
+        if len(differences):
+            raise InputError(f"{source or path} is not {name}: {differences.text()}; give another")
+    converted = _write(file, cached(name))
+    if path.parent == downloads:
+        path.unlink()
+    return converted
+
+
+def _write(file: WeightFile, out: Path) -> Converted:
+    given = shapes_of(file.tensors)
+    networks = tuple(name for name, differences in fits(given) if not len(differences))
+    first = {"source": file.path.name, "sha256": sha256_of(file.path)}
+    about = {**first, **file.about, "networks": list(networks)}
+    write_weights(out, file.tensors, about)
+    return Converted(out, len(file.tensors), networks, about)

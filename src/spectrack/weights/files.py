@@ -1,0 +1,161 @@
+"""Files of weights, whatever their form: safetensors, or what ``torch.save`` wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from spectrack.errors import InputError
+from spectrack.weights.pickles import Checkpoint, open_checkpoint
+from spectrack.weights.stand_ins import StandIn, described
+from spectrack.weights.tensor_places import TensorPlace
+
+FORMAT = "spectrack-weights-1"
+LARGEST_SHARE = 4
+"""Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightFile:
+    """What a file holds.
+
+    Args:
+        path: The file.
+        form: ``"safetensors"``, ``"zip"`` or ``"legacy"``.
+        tensors: Name to tensor, on the CPU, in the order of the file.
+        about: What else it says: where it comes from, and the constructor of a checkpoint.
+    """
+
+    path: Path
+    form: str
+    tensors: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises:
+        InputError: If it is missing, truncated or something else.
+    """
+    if not path.is_file():
+        raise InputError(f"weights {path} do not exist; give a file of weights")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"weights {path} cannot be read ({error}); give a whole .safetensors file"
+        ) from error
+
+
+def read_weights(path: str | Path) -> WeightFile:
+    """Read a file of weights of either kind; nothing in it is executed.
+
+    Args:
+        path: A safetensors file, or a checkpoint with a ``net`` or a bare state dict.
+
+    Raises:
+        InputError: If it is missing, damaged, or holds no named tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"weights {path} do not exist; give a file of weights")
+    if _is_safetensors(path):
+        tensors, metadata = read_safetensors(path)
+        try:
+            about = json.loads(metadata[FORMAT]) if FORMAT in metadata else dict(metadata)
+        except ValueError:
+            about = dict(metadata)
+        return WeightFile(path, "safetensors", tensors, about)
+    with open_checkpoint(path) as checkpoint:
+        places = _named_tensors(checkpoint)
+        tensors = {name: checkpoint.tensor(place) for name, place in places.items()}
+        about = {"source": path.name, "sha256": sha256_of(path), **_about(checkpoint.content)}
+        return WeightFile(path, checkpoint.form, tensors, about)
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write a safetensors file; one that is there is replaced whole.
+
+    Args:
+        path: The file.
+        tensors: Name to tensor.
+        about: What to keep with them: anything JSON can hold.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    # One entry: the file format keeps several in no fixed order, and equal weights should give
+    # equal bytes.
+    metadata = {FORMAT: json.dumps(dict(about))}
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be written ({error}); give another file") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(9)
+    return path.suffix == ".safetensors" or head[8:] == b"{"
+
+
+def _named_tensors(checkpoint: Checkpoint) -> dict[str, TensorPlace]:
+    """The state dict of a checkpoint: its ``net``, or itself."""
+    content = checkpoint.content
+    net = content.get("net") if isinstance(content, dict) else None
+    held = net if isinstance(net, dict) else content
+    named = held if isinstance(held, dict) else {}
+    other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, TensorPlace))]
+    if other or not named:
+        names = ", ".join(str(described(name, 1)) for name in other[:3]) or "nothing"
+        raise InputError(
+            f"{checkpoint.path} holds {names} where tensors were expected; give a checkpoint with "
+            "a net, or a state dict"
+        )
+    if sum(v.bytes for v in named.values()) > LARGEST_SHARE * checkpoint.path.stat().st_size:
+        raise InputError(
+            f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
+            "damaged or made to harm, give another"
+        )
+    return named
+
+
+def _about(content: dict[Any, Any]) -> dict[str, Any]:
+    """What a checkpoint says besides its tensors, as far as it is known and short."""
+    about: dict[str, Any] = {}
+    if not isinstance(content.get("net"), dict):
+        return about
+    for name in ("epoch", "net_type", "actor_type"):
+        if content.get(name) is not None:
+            about[name] = described(content[name])
+    constructor = content.get("constructor")
+    if isinstance(constructor, StandIn):
+        about["constructor"] = {
+            "class": constructor.name,
+            "function": f"{constructor.get('fun_module')}.{constructor.get('fun_name')}",
+            "args": described(constructor.get("args")),
+            "kwds": described(constructor.get("kwds")),
+        }
+    return about

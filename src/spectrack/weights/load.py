@@ -1,0 +1,80 @@
+"""Weights into a network: by a name of the table or from a file, strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from spectrack.errors import InputError
+from spectrack.weights.cache import cached
+from spectrack.weights.files import read_weights
+from spectrack.weights.matching import compare, shapes_of
+from spectrack.weights.table import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded.
+
+    Args:
+        path: The file.
+        about: What it says of itself.
+        missing: Names the network has and the file does not; they kept their values.
+        extra: Names the file has and the network does not.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+def find_weights(name_or_path: str | Path) -> Path:
+    """The file of a name of the table, or the path itself.
+
+    Raises:
+        InputError: If it is neither, or the weights of that name are not on this machine.
+    """
+    entry = WEIGHTS.get(str(name_or_path))
+    if entry is None or Path(name_or_path).is_file():
+        if not Path(name_or_path).is_file():
+            raise InputError(
+                f"weights {name_or_path} do not exist; give a file, or one of {', '.join(WEIGHTS)}"
+            )
+        return Path(name_or_path)
+    path = entry.shipped() or cached(str(name_or_path))
+    if not path.is_file():
+        raise InputError(
+            f"weights {name_or_path} are not on this machine; "
+            f"get them by: spectrack weights pull {name_or_path}"
+            + ("" if entry.sources else " --from FILE_OR_URL")
+        )
+    return path
+
+
+def load_weights(module: nn.Module, name_or_path: str | Path, strict: bool = True) -> Loaded:
+    """Load weights into a network; nothing in the file is executed.
+
+    Args:
+        module: On any device; changed in place, unless there is an error.
+        name_or_path: A name of the table, a safetensors file, or a checkpoint of ``torch.save``
+            with a ``net`` or a bare state dict. Numbers are converted to the network's kind.
+        strict: Names must be the same on both sides; shapes of shared names must be in any case.
+            Step counters of batch norms may be absent.
+
+    Raises:
+        InputError: If the file cannot be read or does not fit.
+    """
+    path = find_weights(name_or_path)
+    file = read_weights(path)
+    differences = compare(shapes_of(module.state_dict()), shapes_of(file.tensors))
+    if differences.reshaped or (strict and len(differences)):
+        raise InputError(
+            f"weights {name_or_path} do not fit {type(module).__name__}: {differences.text()}; "
+            f"see spectrack weights verify {path}"
+        )
+    module.load_state_dict(file.tensors, strict=False)
+    return Loaded(path, file.about, differences.missing, differences.extra)
