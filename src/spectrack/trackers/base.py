@@ -96,6 +96,22 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         {"preset": "fast", "pixels": 30_000},
     ),
+    "rts": TrackerEntry(
+        "spectrack.trackers.rts.tracker:RTSTracker",
+        "RTS: segmentation learned online, watched over by an instance branch (needs weights)",
+        "masks",
+    ),
+    "lwl": TrackerEntry(
+        "spectrack.trackers.lwl:LWLTracker",
+        "LWL: segmentation learned online, started by a mask (needs weights)",
+        "masks",
+    ),
+    "lwl-box": TrackerEntry(
+        "spectrack.trackers.lwl:LWLTracker",
+        "LWL that makes its own first mask in a box (needs weights)",
+        "masks",
+        {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv("kcf", "OpenCV KCF: kernelised correlation filter, fast (boxes)"),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),

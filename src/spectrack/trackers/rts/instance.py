@@ -1,0 +1,175 @@
+"""The instance branch online: where the target is, by a filter on coarse features.
+
+It says whether the target is there at all, and where, when the mask is lost (RTS, sections 3.3
+and 3.6). Its state is the target's centre and size as this branch knows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectrack.networks.rts import RTS
+from spectrack.structures import Box, FrameHWC
+from spectrack.trackers.first_frame import blur, box_in_patch, gaussian_label, mirror
+from spectrack.trackers.memory import SampleMemory, SampleWeights
+from spectrack.trackers.patches import PairYX, Patch, pair, plan_patch
+from spectrack.trackers.rts.placement import Placement, box_about, centre_of, scale_of
+from spectrack.trackers.rts.segmentation import look
+from spectrack.trackers.rts.settings import FIRST_SAMPLES, RTSSettings
+
+BLURS = ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
+"""Standard deviations of the blurred variations of the first frame, down and across."""
+
+LEAST_SIDE = 10
+"""A target found by its score alone is never taken to be smaller, in pixels."""
+
+BEYOND = 0.3
+"""Share of its size by which such a target's centre may leave the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The highest score of a patch.
+
+    Attributes:
+        score: Its value.
+        row: Its place in the score map.
+        col: Its place across.
+    """
+
+    score: float
+    row: int
+    col: int
+
+
+class InstanceBranch:
+    """Finds the target in score maps, and learns from where it was.
+
+    Args:
+        network: Its instance part is used.
+        settings: See :class:`RTSSettings`.
+        frame_hwc: The first frame.
+        placement: Made from the target's box in it.
+        device: Where the network is.
+    """
+
+    def __init__(
+        self,
+        network: RTS,
+        settings: RTSSettings,
+        frame_hwc: FrameHWC,
+        placement: Placement,
+        device: torch.device,
+    ) -> None:
+        self._network, self._settings = network, settings
+        patch_hw = self._patch_hw = (settings.height, settings.width)
+        self._frame_hw = (frame_hwc.shape[0], frame_hwc.shape[1])
+        self.pos_yx, self.size_hw = placement.pos_yx, placement.size_hw
+        self.scale, self._base_hw = placement.scale, placement.base_hw
+        self.found = True
+        middle = np.round(self.pos_yx)
+        plan = plan_patch(
+            middle, np.float32(self.scale) * pair(patch_hw), patch_hw, self._frame_hw, "replicate"
+        )
+        patch = plan.cut(frame_hwc, device)
+        blurred = [blur(patch, sigma) for sigma in BLURS]
+        layer3 = look(network, torch.cat([patch, mirror(patch), *blurred]), ("layer3",))["layer3"]
+        features = network.instance_features(layer3.float())
+        self._feature_hw = (features.shape[2], features.shape[3])
+        box = box_in_patch(self.pos_yx, self.size_hw, middle, self.scale, patch_hw)
+        self.boxes_xywh = torch.tensor([box] * len(features), device=device)
+        start = network.first_instance_filter(features, self.boxes_xywh)
+        self._kernel = start.shape[-1]
+        cell = pair(self._feature_hw) / pair(patch_hw) * self._base_hw
+        self.sigma = float(np.sqrt(cell[0] * cell[1])) * settings.label
+        labels = self._label(middle, self.scale, device).expand(len(features), -1, -1)
+        self.filter_ckk = network.learn_instance(
+            start, features, labels, None, settings.instance_first_steps
+        )
+        weights = SampleWeights(
+            settings.instance_memory,
+            settings.instance_rate,
+            protected=FIRST_SAMPLES,
+            keep_first=settings.paper,
+            replace="oldest" if settings.paper else "lightest",
+        )
+        first = {"features": features, "labels": labels}
+        self.memory = SampleMemory(weights, settings.instance_memory, first)
+
+    def scores(self, features_nchw: Tensor) -> Tensor:
+        """Score map of a patch's features, (1, h, w)."""
+        return self._network.instance_scores(self.filter_ckk, features_nchw)
+
+    def update(
+        self,
+        number: int,
+        peak: Peak,
+        patch: Patch,
+        features_nchw: Tensor,
+        seen: Box | None,
+    ) -> None:
+        """Take in what a frame says.
+
+        Args:
+            number: Of the frame, the first is 1.
+            peak: Of the score map.
+            patch: The frame's.
+            features_nchw: (1, C, h, w).
+            seen: Box of the mask, where that is not lost.
+        """
+        s = self._settings
+        self.found = peak.score >= s.found
+        if seen is not None:
+            self.pos_yx, self.size_hw = centre_of(seen), pair((seen.h, seen.w))
+            self.scale = scale_of(self.size_hw, s.search, self._patch_hw)
+        elif self.found:
+            self._go_to(peak, patch)
+        if not self.found:
+            return
+        if s.learns(number) or not s.paper:
+            label = self._label(patch.pos_yx, patch.scale, features_nchw.device)
+            self.memory.add(features=features_nchw, labels=label[None])
+        if s.learns(number):
+            memory = self.memory
+            self.filter_ckk = self._network.learn_instance(
+                self.filter_ckk,
+                memory["features"],
+                memory["labels"],
+                memory.weights_n("features"),
+                s.instance_steps,
+            )
+
+    @property
+    def box(self) -> Box:
+        """The target as this branch knows it."""
+        return box_about(self.pos_yx, self.size_hw)
+
+    def _go_to(self, peak: Peak, patch: Patch) -> None:
+        cells = pair(self._feature_hw)
+        map_hw = cells + (1 - self._kernel % 2)
+        moved = pair((peak.row, peak.col)) - (map_hw - 1) / 2
+        moved = moved * (pair(self._patch_hw) / cells) * np.float32(patch.scale)
+        frame, reach = pair(self._frame_hw), np.float32(BEYOND) * self.size_hw
+        self.pos_yx = np.maximum(np.minimum(patch.pos_yx + moved, frame + reach), -reach)
+        least = (LEAST_SIDE / self._base_hw).max()
+        most = (frame / self._base_hw).min()
+        self.scale = float(max(min(np.float32(patch.scale), most), least))
+        self.size_hw = self._base_hw * np.float32(self.scale)
+
+    def _label(self, patch_pos_yx: PairYX, scale: float, device: torch.device) -> Tensor:
+        cells = pair(self._feature_hw) / (np.float32(scale) * pair(self._patch_hw))
+        y, x = cells * (self.pos_yx - patch_pos_yx) + np.float32(0.5)
+        centre = (float(y), float(x))
+        return gaussian_label(centre, self.sigma, self._feature_hw, self._kernel, device)
+
+
+def find_peak(scores_nhw: Tensor) -> Peak:
+    """The highest score of a map (1, h, w); of equal ones the one in the first column."""
+    flat = scores_nhw[0].mT.flatten()
+    score, index = torch.stack([flat.max().double(), flat.argmax().double()]).tolist()
+    col, row = divmod(int(index), scores_nhw.shape[1])
+    return Peak(score, row, col)

@@ -1,0 +1,150 @@
+"""Every choice of RTS, named; values are the published ones unless said otherwise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spectrack.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class RTSSettings:
+    """How RTS follows a target (Paul et al., ECCV 2022, section 3.6 and appendix B).
+
+    The paper and the published program differ. ``variant="published"`` is the program:
+
+    * the segmentation memory takes every frame in that is not lost, and all of the first
+      ``early`` ones even where something failed;
+    * a mask counts as lost when its probabilities sum up to ``area`` pixels or less;
+    * a full memory gives up the sample of the smallest weight, and the first frame's samples of
+      the instance branch may go, too;
+    * the box of the instance branch is given even when that branch is lost, too.
+
+    ``variant="paper"`` is the text: nothing is learned from a frame where something failed; after
+    ``early`` frames both memories take every ``every``-th frame only; a mask is lost when no pixel
+    is above 0.5; a full memory gives up its oldest sample and keeps the first frame's; a target
+    that both branches lost has no box.
+
+    Args:
+        weights: Published weights by name, or a file of them.
+        sta: Weights of STA, which makes the first mask in a box; the networks that come with
+            spectrack make it where empty.
+        variant: ``published`` or ``paper``.
+        instance: Use the instance branch; without it a target is lost when its mask is.
+        conditioning: Show the decoder the scores of the instance branch.
+        fallback: Follow the instance branch where the mask is lost.
+        found: Peak score from which on the instance branch has found the target (t_sc).
+        area: See ``variant``; pixels.
+        search: Side of the search region in sides of the target.
+        slowest: The scale changes at least by this factor a frame, at most 1,
+        fastest: and at most by this one, at least 1.
+        sides: Size of the target in standard deviations of its mask.
+        memory: Frames that the segmentation branch remembers.
+        rate: Weight of a new one.
+        share: Weight that the first frame keeps.
+        instance_memory: Frames that the instance branch remembers.
+        instance_rate: Weight of a new one.
+        early: Learn in every frame before this one, counted from 1,
+        every: and in every so many-th after.
+        first_steps: Steps of the few-shot learner in the first frame,
+        steps: and later.
+        instance_first_steps: Steps of the instance branch in the first frame,
+        instance_steps: and later.
+        label: Width of the Gaussian label in sides of the target.
+        height: Rows of the search region as the network sees it, a multiple of 32.
+        width: Its columns.
+        device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
+        half: Half precision in the networks, on a GPU; learning stays in single precision.
+    """
+
+    weights: str = "rts50"
+    sta: str = ""
+    variant: str = "published"
+    instance: bool = True
+    conditioning: bool = True
+    fallback: bool = True
+    found: float = 0.3
+    area: float = 100.0
+    search: float = 6.0
+    slowest: float = 0.8
+    fastest: float = 1.2
+    sides: float = 4.0
+    memory: int = 32
+    rate: float = 0.1
+    share: float = 0.25
+    instance_memory: int = 50
+    instance_rate: float = 0.01
+    early: int = 100
+    every: int = 20
+    first_steps: int = 20
+    steps: int = 3
+    instance_first_steps: int = 10
+    instance_steps: int = 2
+    label: float = 0.25
+    height: int = 480
+    width: int = 832
+    device: str = "auto"
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        if self.variant not in ("published", "paper"):
+            raise InputError(f"variant is {self.variant!r}; give published or paper")
+        check_learning(self, "memory", "rate", "every", "search", "sides")
+        for name in ("instance_first_steps", "instance_steps", "early", "area"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise InputError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if self.instance_memory <= FIRST_SAMPLES:
+            raise InputError(
+                f"instance_memory is {self.instance_memory}; give more than {FIRST_SAMPLES}"
+            )
+        if not 0 < self.instance_rate < 1:
+            raise InputError(f"instance_rate is {self.instance_rate}; give one over 0, below 1")
+        if not (math.isfinite(self.label) and self.label > 0):
+            raise InputError(f"label is {self.label}; give a number over 0")
+        if not math.isfinite(self.found):
+            raise InputError(f"found is {self.found}; give a number")
+
+    @property
+    def paper(self) -> bool:
+        """Whether the text of the paper is followed where the published program differs."""
+        return self.variant == "paper"
+
+    def learns(self, number: int) -> bool:
+        """Whether a frame, counted from 1, is one to learn in."""
+        return number < self.early or (number - 1) % self.every == 0
+
+
+FIRST_SAMPLES = 5
+"""Variations of the first frame that the instance branch learns from."""
+
+
+def check_learning(settings: object, *positive: str) -> None:
+    """Check the fields that RTS and LWL have in common.
+
+    Raises:
+        InputError: If one is out of range.
+    """
+    values = {name: getattr(settings, name) for name in positive}
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value}; give a number over 0")
+    s = {name: getattr(settings, name) for name in ("slowest", "fastest", "rate", "share")}
+    if not 0 < s["slowest"] <= 1 <= s["fastest"] < math.inf:
+        raise InputError(
+            f"slowest is {s['slowest']} and fastest {s['fastest']}; give one from 0 to 1 and one "
+            "from 1 on"
+        )
+    if not s["rate"] < 1:
+        raise InputError(f"rate is {s['rate']}; give one below 1")
+    if not 0 <= s["share"] < 1:
+        raise InputError(f"share is {s['share']}; give one from 0 to below 1")
+    for name in ("first_steps", "steps"):
+        if getattr(settings, name) < 0:
+            raise InputError(f"{name} is {getattr(settings, name)}; give 0 or more")
+    for name in ("height", "width"):
+        value = getattr(settings, name)
+        if value <= 0 or value % 32:
+            raise InputError(f"{name} is {value}; give a multiple of 32, over 0")
+    if values["memory"] < 2:
+        raise InputError(f"memory is {values['memory']}; give 2 or more")

@@ -1,0 +1,202 @@
+"""RTS online: a segmentation branch that gives the mask, an instance branch that knows its target.
+
+Each frame: what the last one taught goes into the segmentation memory (unless something failed);
+the search region goes to the mask's centre of mass, or where the instance branch saw the target, or
+stays and grows back while it is lost; the network answers with a mask and a score map; the instance
+branch learns from where the target was. Paul et al., ECCV 2022, section 3.6 and appendix B.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spectrack.errors import InputError
+from spectrack.networks.resnet import LAYERS
+from spectrack.networks.rts import RTS
+from spectrack.networks.sta import STA
+from spectrack.structures import Box, FrameHWC, Prediction, Target
+from spectrack.trackers.base import check_frame
+from spectrack.trackers.devices import pick_device
+from spectrack.trackers.memory import SampleWeights
+from spectrack.trackers.patches import Patch
+from spectrack.trackers.rts.instance import InstanceBranch, find_peak
+from spectrack.trackers.rts.loading import load_network
+from spectrack.trackers.rts.placement import Placement
+from spectrack.trackers.rts.segmentation import (
+    SegmentationBranch,
+    decode,
+    first_sample,
+    look,
+    put_to_work,
+)
+from spectrack.trackers.rts.settings import RTSSettings
+from spectrack.trackers.rts.start import FirstMask
+from spectrack.trackers.soft_window import Measures, SoftWindow, paste
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the last frame gave.
+
+    Attributes:
+        soft: Probabilities.
+        measures: Of them.
+        lost: No pixel is the target's.
+        small: Too few are.
+        patch: The search region; None for the first frame, which is remembered from the start.
+        features_nchw: F of it.
+    """
+
+    soft: SoftWindow
+    measures: Measures
+    lost: bool
+    small: bool
+    patch: Patch | None = None
+    features_nchw: Tensor | None = None
+
+
+class RTSTracker:
+    """Follows a target by RTS; see the module's text.
+
+    Args:
+        settings: See :class:`RTSSettings`.
+        network: To be used instead of the weights that the settings name.
+        sta: The same for the network that makes the first mask in a box.
+
+    Raises:
+        InputError: If weights or device cannot be used.
+    """
+
+    Settings = RTSSettings
+    reads_boxes = True
+    """Its boxes are the instance branch's where the mask is lost."""
+
+    def __init__(
+        self,
+        settings: RTSSettings | None = None,
+        network: RTS | None = None,
+        sta: STA | None = None,
+    ) -> None:
+        s = self.settings = settings or RTSSettings()
+        self._device = pick_device(s.device)
+        network = network if network is not None else load_network(s.weights, RTS)
+        self._network = put_to_work(network, self._device, s.half)
+        self._patch_hw = (s.height, s.width)
+        self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
+        self._size: tuple[int, int] | None = None
+
+    @torch.inference_mode()
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Start on a frame; see :meth:`spectrack.trackers.base.Tracker.init`."""
+        size = check_frame(frame_hwc)
+        target.check(size)
+        s, network = self.settings, self._network
+        soft_hw = self._first_mask(frame_hwc, target)
+        mask = SoftWindow.of_frame(soft_hw, self._device)
+        self._size, self._number = size, 1
+        self.placement = Placement(target.box, s.search, self._patch_hw, (s.slowest, s.fastest))
+        image, label = first_sample(frame_hwc, mask, self.placement, self._patch_hw)
+        layer3 = look(network, image, ("layer3",))["layer3"]
+        self.segmentation = SegmentationBranch(
+            network,
+            SampleWeights(
+                s.memory,
+                s.rate,
+                floor=s.share,
+                protected=1,
+                keep_first=s.paper,
+                replace="oldest" if s.paper else "lightest",
+            ),
+            s.memory,
+            network.target_features(layer3.float()),
+            label,
+            s.first_steps,
+        )
+        self.instance: InstanceBranch | None = None
+        if s.instance:
+            self.instance = InstanceBranch(network, s, frame_hwc, self.placement, self._device)
+        measures = mask.measure(0.5)
+        small = not s.paper and measures.pixels <= s.area
+        self._seen = Seen(mask, measures, small, small)
+        return Prediction(target.box, soft_hw, 1.0)
+
+    @torch.inference_mode()
+    def update(self, frame_hwc: FrameHWC) -> Prediction:
+        """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
+        if self._size is None:
+            raise InputError("the tracker was asked for a frame before init; call init first")
+        check_frame(frame_hwc, self._size)
+        self._number += 1
+        self._remember()
+        self._place()
+        patch = self.placement.region(self._size, self.segmentation.cells_hw)
+        network, instance = self._network, self.instance
+        scores = None
+        layers = look(network, patch.cut(frame_hwc, self._device), LAYERS)
+        layer3 = layers["layer3"].float()
+        features = network.target_features(layer3)
+        if instance is not None:
+            coarse = network.instance_features(layer3)
+            scores = instance.scores(coarse)
+        shown = scores if self.settings.conditioning else None
+        encoding = network.condition(self.segmentation.encode(features), shown)
+        logits = decode(network, encoding, layers, self._patch_hw)
+        seen = self._judge(paste(logits, patch).sigmoid(), patch, features)
+        self._seen = seen
+        peak = None
+        if instance is not None and scores is not None:
+            peak = find_peak(scores)
+            box = None if seen.lost or seen.small else seen.measures.box
+            instance.update(self._number, peak, patch, coarse, box)
+        score = seen.measures.mean if peak is None else min(max(peak.score, 0.0), 1.0)
+        box, found = self._answer(seen)
+        return Prediction(box, seen.soft.fill(), score if found else 0.0, found)
+
+    def _remember(self) -> None:
+        """Learn from the last frame, unless something failed in it."""
+        s, seen = self.settings, self._seen
+        if seen.patch is None or seen.features_nchw is None:
+            return
+        forced = not s.paper and self._number < s.early
+        if not forced and (seen.lost or self._instance_lost):
+            return
+        learns = s.learns(self._number)
+        if learns or not s.paper:
+            self.segmentation.remember(seen.features_nchw, seen.soft.cut(seen.patch))
+        if learns:
+            self.segmentation.learn(s.steps)
+
+    @property
+    def _instance_lost(self) -> bool:
+        return self.instance is not None and not self.instance.found
+
+    def _place(self) -> None:
+        """Decide where to look."""
+        seen, instance, measures = self._seen, self.instance, self._seen.measures
+        if self._instance_lost:
+            self.placement.wait()
+        elif not (seen.lost or seen.small):
+            self.placement.follow(measures.pos_yx, measures.size_hw(self.settings.sides))
+        elif instance is not None and self.settings.fallback:
+            self.placement.follow(instance.pos_yx, instance.size_hw)
+        else:
+            self.placement.wait()
+
+    def _judge(self, soft: SoftWindow, patch: Patch, features_nchw: Tensor) -> Seen:
+        measures = soft.measure(0.5)
+        small = not self.settings.paper and measures.total <= self.settings.area
+        return Seen(soft, measures, measures.box is None, small, patch, features_nchw)
+
+    def _answer(self, seen: Seen) -> tuple[Box | None, bool]:
+        """The box, and whether the target is in sight."""
+        s, instance = self.settings, self.instance
+        if not (seen.lost or seen.small):
+            return seen.measures.box, True
+        if instance is None or not s.fallback:
+            return seen.measures.box, not seen.lost
+        if instance.found or not s.paper:
+            return instance.box, instance.found
+        return None, False
