@@ -112,7 +112,12 @@ class Projection(nn.Module):
         """(N, maps, H, W) -> (N, 1, *size_hw)."""
         twice = (2 * x_nchw.shape[-2], 2 * x_nchw.shape[-1])
         x = F.relu(self.conv1(_enlarge(x_nchw, twice)), inplace=True)
-        return self.conv2(_enlarge(x, size_hw))
+        # Enlarging and convolving are both linear: to mix the maps for each tap of the last
+        # convolution first leaves nine maps to enlarge, and their shifted sum, at full resolution.
+        taps = self.conv2.weight.flip(2, 3).flatten(2).permute(2, 1, 0)[..., None]
+        mixed = _enlarge(F.conv2d(x, taps.contiguous()), size_hw)
+        logits = F.fold(mixed.flatten(2), size_hw, 3, padding=1)
+        return logits + self.conv2.get_parameter("bias")
 
 
 class SegmentationDecoder(nn.Module):
