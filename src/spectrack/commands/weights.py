@@ -36,7 +36,7 @@ class WeightsCommand(Command):
 
     def run(self, console: Console) -> int:
         """Print the table of weights."""
-        choose("action", self.action, ACTIONS)
+        choose("ACTION", self.action, ACTIONS)
         from spectrack.weights.cache import cache_folder, cached
         from spectrack.weights.table import WEIGHTS
 
