@@ -182,3 +182,12 @@ def test_norm_of_half_precision_neither_overflows_nor_stays_half():
     out = InstanceL2Norm(0.2)(torch.full((1, 512, 30, 52), 300.0, dtype=torch.float16))
     assert out.dtype == torch.float32
     torch.testing.assert_close(out, torch.full_like(out, 0.2))
+
+
+def test_mixed_precision_around_it_does_not_reach_the_solver():
+    case = Case("few-shot")
+    x, f, y = case.x.float(), case.f.float(), case.labels.float()
+    alone = descend(f, x, weighted_residual(y), 0.3, 4).filters
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = descend(f, x, weighted_residual(y), 0.3, 4).filters
+    assert torch.equal(inside, alone)

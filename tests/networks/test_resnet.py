@@ -4,10 +4,62 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from thin import randomise, thin_resnet
+from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.resnet import STRIDES, ResNet, caffe_resnet50, resnet50
+
+
+def slow_resnet(
+    p: dict[str, Tensor], x: Tensor, depths: tuple[int, ...], strides: dict[str, int]
+) -> Tensor:
+    """Layer 4, from the named parameters; ``strides`` of the convolutions of a first block."""
+
+    def step(x: Tensor, conv: str, norm: str, stride: int) -> Tensor:
+        weight = p[f"{conv}.weight"]
+        x = F.conv2d(x, weight, None, stride, weight.shape[-1] // 2)
+        mean, var, scale, shift = (
+            p[f"{norm}.{of}"].view(-1, 1, 1)
+            for of in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / (var + 1e-5).sqrt() * scale + shift
+
+    x = F.max_pool2d(step(x, "conv1", "bn1", 2).relu(), 3, 2, 1)
+    for layer, depth in enumerate(depths, start=1):
+        for block in range(depth):
+            name = f"layer{layer}.{block}"
+            first = layer > 1 and block == 0
+            inner = x
+            for conv, stride in strides.items():
+                of = stride if first else 1
+                inner = step(inner.relu(), f"{name}.{conv}", f"{name}.bn{conv[-1]}", of)
+            skip = x
+            if f"{name}.downsample.0.weight" in p:
+                down = f"{name}.downsample"
+                skip = step(x, f"{down}.0", f"{down}.1", 2 if first else 1)
+            x = (inner + skip).relu()
+    return x
+
+
+@pytest.mark.parametrize(
+    ("network", "strides"),
+    [
+        (ResNet("basic", (1, 2, 1, 2), (4, 5, 6, 7), 4), {"conv1": 2, "conv2": 1}),
+        (ResNet("bottleneck", (1, 2, 1, 2), (2, 3, 2, 4), 4), {"conv1": 1, "conv2": 2, "conv3": 1}),
+        (
+            ResNet("bottleneck", (1, 2, 1, 2), (2, 3, 2, 4), 4, caffe=True),
+            {"conv1": 2, "conv2": 1, "conv3": 1},
+        ),
+    ],
+    ids=["basic", "bottleneck", "caffe"],
+)
+def test_network_is_the_plain_formula(network: ResNet, strides: dict[str, int]):
+    image = torch.randn(2, 3, 70, 90)
+    maps = randomise(network)(image, ("layer4",))["layer4"]
+    expected = slow_resnet(network.state_dict(), image, (1, 2, 1, 2), strides)
+    torch.testing.assert_close(maps, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_every_layer_has_its_channels_and_stride():

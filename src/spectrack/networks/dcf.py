@@ -134,7 +134,8 @@ def descend(
 
     Args:
         filters_sockk: Start.
-        features_nschw: Features of the samples.
+        features_nschw: Features of the samples, single precision as :class:`InstanceL2Norm` gives
+            them, also under ``torch.autocast``.
         residual: From scores to residuals and slopes, see :func:`weighted_residual` and
             :func:`hinge_residual`.
         regularisation: Factor on the filter among the residuals; its square counts.
@@ -144,24 +145,26 @@ def descend(
     Returns:
         The last filter, and the way there.
     """
-    filters = filters_sockk
-    kernel = filters.shape[-1]
     strength = regularisation**2
-    scores = apply_filters(features_nschw, filters)
-    iterates, losses = [filters], []
-    for _ in range(iterations):
-        values, slopes = residual(scores)
-        losses.append(_loss(values, filters, strength))
-        gradient = correlate(features_nschw, slopes * values, kernel) + strength * filters
-        change = apply_filters(features_nschw, gradient)
-        size = gradient.square().sum((1, 2, 3, 4))
-        curvature = (slopes * change).square().sum((0, 2, 3, 4)) + strength * size
-        step = size / curvature.clamp(min=LEAST_CURVATURE)
-        filters = filters - step[:, None, None, None, None] * gradient
-        scores = scores - step[:, None, None, None] * change
-        iterates = [*iterates, filters] if keep else [filters]
-    losses.append(_loss(residual(scores)[0], filters, strength))
-    return Descent(filters, iterates, torch.stack(losses))
+    # Exact steps need exact products: mixed precision around the solver stops here.
+    with torch.autocast(features_nschw.device.type, enabled=False):
+        filters = filters_sockk
+        scores = apply_filters(features_nschw, filters)
+        iterates, losses = [filters], []
+        for _ in range(iterations):
+            values, slopes = residual(scores)
+            losses.append(_loss(values, filters, strength))
+            gradient = correlate(features_nschw, slopes * values, filters.shape[-1])
+            gradient = gradient + strength * filters
+            change = apply_filters(features_nschw, gradient)
+            size = gradient.square().sum((1, 2, 3, 4))
+            curvature = (slopes * change).square().sum((0, 2, 3, 4)) + strength * size
+            step = size / curvature.clamp(min=LEAST_CURVATURE)
+            filters = filters - step[:, None, None, None, None] * gradient
+            scores = scores - step[:, None, None, None] * change
+            iterates = [*iterates, filters] if keep else [filters]
+        losses.append(_loss(residual(scores)[0], filters, strength))
+        return Descent(filters, iterates, torch.stack(losses))
 
 
 @torch.no_grad()
