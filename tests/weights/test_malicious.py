@@ -208,6 +208,19 @@ def test_the_tensors_made_by_hand_are_read(tmp_path):
     assert torch.equal(torch.load(path)["net"]["a"], data[1:])
 
 
+def test_a_part_of_a_storage_counts_from_its_start(tmp_path):
+    """As torch before 1.0 wrote storages that share memory."""
+    path = tmp_path / "a.pth"
+    data = torch.arange(4.0)
+    words = tensor_words(1, (2,), (1,), (*STORAGE, ("v", 1, 3)))
+    path.write_bytes(zipped(words, data.numpy().tobytes()))
+    assert torch.equal(read_weights(path).tensors["a"], data[2:])
+    for view in (("v", 1, 4), ("v", -1, 2), ("v", 1, 2)):
+        path.write_bytes(zipped(tensor_words(1, (2,), (1,), (*STORAGE, view))))
+        with pytest.raises(InputError, match="cannot be read"):
+            read_weights(path)
+
+
 @pytest.mark.parametrize(
     ("offset", "shape", "strides"),
     [

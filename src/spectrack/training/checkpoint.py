@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.weights.files import read_safetensors
+from spectrack.weights.matching import compare, shapes_of
 
 FORMAT = 1
 
@@ -88,24 +88,14 @@ def load_weights(path: Path, model: nn.Module) -> None:
     Raises:
         InputError: The file is missing, truncated, no safetensors, or of another model.
     """
-    try:
-        tensors = load_tensors(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"weights {path} do not exist; give a .safetensors file.") from None
-    except (OSError, SafetensorError) as error:
+    tensors, _ = read_safetensors(path)
+    differences = compare(shapes_of(model.state_dict()), shapes_of(tensors))
+    if len(differences):
         raise InputError(
-            f"weights {path} cannot be read ({error}); give a whole .safetensors file."
-        ) from error
-    own = model.state_dict()
-    for name in sorted(own.keys() | tensors.keys()):
-        here = tuple(own[name].shape) if name in own else "nothing"
-        there = tuple(tensors[name].shape) if name in tensors else "nothing"
-        if here != there:
-            raise InputError(
-                f"weights {path} hold {there} for {name} and the model has {here}; "
-                "give weights of this model."
-            )
-    model.load_state_dict(tensors)
+            f"weights {path} do not fit the model: {differences.text()}; "
+            "give weights of this model."
+        )
+    model.load_state_dict(tensors, strict=False)
 
 
 def save_resume(path: Path, state: RunState, **parts: dict[str, Any]) -> None:

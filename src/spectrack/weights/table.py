@@ -30,8 +30,9 @@ class WeightsEntry:
         file: Name of the published file.
         paper: Where it is from.
         licence: Terms of use, as far as they are known.
-        networks: What the weights are for: prefix of names (empty for all) to the import string
-            ``module:function`` of what builds it; empty where there is no such network yet.
+        networks: What the weights are for: first part of the names (empty for a network that has
+            them all) to the import string ``module:function`` of what builds it; none where there
+            is no such network yet.
         arguments: What those builders are given.
         sources: URLs, tried in order; empty where none is known.
         sha256: Of the published file; None where not known.
@@ -50,27 +51,28 @@ class WeightsEntry:
     size_bytes: int | None = None
     asset: str | None = None
 
+    def build(self) -> nn.Module | None:
+        """The network these are for, with numbers of its own; None where there is none yet."""
+        made = {prefix: _built(target, self.arguments) for prefix, target in self.networks.items()}
+        if not made:
+            return None
+        return made[""] if "" in made else nn.ModuleDict(made)
+
     def shapes(self) -> dict[str, tuple[int, ...]] | None:
         """Name to shape of every tensor the network has; None where there is no network yet."""
-        if not self.networks:
-            return None
-        expected: dict[str, tuple[int, ...]] = {}
-        for prefix, target in self.networks.items():
-            built = shapes_of(_build(target, self.arguments))
-            expected |= {f"{prefix}{name}": shape for name, shape in built.items()}
-        return expected
+        with torch.device("meta"):  # no memory behind the tensors
+            network = self.build()
+        return None if network is None else shapes_of(network.state_dict())
 
     def shipped(self) -> Path | None:
         """The file in the package; None for weights that do not come with it."""
         return Path(str(files("spectrack") / "assets" / self.asset)) if self.asset else None
 
 
-def _build(target: str, arguments: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The state dict of a network, without memory behind its tensors."""
+def _built(target: str, arguments: Mapping[str, Any]) -> nn.Module:
     module, name = target.split(":")
-    with torch.device("meta"):
-        network: nn.Module = getattr(importlib.import_module(module), name)(**arguments)
-    return network.state_dict()
+    network: nn.Module = getattr(importlib.import_module(module), name)(**arguments)
+    return network
 
 
 def _published(
@@ -105,8 +107,8 @@ WEIGHTS: dict[str, WeightsEntry] = {
         paper=SFTRACK,
         licence="research use, see assets/README.md: ECSSD and DUTS, DAVIS is CC BY-NC 4.0",
         networks={
-            "feat2seg.": "spectrack.networks.feat2seg:Feat2Seg",
-            "seg2box.": "spectrack.networks.seg2box:Seg2Box",
+            "feat2seg": "spectrack.networks.feat2seg:Feat2Seg",
+            "seg2box": "spectrack.networks.seg2box:Seg2Box",
         },
         asset="sftrack.safetensors",
     ),

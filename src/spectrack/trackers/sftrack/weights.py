@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from spectrack.errors import InputError
 from spectrack.networks.feat2seg import WIDTHS, Feat2Seg
 from spectrack.networks.seg2box import Seg2Box
 from spectrack.spectral.mixing import MixingSettings
+from spectrack.weights.files import read_safetensors
 
 FORMAT = "spectrack-sftrack-1"
 
@@ -83,14 +83,8 @@ def load_sftrack(path: Path | None = None) -> SFTrackWeights:
         InputError: If the file does not exist, is damaged, or holds something else.
     """
     path = path or shipped()
-    if not path.is_file():
-        raise InputError(f"weights {path} do not exist; give a file of spectrack train sftrack")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            described = (file.metadata() or {}).get(FORMAT)
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"weights {path} cannot be read ({error}); make them again") from error
+    tensors, metadata = read_safetensors(path)
+    described = metadata.get(FORMAT)
     if described is None:
         raise InputError(f"{path} holds no SFTrack++ weights; give a file of train sftrack")
     try:
