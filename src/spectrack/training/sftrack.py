@@ -1,6 +1,7 @@
 """SFTrack++ learned from end to end, in the three phases of the papers.
 
-Phase 1, NN_feat2seg: stills set in motion, then real trackers' hypotheses on annotated videos.
+Phase 1, NN_feat2seg: stills set in motion, then real trackers' hypotheses on annotated videos, as
+they are and as poor cameras see them.
 Phase 2, the mixing: the tracker runs over the videos; one weight an input, a bias, an exponent.
 Phase 3, NN_seg2box: from the fused masks of those runs and from spoilt true masks; then everything
 together. Every part is kept in the folder of the run as soon as it is done, and a run that was
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 
 from spectrack.datasets.base import Dataset
+from spectrack.datasets.faded import Faded
 from spectrack.datasets.motion import MotionSettings
 from spectrack.datasets.stills import Stills
 from spectrack.errors import InputError
@@ -53,6 +55,13 @@ FEW_MIXING_EPOCHS = replace(MIXING_TRAINING, epochs=15)
 """Settings of the mixing: five numbers, learned from some 1,900 frames."""
 
 
+FADES: dict[str, dict[str, Any]] = {
+    "grey": {"side": 28, "grey": True, "quality": 60},
+    "small": {"side": 24, "grey": False, "quality": 75},
+}
+"""How the videos are seen a second and a third time: arguments of ``Faded``."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SFTrackPlan:
     """How much of everything.
@@ -70,6 +79,8 @@ class SFTrackPlan:
         spoilt: Masks of stills that are spoilt for NN_seg2box.
         joint: Fine-tuning of everything.
         stride: Every so many frames of the runs are used for it.
+        faded: Share of the hypotheses on faded videos (:data:`FADES`) that phase 1 learns from;
+            phases 2 and 3 learn from runs over them, too. 0 leaves them out.
         held_out: Videos, the last ones, that nothing is learned from; J on what trackers say of
             them is noted after each epoch of phase 1.
         seed: Of everything.
@@ -87,6 +98,7 @@ class SFTrackPlan:
     spoilt: int = 766
     joint: TrainSettings = JOINT_TRAINING
     stride: int = 3
+    faded: float = 0.5
     held_out: int = 3
     seed: int = 0
 
@@ -131,7 +143,13 @@ def sftrack(
 
     settings = SFTrackSettings(inputs=plan.inputs, box_rule="tight")
     seen = Dataset(videos.name, _split(list(videos.values()), plan)[0])
-    runs = learning_runs(seen, first, settings, tell("running the tracker", "videos"))
+    runs = [
+        run
+        for name, data in {"as they are": seen, **_faded(seen, plan)}.items()
+        for run in learning_runs(
+            data, first, settings, tell(f"running the tracker, {name}", "videos")
+        )
+    ]
     columns = mixing_columns(runs, REACH, plan.seed)
     model = LearnedMixing(replace(even, reach=REACH))
     mixing = replace(plan.mixing, seed=plan.seed)
@@ -187,7 +205,18 @@ def _phase1(
     )  # fmt: skip
     seen, apart = _split(said, plan)
     seed = 2 * plan.seed + 1
-    real = video_samples(seen, seed, data / "videos", progress=tell("videos", "samples"))
+    real = [video_samples(seen, seed, data / "videos", progress=tell("videos", "samples"))]
+    for name, poor in _faded(
+        Dataset(videos.name, _split(list(videos.values()), plan)[0]), plan
+    ).items():
+        heard = collect_hypotheses(
+            poor,
+            plan.trackers,
+            folder / f"hypotheses-{name}",
+            progress=tell(f"running trackers, {name}", "videos"),
+        )
+        told = tell(f"videos, {name}", "samples")
+        real.append(video_samples(heard, seed, data / name, share=plan.faded, progress=told))
     held_out = None
     if apart:
         held_out = replace(video_samples(apart, seed, data / "held-out"), augment=False)
@@ -196,7 +225,7 @@ def _phase1(
         network = Feat2Seg()
     stages: list[tuple[str, Sequence[Samples], TrainSettings]] = [
         ("exact", [exact], plan.first),
-        ("motion", [wide, real], plan.second),
+        ("motion", [wide, *real], plan.second),
     ]
     for name, samples, settings in stages:
         learn_feat2seg(
@@ -215,6 +244,13 @@ def _split(videos: list[One], plan: SFTrackPlan) -> tuple[list[One], list[One]]:
     """The videos to learn from, and those held out: never all of them."""
     count = min(plan.held_out, len(videos) - 1)
     return videos[: len(videos) - count], videos[len(videos) - count :]
+
+
+def _faded(videos: Dataset, plan: SFTrackPlan) -> dict[str, Dataset]:
+    """The videos as poor cameras see them, by the name of the fault."""
+    if not plan.faded:
+        return {}
+    return {name: Faded(videos, **how) for name, how in FADES.items()}
 
 
 def _described(plan: SFTrackPlan) -> dict[str, Any]:
