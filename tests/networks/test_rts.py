@@ -8,6 +8,7 @@ from thin import SIZE, randomise, thin_resnet
 from torch import Tensor
 
 from spectrack.errors import InputError
+from spectrack.networks.pooling import prroi_pool
 from spectrack.networks.rts import RTS
 
 H, W = 64, 96
@@ -96,6 +97,27 @@ def test_segment_without_scores_leaves_the_instance_branch_out(network: RTS):
     torch.testing.assert_close(plain, expected)
     scored = network.segment(tau, layers, features, torch.ones(1, *CELLS), (H, W))
     assert (scored - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("scale", [1 / 16, 1 / 32])
+def test_first_filter_is_the_mean_of_what_the_boxes_pool(scale: float):
+    network = randomise(RTS(thin_resnet(), **SIZE, filter_size=6, pool_scale=scale))
+    features = torch.randn(2, 12, 4, 6)
+    boxes = torch.tensor([[20.0, 10, 40, 30], [30, 20, 50, 20]])
+    corners = torch.tensor([[20.0, 10, 60, 40], [30, 20, 80, 40]])
+    maps = network.classifier.filter_initializer.filter_conv(features)
+    expected = prroi_pool(maps, corners, (6, 6), scale).mean(0)
+    torch.testing.assert_close(network.first_instance_filter(features, boxes), expected)
+
+
+def test_a_lower_resolution_that_strides_do_not_divide(network: RTS):
+    layers = network.extract(torch.randn(2, 3, 56, 104))
+    features = network.target_features(layers["layer3"])
+    maps = network.instance_features(layers["layer3"])
+    scores = network.instance_scores(torch.randn(12, 4, 4), maps)
+    assert scores.shape == (2, maps.shape[2] + 1, maps.shape[3] + 1)
+    tau = network.learn_target(features, *network.encode_masks(torch.rand(2, 1, 56, 104)))
+    assert network.segment(tau, layers, features, scores, (56, 104)).shape == (2, 1, 56, 104)
 
 
 def test_boxes_that_do_not_fit_the_samples_are_refused(network: RTS):

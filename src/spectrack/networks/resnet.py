@@ -139,7 +139,7 @@ class ResNet(nn.Module):
             (N, 3, H, W), float: blue, green, red minus their means for Caffe2's networks; else
             red, green, blue minus mean over deviation of ImageNet.
         """
-        pixels = rgb_nchw.to(self.mean.dtype)
+        pixels = rgb_nchw.float()
         return (pixels.flip(1) - self.mean) if self.caffe else (pixels - self.mean) / self.std
 
     def forward(self, images_nchw: Tensor, layers: Iterable[str] = LAYERS) -> dict[str, Tensor]:

@@ -21,7 +21,8 @@ from spectrack.networks.pooling import prroi_pool
 from spectrack.networks.resnet import ResNet, caffe_resnet50
 
 POOL_SCALE = 1 / 16
-"""Boxes are pooled at this scale though the maps have stride 32; the checkpoint learned it so."""
+"""Scale of boxes when the first filter is pooled. The maps have stride 32, so that twice the box is
+read, often past the maps' edge; the published checkpoint learned it so."""
 
 INSTANCE_REGULARISATION = 0.01
 
@@ -32,11 +33,12 @@ class FilterInitializer(nn.Module):
     Args:
         maps: Maps of G.
         size: Height and width of the filter.
+        pool_scale: What boxes are multiplied by to be pooled.
     """
 
-    def __init__(self, maps: int, size: int) -> None:
+    def __init__(self, maps: int, size: int, pool_scale: float) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.pool_scale = size, pool_scale
         self.filter_conv = nn.Conv2d(maps, maps, 3, padding=1)
 
     def forward(self, features_nschw: Tensor, boxes_nsxywh: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ class FilterInitializer(nn.Module):
         maps = self.filter_conv(features_nschw.flatten(0, 1))
         boxes = boxes_nsxywh.flatten(0, 1).to(maps.dtype)
         corners = boxes.new_tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]])
-        pooled = prroi_pool(maps, boxes @ corners.mT, (self.size, self.size), POOL_SCALE)
+        pooled = prroi_pool(maps, boxes @ corners.mT, (self.size, self.size), self.pool_scale)
         return pooled.view(frames, sequences, 1, *pooled.shape[1:]).mean(0)
 
 
@@ -56,11 +58,12 @@ class InstanceBranch(nn.Module):
         inputs: Maps of the backbone's layer 3.
         features: Maps of G.
         filter_size: Height and width of the filter.
+        pool_scale: What boxes are multiplied by to be pooled.
     """
 
-    def __init__(self, inputs: int, features: int, filter_size: int) -> None:
+    def __init__(self, inputs: int, features: int, filter_size: int, pool_scale: float) -> None:
         super().__init__()
-        self.filter_initializer = FilterInitializer(features, filter_size)
+        self.filter_initializer = FilterInitializer(features, filter_size, pool_scale)
         self.feature_extractor = feature_head(inputs, features, stride=2)
         start(self)
         nn.init.zeros_(self.filter_initializer.filter_conv.get_parameter("bias"))
@@ -102,6 +105,8 @@ class RTS(FewShotSegmenter):
         encoding: Maps of labels, weights and mask encodings.
         decoder_maps: Maps of the decoder at its finest level.
         filter_size: Height and width of the instance filter, even.
+        pool_scale: What boxes are multiplied by to pool the first instance filter; 1 / 32 is where
+            they are in the maps of G.
     """
 
     def __init__(
@@ -111,10 +116,13 @@ class RTS(FewShotSegmenter):
         encoding: int = 16,
         decoder_maps: int = 64,
         filter_size: int = 4,
+        pool_scale: float = POOL_SCALE,
     ) -> None:
         super().__init__(backbone, features, encoding, decoder_maps)
         self.clf_encoder = LabelEncoder(encoding, stride=1)
-        self.classifier = InstanceBranch(backbone.channels["layer3"], features, filter_size)
+        self.classifier = InstanceBranch(
+            backbone.channels["layer3"], features, filter_size, pool_scale
+        )
 
     def instance_features(self, layer3_nchw: Tensor) -> Tensor:
         """G: what the instance model reads, (N, features, H/32, W/32)."""
