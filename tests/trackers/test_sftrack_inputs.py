@@ -139,6 +139,28 @@ def test_a_file_of_boxes_and_a_folder_of_masks_are_inputs(clip, truth_folder, tm
     assert not any(one.restarts for one in pool.inputs)
 
 
+def test_settings_of_an_input_reach_its_tracker(fragile, monkeypatch):
+    entry = TrackerEntry(f"{__name__}:Fragile", "for tests", "boxes")
+    monkeypatch.setitem(TRACKERS, "brittle", entry)
+    pool = InputPool(["brittle:breaks=1", "brittle"], 480)
+    assert [h.box for h in pool.init(FRAME, TARGET)] == [TARGET.box] * 2
+    with pytest.warns(RuntimeWarning, match="brittle:breaks=1 failed"):
+        said = pool.update(FRAME)
+    assert [h is None for h in said] == [True, False]
+    assert all(one.restarts for one in pool.inputs)
+
+
+@pytest.mark.parametrize("text", ["flow:pixels=many", "flow:pixels", "flow:", "flow:pixels=1;=2"])
+def test_a_setting_without_a_fitting_value_is_told(text):
+    with pytest.raises(InputError, match="give NAME=VALUE as flow expects it"):
+        InputPool([text], 480)
+
+
+def test_a_setting_that_the_tracker_does_not_have_is_told():
+    with pytest.raises(InputError, match="tracker flow has no setting colour"):
+        InputPool(["flow:colour=red"], 480)
+
+
 def test_a_file_that_is_not_there_is_told(make):
     with pytest.raises(InputError, match=r"none\.csv does not exist"):
         make(inputs="flow,none.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from spectrack.errors import InputError
 from spectrack.flow import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.base import TRACKERS, Tracker, make_tracker
@@ -20,17 +22,22 @@ class Input:
     """One input tracker.
 
     Args:
-        name: Of a tracker, or a file of boxes or folder of masks.
+        name: Of a tracker, with settings after a colon where they are not the usual ones
+            (``rts:weights=rts.safetensors;found=0.2``), or a file of boxes or folder of masks.
         longest: A box tracker sees frames whose longer side has at most this many pixels.
     """
 
     def __init__(self, name: str, longest: int) -> None:
         self.name, self._longest = name, longest
-        known = name in TRACKERS
+        kind, settings = named(name)
+        self.restarts = kind in TRACKERS
+        """Whether it can be started again in any frame: not where its answers come from files."""
         self._make: Callable[[], Tracker] = (
-            (lambda: make_tracker(name)) if known else (lambda: make_tracker("external", path=name))
+            (lambda: make_tracker(kind, **settings))
+            if self.restarts
+            else (lambda: make_tracker("external", path=name))
         )
-        self._shrinks = known and TRACKERS[name].gives == "boxes"
+        self._shrinks = self.restarts and TRACKERS[kind].gives == "boxes"
         self._scale = 1.0
         self._tracker: Any = self._make()
         self.failed = False
@@ -39,11 +46,6 @@ class Input:
     def carries_masks(self) -> bool:
         """Whether it goes on from a mask it is given, without starting again."""
         return hasattr(self._tracker, "correct")
-
-    @property
-    def restarts(self) -> bool:
-        """Whether it can be started again in any frame: not where its answers come from files."""
-        return self.name in TRACKERS
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Hypothesis | None:
         """Start, or start again."""
@@ -94,6 +96,36 @@ class Input:
             return Hypothesis(_scaled(says.box, 1 / self._scale))
         packed = np.rint(255 * soft.astype(np.float32)).astype(np.uint8)
         return Hypothesis(says.box, packed)
+
+
+def named(text: str) -> tuple[str, dict[str, Any]]:
+    """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;found=0.2``.
+
+    Args:
+        text: As people write it; what is no tracker's name is a path, given back as it is.
+
+    Raises:
+        InputError: If a setting has no value or is of another kind than the tracker's.
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in TRACKERS:
+        return text, {}
+    kinds: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(TRACKERS[kind].settings)}
+    settings: dict[str, Any] = {}
+    for pair in rest.split(";"):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        usual = kinds.get(key, "")  # the tracker itself names settings that it does not have
+        words = {"true": True, "false": False}
+        try:
+            if not (key and equals):
+                raise ValueError(pair)
+            settings[key] = words[value] if isinstance(usual, bool) else type(usual)(value)
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"input {text!r} has the setting {pair!r}; give NAME=VALUE as {kind} expects it, "
+                "several with a semicolon between them"
+            ) from error
+    return kind, settings
 
 
 class InputPool:

@@ -13,8 +13,9 @@ class SFTrackSettings:
     """How SFTrack++ follows a target.
 
     Args:
-        inputs: Trackers whose answers are fused, by name and separated by commas; a file of boxes
-            (CSV or text, one a frame) or a folder of masks is an input, too.
+        inputs: Trackers whose answers are fused, by name and separated by commas, with settings
+            after a colon (``flow,csrt,rts:weights=FILE;found=0.2``); a file of boxes (CSV or text,
+            one a frame) or a folder of masks is an input, too.
         weights: File of the networks' weights; the shipped ones where empty.
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.

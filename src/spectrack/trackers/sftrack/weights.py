@@ -39,11 +39,11 @@ class SFTrackWeights:
     def mixing_of(self, names: tuple[str, ...]) -> MixingSettings:
         """Mixing of these inputs: the learned one for inputs it knows, even shares for others.
 
-        ``flow-fast`` counts as what it is a variant of.
+        ``flow-fast`` counts as what it is a variant of, and settings of an input do not matter.
         """
         mean = sum(self.mixing.weights) / len(self.mixing.weights)
         known = dict(zip(self.mixing.names, self.mixing.weights, strict=True))
-        raw = [known.get(name.removesuffix("-fast"), mean) for name in names]
+        raw = [known.get(name.partition(":")[0].removesuffix("-fast"), mean) for name in names]
         total = sum(self.mixing.weights)
         scale = total / sum(raw) if sum(raw) else 1.0
         return MixingSettings(
