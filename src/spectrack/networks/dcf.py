@@ -148,7 +148,7 @@ def descend(
     strength = regularisation**2
     # Exact steps need exact products: mixed precision around the solver stops here.
     with torch.autocast(features_nschw.device.type, enabled=False):
-        filters = filters_sockk
+        filters = filters_sockk.to(features_nschw.dtype)
         scores = apply_filters(features_nschw, filters)
         iterates, losses = [filters], []
         for _ in range(iterations):
