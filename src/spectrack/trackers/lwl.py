@@ -180,9 +180,10 @@ class LWLTracker:
         measures = self._measures = soft.measure(0.5)
         mask = soft.fill()
         side_hw = measures.size_hw(self.settings.sides)
-        if measures.pos_yx is None or side_hw is None or not measures.pixels:
+        if measures.pos_yx is None or side_hw is None or measures.box is None:
             return Prediction(None, mask, 0.0, found=False)
-        return Prediction(box_about(measures.pos_yx, side_hw), mask, measures.mean)
+        score = soft.mean_above(0.5, measures.box)
+        return Prediction(box_about(measures.pos_yx, side_hw), mask, score)
 
     def _learn(self) -> None:
         if self._last is None:

@@ -60,7 +60,10 @@ class SampleWeights:
 
     @property
     def values_n(self) -> NDArray[np.float32]:
-        """Weights of the samples stored, float32 (stored,), sum 1."""
+        """Weights of the samples stored, float32 (stored,).
+
+        Their sum is 1, or nearly so while the floor holds the first ones up.
+        """
         return self._w[: self.stored]
 
     def insert(self, rate: float | None = None) -> int:

@@ -180,7 +180,8 @@ def plan_patch(
     step = max(1, int(float((sample / output).min()) - 0.1))
     offset = (0, 0)
     if step > 1:
-        offset = (pos[0] % step, pos[1] % step)
+        # a frame of fewer pixels than the step keeps one of them
+        offset = (min(pos[0] % step, frame_hw[0] - 1), min(pos[1] % step, frame_hw[1] - 1))
         pos = [(p - o) // step for p, o in zip(pos, offset, strict=True)]
     sides = [max(round(float(v)), 2) for v in sample / np.float32(step)]
     edges = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.structures import Box, HardHW, SoftHW
@@ -71,29 +72,29 @@ class SoftWindow:
         """
         values = self.values_hw.float()
         if values.numel() == 0:
-            return Measures(0.0, None, None, None, 0, 0.0)
+            return Measures(0.0, None, None, None, 0)
         weights = values.clamp(min=0)
-        hard = values > threshold
-        lines = [weights.sum(1), weights.sum(0), hard.any(1), hard.any(0)]
-        scalars = [values.sum(), hard.sum(), (values * hard).sum()]
-        flat = torch.cat([v.double() for v in lines] + [torch.stack([s.double() for s in scalars])])
-        numbers = flat.cpu().numpy()
+        lines = [weights.sum(1), weights.sum(0), values.amax(1), values.amax(0)]
+        scalars = torch.stack([values.sum(), (values > threshold).sum().float()])
+        numbers = torch.cat([*lines, scalars]).double().cpu().numpy()
         h, w = values.shape
-        rows, cols, hard_rows, hard_cols = np.split(numbers[:-3], np.cumsum([h, w, h]))
-        total, count, held = (float(v) for v in numbers[-3:])
+        rows, cols, highest_rows, highest_cols = np.split(numbers[:-2], np.cumsum([h, w, h]))
         pos, spread = _moments(rows, cols)
         if pos is not None:
             pos = pos + pair((self.top, self.left))
-        box = None
-        if count:
-            y, x = np.flatnonzero(hard_rows), np.flatnonzero(hard_cols)
-            box = Box(
-                float(x[0] + self.left),
-                float(y[0] + self.top),
-                float(x[-1] - x[0] + 1),
-                float(y[-1] - y[0] + 1),
-            )
-        return Measures(total, pos, spread, box, int(count), held / count if count else 0.0)
+        y = np.flatnonzero(highest_rows > threshold) + self.top
+        x = np.flatnonzero(highest_cols > threshold) + self.left
+        box = _tight(x, y) if len(y) else None
+        return Measures(float(numbers[-2]), pos, spread, box, int(numbers[-1]))
+
+    def mean_above(self, threshold: float, within: Box) -> float:
+        """Mean of the values above a threshold in a box that has some."""
+        rows, cols = within.slices(self.frame_hw[::-1])
+        part = self.values_hw[
+            rows.start - self.top : rows.stop - self.top,
+            cols.start - self.left : cols.stop - self.left,
+        ].float()
+        return float(part[part > threshold].mean())
 
     def fill(self, empty: float = 0.0) -> SoftHW:
         """The whole map, float32 (H, W)."""
@@ -113,7 +114,6 @@ class Measures:
         spread_hw: Standard deviations about it; None where one of them is zero.
         box: Tight box of the pixels above the threshold; None where there are none.
         pixels: How many are above the threshold.
-        mean: Mean of the values of these pixels.
     """
 
     total: float
@@ -121,14 +121,19 @@ class Measures:
     spread_hw: PairYX | None
     box: Box | None
     pixels: int
-    mean: float
 
     def size_hw(self, sides: float) -> PairYX | None:
         """The target's size, so many standard deviations; None where one of them is zero."""
         return None if self.spread_hw is None else self.spread_hw * np.float32(sides)
 
 
-def _moments(rows: np.ndarray, cols: np.ndarray) -> tuple[PairYX | None, PairYX | None]:
+def _tight(x: NDArray[np.int64], y: NDArray[np.int64]) -> Box:
+    return Box(int(x[0]), int(y[0]), int(x[-1] - x[0] + 1), int(y[-1] - y[0] + 1))
+
+
+def _moments(
+    rows: NDArray[np.float64], cols: NDArray[np.float64]
+) -> tuple[PairYX | None, PairYX | None]:
     total = rows.sum()
     if not total > 0:
         return None, None

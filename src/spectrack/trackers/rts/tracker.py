@@ -151,9 +151,13 @@ class RTSTracker:
             peak = find_peak(scores)
             box = None if seen.lost or seen.small else seen.measures.box
             instance.update(self._number, peak, patch, coarse, box)
-        score = seen.measures.mean if peak is None else min(max(peak.score, 0.0), 1.0)
         box, found = self._answer(seen)
-        return Prediction(box, seen.soft.fill(), score if found else 0.0, found)
+        score = 0.0
+        if found and peak is not None:
+            score = min(max(peak.score, 0.0), 1.0)
+        elif found and seen.measures.box is not None:
+            score = seen.soft.mean_above(0.5, seen.measures.box)
+        return Prediction(box, seen.soft.fill(), score, found)
 
     def _remember(self) -> None:
         """Learn from the last frame, unless something failed in it."""
