@@ -32,7 +32,7 @@ progress); both may stand before the command too.
 | exit status | meaning |
 |---|---|
 | 0 | done |
-| 1 | `doctor` found something missing |
+| 1 | `doctor` found something missing, or `weights verify` that nothing fits |
 | 2 | bad input, told in one sentence on standard error |
 | 130, 143 | stopped by Ctrl-C or `kill` |
 
@@ -106,7 +106,8 @@ def row(field: Any, told: dict[str, str]) -> str:
     given = re.search(r"metavar=['\"](.+?)['\"]", annotation)
     known = {"OptionalFolder": "DIR", "OptionalFile": "FILE", "OptionalCount": "N"}
     metavar = given[1] if given else known.get(annotation, "")
-    flag = "--" + field.name.replace("_", "-")
+    called = re.search(r"\bname=['\"](.+?)['\"]", annotation)
+    flag = "--" + (called[1] if called else field.name.replace("_", "-"))
     shown = metavar if "Positional" in annotation else f"{flag} {metavar}".strip()
     if field.default is MISSING:
         default = "needed"
