@@ -115,6 +115,7 @@ def row(field: Any, told: dict[str, str]) -> str:
         default = ""
     else:
         default = f"`{field.default}`"
+    shown = shown.replace("|", "\\|")  # a bar ends the cell, even in code
     return f"| `{shown}` | {default} | {told[field.name]} |"
 
 
