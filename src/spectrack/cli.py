@@ -40,6 +40,7 @@ COMMANDS = {
 
 VARIANTS = {
     ("train", "sftrack"): ("train_sftrack", "TrainSFTrackCommand"),
+    ("train", "rts"): ("train_rts", "TrainRTSCommand"),
     ("weights", "pull"): ("weights", "PullWeightsCommand"),
     ("weights", "convert"): ("weights", "ConvertWeightsCommand"),
     ("weights", "verify"): ("weights", "VerifyWeightsCommand"),

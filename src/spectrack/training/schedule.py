@@ -6,27 +6,37 @@ from collections.abc import Iterable
 from typing import Any, Literal, Protocol
 
 from torch import nn, optim
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, ReduceLROnPlateau, StepLR
 
 from spectrack.training.settings import TrainSettings
 
 Best = Literal["max", "min"]
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainSettings) -> optim.Optimizer:
-    """AdamW with AMSGrad, or SGD with momentum.
+def make_optimizer(
+    parameters: Iterable[tuple[str, nn.Parameter]], settings: TrainSettings
+) -> optim.Optimizer:
+    """AdamW with AMSGrad, Adam, or SGD with momentum.
 
     Args:
-        parameters: What is learned.
-        settings: ``optimizer``, ``learning_rate``, ``weight_decay`` and ``momentum`` count.
+        parameters: What is learned, by name.
+        settings: ``optimizer``, ``learning_rate``, ``rates``, ``weight_decay`` and ``momentum``
+            count.
 
     Returns:
-        The optimiser of torch.
+        The optimiser of torch; its first group has the rate of the settings.
     """
     rate, decay = settings.learning_rate, settings.weight_decay
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in parameters:
+        factor = next((f for start, f in settings.rates if name.startswith(start)), 1.0)
+        groups.setdefault(factor, []).append(parameter)
+    given = [{"params": group, "lr": rate * factor} for factor, group in groups.items()]
     if settings.optimizer == "sgd":
-        return optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=decay)
-    return optim.AdamW(parameters, lr=rate, weight_decay=decay, amsgrad=True)
+        return optim.SGD(given, lr=rate, momentum=settings.momentum, weight_decay=decay)
+    if settings.optimizer == "adam":
+        return optim.Adam(given, lr=rate, weight_decay=decay)
+    return optim.AdamW(given, lr=rate, weight_decay=decay, amsgrad=True)
 
 
 class Schedule(Protocol):
@@ -115,4 +125,7 @@ def make_schedule(optimizer: optim.Optimizer, settings: TrainSettings, best: Bes
     if settings.schedule == "step":
         step = StepLR(optimizer, settings.schedule_every, gamma=settings.schedule_factor)
         return ByEpoch(step)
+    if settings.schedule == "milestones":
+        at = list(settings.schedule_at)
+        return ByEpoch(MultiStepLR(optimizer, at, gamma=settings.schedule_factor))
     return Constant()

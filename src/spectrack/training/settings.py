@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 from spectrack.errors import InputError
 
-Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["plateau", "step", "none"]
+Optimizer = Literal["adamw", "adam", "sgd"]
+Schedule = Literal["plateau", "step", "milestones", "none"]
 Precision = Literal["none", "bf16", "fp16"]
 
 UNSEEN_IN_WEIGHTS = frozenset({"device", "workers", "checkpoint_every", "log_every"})
@@ -26,15 +27,18 @@ class TrainSettings:
         epochs: Passes over the data, at least 1.
         batch_size: Samples that are in memory together.
         accumulate: Batches whose gradients make one step: a big batch in little memory.
-        optimizer: "adamw" (with AMSGrad, as in the SFSeg++ paper) or "sgd".
+        optimizer: "adamw" (with AMSGrad, as in the SFSeg++ paper), "adam" or "sgd".
         learning_rate: At the start; above 0.
+        rates: Beginnings of parameters' names, and what the rate is multiplied by for them; the
+            first that fits counts.
         weight_decay: L2 regularisation, at least 0; decoupled with AdamW.
-        momentum: Of SGD, 0 to below 1; unused by AdamW.
+        momentum: Of SGD, 0 to below 1; unused by the others.
         schedule: "plateau" lowers the rate where the monitored value stands still, "step" every
-            so many epochs, "none" never.
+            so many epochs, "milestones" after the epochs of ``schedule_at``, "none" never.
         schedule_factor: What the rate is multiplied by, between 0 and 1.
         schedule_patience: Epochs without improvement that "plateau" tolerates.
         schedule_every: Epochs between two reductions by "step".
+        schedule_at: Epochs after which "milestones" lowers the rate.
         early_stop: Stop after so many epochs without a new best, or None for never.
         clip: Largest norm of the gradients, or None.
         amp: Mixed precision: "none", "bf16" (any device) or "fp16" (CUDA, with loss scaling).
@@ -54,12 +58,14 @@ class TrainSettings:
     accumulate: int = 1
     optimizer: Optimizer = "adamw"
     learning_rate: float = 1e-3
+    rates: tuple[tuple[str, float], ...] = ()
     weight_decay: float = 1e-2
     momentum: float = 0.9
     schedule: Schedule = "plateau"
     schedule_factor: float = 0.5
     schedule_patience: int = 5
     schedule_every: int = 10
+    schedule_at: tuple[int, ...] = ()
     early_stop: int | None = None
     clip: float | None = None
     amp: Precision = "none"
@@ -77,6 +83,9 @@ class TrainSettings:
             self._need(name, value is None or value >= 1, "at least 1, or None")
         for name in ("seed", "workers", "schedule_patience"):
             self._need(name, getattr(self, name) >= 0, "at least 0")
+        self._need("rates", all(f >= 0 for _, f in self.rates), "names with factors of 0 or more")
+        rising = all(a < b for a, b in pairwise((0, *self.schedule_at)))
+        self._need("schedule_at", rising, "rising epochs from 1 on")
         finite = math.isfinite(self.learning_rate) and self.learning_rate > 0
         self._need("learning_rate", finite, "a number above 0")
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "a number of at least 0")

@@ -52,8 +52,9 @@ class Stepper:
 
     def __init__(self, model: nn.Module, loss: Loss, settings: TrainSettings, team: Team) -> None:
         self.model, self.loss, self.settings, self.team = model, loss, settings, team
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(self.parameters, settings)
+        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.parameters = [p for _, p in named]
+        self.optimizer = make_optimizer(named, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler = torch.amp.GradScaler(team.device.type, enabled=settings.amp == "fp16")
 

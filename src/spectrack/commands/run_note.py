@@ -1,0 +1,68 @@
+"""The note that a training command leaves in its run's folder: what was asked, what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spectrack.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunNote:
+    """A note in the folder of a run.
+
+    Args:
+        folder: Of the run.
+        name: Of the note.
+        weights: Name of the file that a finished run has.
+        asked: What decides the outcome, as JSON has it.
+    """
+
+    folder: Path
+    name: str
+    weights: str
+    asked: dict[str, Any]
+
+    def claim(self) -> dict[str, Any] | None:
+        """Make sure the folder is free or holds this run; what it came to, if it is finished.
+
+        Raises:
+            InputError: If it holds another run, or other things.
+        """
+        file = self.folder / self.name
+        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+            return None
+        if not file.is_file():
+            raise InputError(f"{self.folder} holds other things; give a new or empty folder")
+        try:
+            held = json.loads(file.read_text())
+            before, done = dict(held["asked"]), held["summary"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{file} cannot be read; give another folder") from error
+        differs = next((name for name in self.asked if before.get(name) != self.asked[name]), None)
+        if differs is not None:
+            raise InputError(
+                f"{self.folder} holds a run with {differs} {before.get(differs)}, not "
+                f"{self.asked[differs]}; give another folder"
+            )
+        return done if done and (self.folder / self.weights).is_file() else None
+
+    def write(self, summary: dict[str, Any] | None) -> None:
+        """Write what was asked, and what came of it, whole or not at all.
+
+        Raises:
+            InputError: If the folder cannot be written.
+        """
+        part = self.folder / f"{self.name}.part"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps({"asked": self.asked, "summary": summary}, indent=2))
+            part.replace(self.folder / self.name)
+        except OSError as error:
+            raise InputError(
+                f"run folder {self.folder} cannot be written ({error.strerror}); "
+                "give another folder"
+            ) from error
