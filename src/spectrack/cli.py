@@ -28,7 +28,7 @@ COMMANDS = {
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
     "train": (
         "TrainCommand",
-        "learn how to fuse masks, or all of sftrack",
+        "learn how to fuse masks, all of sftrack, or RTS",
     ),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),

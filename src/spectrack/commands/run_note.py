@@ -1,13 +1,20 @@
-"""The note that a training command leaves in its run's folder: what was asked, what came of it."""
+"""What training commands have in common: the note in the folder of a run, and lines of stages."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
+
+if TYPE_CHECKING:
+    from spectrack.progress import Console
+
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -66,3 +73,20 @@ class RunNote:
                 f"run folder {self.folder} cannot be written ({error.strerror}); "
                 "give another folder"
             ) from error
+
+
+@contextmanager
+def stages(console: Console) -> Iterator[Callable[[str, str], Progress]]:
+    """Lines of progress for stages that follow each other: one ends where the next begins.
+
+    Yields:
+        What takes a stage's name and what it counts, and gives what is called with how many are
+        done and in all.
+    """
+    with ExitStack() as line:
+
+        def stage(name: str, unit: str) -> Progress:
+            line.close()
+            return line.enter_context(console.progress(name, unit))
+
+        yield stage

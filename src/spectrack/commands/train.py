@@ -38,14 +38,14 @@ class TrainCommand(Command):
     Each channel is the folder of a method, with a folder of masks a sequence
     (METHOD/SEQ/00000.png), or NAME=FOLDER; with --masks DIR it is the name of a folder in DIR.
     Truth has the size of the masks. RUN/weights.safetensors is for `fuse --weights`. A run that
-    was stopped goes on when started again, and a finished one is not repeated. `train sftrack`
-    learns something else, see `spectrack train sftrack --help`.
+    was stopped goes on when started again, and a finished one is not repeated. `train sftrack` and
+    `train rts` learn something else, see `spectrack train sftrack --help`.
 
     Example: spectrack train fusion --channels A,B,C --masks Results --root DAVIS --out run
     """
 
     recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
-    """What to learn: fusion, or sftrack."""
+    """What to learn: fusion, sftrack or rts."""
     channels: Annotated[str, arg(metavar="A,B")]
     """The methods, two or more."""
     root: Annotated[Path, arg(metavar="DIR")]
@@ -94,7 +94,7 @@ class TrainCommand(Command):
     def _check(self) -> None:
         from spectrack.datasets import DATASETS
 
-        choose("recipe", self.recipe, ["fusion", "sftrack"])
+        choose("recipe", self.recipe, ["fusion", "sftrack", "rts"])
         choose("data set", self.dataset, DATASETS)
         choose("--through", self.through, THROUGH)
         at_least("--epochs", self.epochs)

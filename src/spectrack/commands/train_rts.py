@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,24 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least
-from spectrack.commands.run_note import RunNote
+from spectrack.commands.run_note import RunNote, stages
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from spectrack.datasets.base import Dataset
     from spectrack.progress import Console
     from spectrack.training.rts_small import SmallPlan
 
-DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
+DAVIS = "DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRTSCommand(Command):
-    """Learn RTS: a small one from nothing, in about half an hour on a CPU.
+    """Learn RTS: a small one from nothing, or the published one from the weights of LWL.
 
-    DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
-    Annotations/240p). RUN/rts.safetensors holds the weights and says what network they are of. A
-    run that was stopped goes on when started again, and a finished one is not repeated.
+    With --small it takes some 40 minutes on a CPU, without it days on a GPU. DATA holds
+    DAVIS-2016 (davis2016/JPEGImages and Annotations: 240p for the small one, else 480p) and, for
+    the small one, stills (stills/SOURCE/images and masks). RUN/rts.safetensors holds the weights
+    and says what network they are of. A run that was stopped goes on when started again, and a
+    finished one is not repeated.
 
     Example: spectrack train rts --small --data DATA --out run
     """
@@ -41,6 +42,10 @@ class TrainRTSCommand(Command):
     """Folder of the run; new, empty, or that of the same run."""
     small: Flag = False
     """The small network; without it the published recipe."""
+    start: Annotated[str, arg(metavar="WEIGHTS")] = "lwl_stage2"
+    """Weights of LWL that the published recipe starts from: a name, or a file."""
+    paper: Flag = False
+    """The published recipe, with the paper's text where the published program differs."""
     epochs: OptionalCount = None
     """Passes of each stage."""
     samples: OptionalCount = None
@@ -58,6 +63,8 @@ class TrainRTSCommand(Command):
             ("--seed", self.seed, 0),
         ):
             at_least(flag, value, least)
+        if self.small and self.paper:
+            raise InputError("--paper was given with --small, which has a recipe of its own")
         note = RunNote(self.out, "rts.json", "rts.safetensors", self._asked())
         finished = note.claim()
         if finished is None:
@@ -72,6 +79,7 @@ class TrainRTSCommand(Command):
         return {
             "data": str(self.data.resolve()),
             "small": self.small,
+            **({} if self.small else {"start": self.start, "paper": self.paper}),
             "epochs": self.epochs,
             "samples": self.samples,
             "sequences": self.sequences,
@@ -80,39 +88,54 @@ class TrainRTSCommand(Command):
 
     def _learn(self, console: Console, note: RunNote) -> dict[str, Any]:
         from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.stills import Stills
-        from spectrack.training.rts_small import rts_small
 
         names = None if self.sequences is None else [w.strip() for w in self.sequences.split(",")]
-        stills = Stills(self.data / "stills")
-        videos = Davis2016(self.data / "davis2016", "train", "240p", names)
+        size = "240p" if self.small else "480p"
+        videos = Davis2016(self.data / "davis2016", "train", size, names)
         started = time.perf_counter()
-        note.write(None)
-        with ExitStack() as lines:
-            open_line: list[ExitStack] = []
-
-            def stage(name: str, unit: str) -> Callable[[int, int | None], None]:
-                while open_line:
-                    open_line.pop().close()
-                inner = lines.enter_context(ExitStack())
-                open_line.append(inner)
-                return inner.enter_context(console.progress(name, unit))
-
-            about = {
-                "data": "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train",
-                "terms": "research use",
-            }
-            file = rts_small(stills, videos, self.out, self._plan(), about=about, stage=stage)
+        learn = self._small if self.small else self._published
+        made = learn(videos, console, note)
         summary = {
             "out": str(self.out),
-            "weights": str(file),
-            "stills": len(stills),
+            **made,
             "videos": len(videos),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
         note.write(summary)
         return summary
+
+    def _small(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
+        from spectrack.datasets.stills import Stills
+        from spectrack.training.rts_small import rts_small
+
+        stills = Stills(self.data / "stills")
+        about = {"data": f"ECSSD, DUTS, CCP, FeralCat, {DAVIS}", "terms": "research use"}
+        note.write(None)
+        with stages(console) as stage:
+            file = rts_small(stills, videos, self.out, self._plan(), about=about, stage=stage)
+        return {"weights": str(file), "stills": len(stills)}
+
+    def _published(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
+        from spectrack.training.rts import EPOCH_SAMPLES, RTS_TRAINING
+        from spectrack.training.rts_published import rts_published
+        from spectrack.weights.load import find_weights
+
+        find_weights(self.start)
+        epochs = self.epochs or RTS_TRAINING.epochs
+        note.write(None)
+        with console.progress("learning", "steps") as progress:
+            file = rts_published(
+                videos,
+                self.out,
+                self.start,
+                samples=self.samples or EPOCH_SAMPLES,
+                training=replace(RTS_TRAINING, epochs=epochs, seed=self.seed),
+                paper=self.paper,
+                about={"data": DAVIS, "terms": "research use"},
+                progress=progress,
+            )
+        return {"weights": str(file), "stills": 0}
 
     def _plan(self) -> SmallPlan:
         from spectrack.training.rts_small import NETWORK, SmallPlan
@@ -130,9 +153,10 @@ class TrainRTSCommand(Command):
 
 def text(summary: dict[str, Any]) -> str:
     """The summary in a few lines."""
+    stills = f"{summary['stills']} stills and " if summary["stills"] else ""
     return "\n".join(
         [
-            f"learned from {summary['stills']} stills and {summary['videos']} videos in "
+            f"learned from {stills}{summary['videos']} videos in "
             f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
             f"weights: {summary['weights']}",
         ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,17 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least
-from spectrack.errors import InputError
+from spectrack.commands.run_note import RunNote, stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spectrack.datasets.base import Dataset
     from spectrack.datasets.stills import Stills
     from spectrack.progress import Console
     from spectrack.training.sftrack import SFTrackPlan
 
-RESULT = "sftrack.json"
 PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
 RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
@@ -64,7 +59,7 @@ class TrainSFTrackCommand(Command):
             ("--seed", self.seed, 0),
         ):
             at_least(flag, value, least)
-        finished = self._claim()
+        finished = self._note.claim()
         if finished is None:
             finished = self._learn(console)
         else:
@@ -83,47 +78,17 @@ class TrainSFTrackCommand(Command):
             "seed": self.seed,
         }
 
-    def _claim(self) -> dict[str, Any] | None:
-        """Make sure RUN is free or holds this run; what it came to, if it is finished.
-
-        Raises:
-            InputError: If it holds another run, or other things.
-        """
-        file = self.out / RESULT
-        if not self.out.exists() or (self.out.is_dir() and not any(self.out.iterdir())):
-            return None
-        if not file.is_file():
-            raise InputError(f"{self.out} holds other things; give a new or empty folder")
-        try:
-            held = json.loads(file.read_text())
-            before, done = dict(held["asked"]), held["summary"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{file} cannot be read; give another folder") from error
-        asked = self._asked()
-        differs = next((name for name in asked if before.get(name) != asked[name]), None)
-        if differs is not None:
-            raise InputError(
-                f"{self.out} holds a run with {differs} {before.get(differs)}, not "
-                f"{asked[differs]}; give another folder"
-            )
-        return done if done and (self.out / "sftrack.safetensors").is_file() else None
+    @property
+    def _note(self) -> RunNote:
+        return RunNote(self.out, "sftrack.json", "sftrack.safetensors", self._asked())
 
     def _learn(self, console: Console) -> dict[str, Any]:
         from spectrack.training.sftrack import sftrack
 
         stills, videos = self._data()
         started = time.perf_counter()
-        self._note(None)
-        with ExitStack() as lines:
-            open_line: list[ExitStack] = []
-
-            def stage(name: str, unit: str) -> Callable[[int, int | None], None]:
-                while open_line:
-                    open_line.pop().close()
-                inner = lines.enter_context(ExitStack())
-                open_line.append(inner)
-                return inner.enter_context(console.progress(name, unit))
-
+        self._note.write(None)
+        with stages(console) as stage:
             file = sftrack(stills, videos, self.out, self._plan(), about=self._about(), stage=stage)
         summary = {
             "out": str(self.out),
@@ -133,7 +98,7 @@ class TrainSFTrackCommand(Command):
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
-        self._note(summary)
+        self._note.write(summary)
         return summary
 
     def _plan(self) -> SFTrackPlan:
@@ -174,18 +139,6 @@ class TrainSFTrackCommand(Command):
             "command": "spectrack train sftrack" + (" --permissive" if self.permissive else ""),
             "seed": self.seed,
         }
-
-    def _note(self, summary: dict[str, Any] | None) -> None:
-        """Write what was asked, and what came of it, whole or not at all."""
-        part = self.out / f"{RESULT}.part"
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps({"asked": self._asked(), "summary": summary}, indent=2))
-            part.replace(self.out / RESULT)
-        except OSError as error:
-            raise InputError(
-                f"run folder {self.out} cannot be written ({error.strerror}); give another folder"
-            ) from error
 
 
 def text(summary: dict[str, Any]) -> str:

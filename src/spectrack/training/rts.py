@@ -23,6 +23,9 @@ from spectrack.training.trainer import TrainResult, train
 PAPER_ITERATIONS = 5
 """Steps of both learners in training."""
 
+PAPER_REFINEMENTS = 2
+"""Steps of the paper after each test frame."""
+
 RTS_TRAINING = TrainSettings(
     epochs=200,
     batch_size=15,
@@ -106,8 +109,8 @@ def learn_rts(
         folder: Of the run.
         settings: How to train.
         weights: Of the parts of the loss.
-        refinements: 0 as published; 2 segments each test frame with the filter refined on those
-            before it, as the paper says.
+        refinements: 0 as published; with :data:`PAPER_REFINEMENTS` each test frame is segmented
+            with the filter refined on those before it, as the paper says.
         frozen: Leave the backbone's start and all batch normalisations as they are.
         held_out: Fixed samples that are judged after each epoch, see :func:`judge`.
         extra: More that decides the outcome.

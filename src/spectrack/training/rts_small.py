@@ -16,12 +16,11 @@ import torch
 
 from spectrack.datasets.base import Dataset
 from spectrack.datasets.stills import Stills
-from spectrack.errors import InputError
 from spectrack.networks.rts import RTS
 from spectrack.training.rts import judge, learn_rts
 from spectrack.training.rts_losses import LossWeights
 from spectrack.training.settings import TrainSettings
-from spectrack.training.tracking_clips import still_clips, video_clips
+from spectrack.training.tracking_clips import split_clips, still_clips
 from spectrack.training.tracking_samples import SampleSettings, Source, TrackingSamples
 from spectrack.weights.described import make_network, save_described
 from spectrack.weights.load import load_weights
@@ -160,14 +159,8 @@ def rts_small(
     made = still_clips(
         stills, plan.clips, plan.seed, folder / "stills", progress=tell("moving stills", "clips")
     )
-    seen = video_clips(videos.values())
-    kept = len(seen) - plan.held_out
-    if kept < 1:
-        raise InputError(
-            f"{len(seen)} videos were given; give more than the {plan.held_out} that are held out"
-        )
-    sources = [Source(made, 1 - plan.videos), Source(seen[:kept], plan.videos)]
-    unseen = [Source(seen[kept:])]
+    seen, held = split_clips(videos, plan.held_out)
+    sources = [Source(made, 1 - plan.videos), Source(seen, plan.videos)]
     torch.manual_seed(plan.seed)
     network = make_network(plan.network)
     assert isinstance(network, RTS)
@@ -176,7 +169,7 @@ def rts_small(
         look = replace(plan.samples, size_wh=one.size_wh)
         # Clips of stills are short: two frames in sight are enough.
         data = TrackingSamples(sources, one.samples, look, fewest=1)
-        held_out = TrackingSamples(unseen, plan.judged, look, seed=plan.seed, fewest=1)
+        held_out = TrackingSamples([Source(held)], plan.judged, look, seed=plan.seed, fewest=1)
         start = judge(network.eval(), held_out)
         result = learn_rts(
             network,

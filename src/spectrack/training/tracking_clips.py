@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrack.datasets.base import Dataset
 from spectrack.datasets.base import Sequence as Video
 from spectrack.datasets.motion import MotionSettings, Wander, synthetic_motion
 from spectrack.datasets.stills import Still
@@ -108,9 +109,18 @@ def _seen(mask_hw: HardHW | None) -> bool:
     return mask_hw is not None and int(mask_hw.sum()) > FEWEST_PIXELS
 
 
-def video_clips(videos: Iterable[Video]) -> list[Clip]:
-    """Clips of all sequences."""
-    return [VideoClip(video) for video in videos]
+def split_clips(videos: Dataset, held_out: int) -> tuple[list[Clip], list[Clip]]:
+    """Clips of all sequences: those to learn from, and the last ones, held out.
+
+    Raises:
+        InputError: If nothing is left to learn from.
+    """
+    if len(videos) <= held_out:
+        raise InputError(
+            f"{len(videos)} videos were given; give more than the {held_out} that are held out"
+        )
+    clips: list[Clip] = [VideoClip(video) for video in videos.values()]
+    return clips[: len(clips) - held_out], clips[len(clips) - held_out :]
 
 
 def still_clips(
@@ -156,7 +166,7 @@ def still_clips(
             rng = np.random.default_rng((seed, index))
             others = [stills[int(i)] for i in rng.integers(len(stills), size=2)]
             still = stills[int(order[index % len(stills)])]
-            clip = synthetic_motion(still, rng, frames, replace(settings), others)
+            clip = synthetic_motion(still, rng, frames, settings, others)
             made["frames"][index], made["masks"][index] = clip.frames_thwc, clip.masks_thw
             if progress is not None:
                 progress(index + 1, count)

@@ -72,9 +72,7 @@ class TrainingCrop:
             larger = max if mode == "inside" else min
             shrink = max(1.0, larger(w / frame_w, h / frame_h))
             shrink = min(shrink, most or math.inf)
-            w, h = math.floor(w / shrink), math.floor(h / shrink)
-        if min(w, h) < 1:
-            raise InputError(f"box {tuple(box)} is too small for a crop; leave such targets out")
+            w, h = max(1, math.floor(w / shrink)), max(1, math.floor(h / shrink))
         x, y = round(box.x + box.w / 2 - w / 2), round(box.y + box.h / 2 - h / 2)
         if mode != "replicate":
             x, y = _inside(x, w, frame_w), _inside(y, h, frame_h)
