@@ -74,6 +74,16 @@ def test_tiny_and_odd_frames(rng, shape, start):
         assert np.isfinite(answer.mask).all()
 
 
+@pytest.mark.parametrize("start", ["mask", "box"])
+def test_half_precision_where_it_is_wanted_changes_little(frames, start):
+    full = LWLTracker(LWLSettings(start=start, **SMALL), thin_lwl(box_start=True))
+    half = LWLTracker(LWLSettings(start=start, **SMALL), thin_lwl(box_start=True))
+    half._network.feature_extractor.half()  # as on a GPU
+    half._network.decoder.half()
+    for a, b in zip(_follow(full, frames[:3]), _follow(half, frames[:3]), strict=True):
+        assert a.mask == pytest.approx(b.mask, abs=0.02)
+
+
 def test_what_cannot_be_is_told(frames):
     with pytest.raises(InputError, match="give mask or box"):
         LWLSettings(start="point")

@@ -226,6 +226,25 @@ def test_a_box_without_sta_is_started_by_our_own_networks(frames, sta):
     assert first.box == Box(40, 20, 30, 24)
 
 
+def test_half_precision_changes_little(frames):
+    half = _tracker(found=ALWAYS)
+    half._network.feature_extractor.half()  # as on a GPU
+    half._network.decoder.half()
+    expected = _follow(_tracker(found=ALWAYS), frames[:3])
+    for a, b in zip(_follow(half, frames[:3]), expected, strict=True):
+        assert a.mask == pytest.approx(b.mask, abs=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("half", [False, True])
+def test_a_gpu_says_the_same(frames, half):
+    expected = _follow(_tracker(found=ALWAYS), frames)
+    found = _follow(_tracker(found=ALWAYS, device="cuda", half=half), frames)
+    for a, b in zip(found, expected, strict=True):
+        assert a.mask == pytest.approx(b.mask, abs=0.03 if half else 0.003)
+
+
 def test_it_runs_in_the_loop(frames):
     target = Target(mask=_mask(frames[0], (40, 20, 30, 24)))
     track = run(_tracker(), open_video(frames), target)

@@ -154,11 +154,14 @@ class LWLTracker:
         return Prediction(target.box, soft_hw, 1.0)
 
     def _mask_of_box(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
+        """The network's own first mask, of the whole frame."""
+        network, size_hw = self._network, (frame_hwc.shape[0], frame_hwc.shape[1])
         rgb = torch.from_numpy(np.ascontiguousarray(frame_hwc)).to(self._device)
-        kind = next(self._network.feature_extractor.parameters()).dtype
-        image = self._network.normalise(rgb.permute(2, 0, 1)[None].float()).to(kind)
+        layers = look(network, rgb.permute(2, 0, 1)[None].float(), LAYERS)
+        features = network.target_features(layers["layer3"].float())
         box = torch.tensor([list(target.box)], device=self._device)
-        soft: SoftHW = self._network.mask_of_box(image, box)[0, 0].float().sigmoid().cpu().numpy()
+        logits = decode(network, network.encode_box(features, box, size_hw), layers, size_hw)
+        soft: SoftHW = logits.sigmoid().cpu().numpy()
         return soft
 
     @torch.inference_mode()

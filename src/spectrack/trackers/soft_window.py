@@ -100,7 +100,9 @@ class SoftWindow:
         """The whole map, float32 (H, W)."""
         out = np.full(self.frame_hw, empty, dtype=np.float32)
         h, w = self.values_hw.shape
-        out[self.top : self.top + h, self.left : self.left + w] = self.values_hw.float().cpu()
+        out[self.top : self.top + h, self.left : self.left + w] = (
+            self.values_hw.float().cpu().numpy()
+        )
         return out
 
 
