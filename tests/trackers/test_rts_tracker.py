@@ -9,7 +9,7 @@ from thin_trackers import SMALL, one_thread, thin_rts, thin_sta  # noqa: F401 (a
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, Target
-from spectrack.trackers import make_tracker, run
+from spectrack.trackers import run
 from spectrack.trackers.rts.settings import RTSSettings
 from spectrack.trackers.rts.tracker import RTSTracker
 from spectrack.video.reader import open_video
@@ -249,7 +249,7 @@ def test_it_runs_in_the_loop(frames):
     target = Target(mask=_mask(frames[0], (40, 20, 30, 24)))
     track = run(_tracker(), open_video(frames), target)
     assert len(track) == 6
-    assert track.info["settings"] == dataclasses.asdict(RTSSettings(**SMALL))
+    assert track.info["settings"] == dataclasses.asdict(RTSSettings(**SMALL).complete({}))
 
 
 def test_frames_before_init_and_of_another_size_are_told(frames):
@@ -259,74 +259,3 @@ def test_frames_before_init_and_of_another_size_are_told(frames):
     _follow(tracker, frames[:1])
     with pytest.raises(InputError, match="one size"):
         tracker.update(frames[1][:-1])
-
-
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"variant": "new"}, "published or paper"),
-        ({"memory": 1}, "memory is 1; give 2"),
-        ({"memory": 0}, "memory is 0"),
-        ({"instance_memory": 5}, "give more than 5"),
-        ({"rate": 1.0}, "below 1"),
-        ({"instance_rate": 0.0}, "instance_rate"),
-        ({"share": 1.0}, "share is 1.0"),
-        ({"slowest": 1.5}, "slowest is 1.5"),
-        ({"fastest": 0.5}, "fastest 0.5"),
-        ({"search": 0.0}, "search is 0.0"),
-        ({"sides": float("nan")}, "sides is nan"),
-        ({"height": 100}, "multiple of 32"),
-        ({"width": 0}, "multiple of 32"),
-        ({"every": 0}, "every is 0"),
-        ({"early": -1}, "early is -1"),
-        ({"steps": -1}, "steps is -1"),
-        ({"instance_steps": -1}, "instance_steps is -1"),
-        ({"area": -1.0}, "area is -1.0"),
-        ({"label": 0.0}, "label is 0.0"),
-        ({"found": float("nan")}, "found is nan"),
-    ],
-)
-def test_settings_out_of_range_are_told(settings, told):
-    with pytest.raises(InputError, match=told):
-        RTSSettings(**settings)
-
-
-def test_devices_that_are_not_there_are_told():
-    with pytest.raises(InputError, match="give auto, cpu, cuda or cuda:N"):
-        _tracker(device="tpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(InputError, match="0 GPUs are there"):
-            _tracker(device="cuda")
-
-
-def test_weights_that_are_not_there_or_of_another_network_are_told(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path))
-    with pytest.raises(InputError, match="spectrack weights pull rts50"):
-        make_tracker("rts")
-    with pytest.raises(InputError, match="spectrack weights pull lwl_boxinit"):
-        make_tracker("lwl-box")
-    with pytest.raises(InputError, match="do not exist"):
-        make_tracker("rts", weights="no/such/file.pth")
-    with pytest.raises(InputError, match="give weights of RTS"):
-        make_tracker("rts", weights="sta")
-
-
-def test_weights_come_from_a_file_or_a_name(tmp_path, monkeypatch, frames):
-    from spectrack.weights.files import write_weights
-    from spectrack.weights.table import WEIGHTS, WeightsEntry
-
-    network = thin_rts()
-    file = tmp_path / "thin.safetensors"
-    write_weights(file, network.state_dict(), {})
-    entry = WeightsEntry(
-        description="thin",
-        file="thin.safetensors",
-        paper="none",
-        licence="none",
-        networks={"": "thin_trackers:thin_rts"},
-    )
-    monkeypatch.setitem(WEIGHTS, "thin", entry)
-    loaded = make_tracker("rts", weights=str(file), found=ALWAYS, **SMALL)
-    expected = _follow(_tracker(found=ALWAYS), frames[:3])
-    for a, b in zip(_follow(loaded, frames[:3]), expected, strict=True):
-        assert a.mask == pytest.approx(b.mask, abs=1e-6)

@@ -6,6 +6,7 @@ frame is learned from, and the search region follows the mask. Bhat et al., ECCV
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ from spectrack.trackers.rts.segmentation import (
     look,
     put_to_work,
 )
-from spectrack.trackers.rts.settings import check_learning
+from spectrack.trackers.rts.settings import check_learning, complete
 from spectrack.trackers.rts.start import FirstMask
 from spectrack.trackers.soft_window import Measures, SoftWindow, paste
 
@@ -48,7 +49,8 @@ class LWLSettings:
         start: ``mask``, or ``box``: the network's own first mask in the box, which needs weights
             with a box encoder; a mask that is given is not looked at then.
         area: The target stays where it was when its probabilities sum up to less; pixels.
-        search: Side of the search region in sides of the target.
+        search: Side of the search region in sides of the target; here and wherever it is said, 0
+            stands for what goes with the weights: 5 for the published ones.
         slowest: The scale changes at least by this factor a frame, at most 1,
         fastest: and at most by this one, at least 1.
         sides: Size of the target in standard deviations of its mask.
@@ -59,8 +61,8 @@ class LWLSettings:
         every: Learn in every so many-th frame.
         first_steps: Steps of the few-shot learner in the first frame,
         steps: and later.
-        height: Rows of the search region as the network sees it, a multiple of 32.
-        width: Its columns.
+        height: Rows of the search region as the network sees it, a multiple of 32; 0: 480.
+        width: Its columns; 0: 832.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
         half: Half precision in backbone and decoder, on a GPU.
     """
@@ -69,7 +71,7 @@ class LWLSettings:
     sta: str = ""
     start: str = "mask"
     area: float = 100.0
-    search: float = 5.0
+    search: float = 0.0
     slowest: float = 0.95
     fastest: float = 1.1
     sides: float = 4.0
@@ -80,15 +82,19 @@ class LWLSettings:
     every: int = 1
     first_steps: int = 20
     steps: int = 3
-    height: int = 480
-    width: int = 832
+    height: int = 0
+    width: int = 0
     device: str = "auto"
     half: bool = False
 
     def __post_init__(self) -> None:
         if self.start not in ("mask", "box"):
             raise InputError(f"start is {self.start!r}; give mask or box")
-        check_learning(self, "memory", "rate", "every", "search", "sides")
+        check_learning(self, "memory", "rate", "every", "sides")
+
+
+PUBLISHED: dict[str, float] = {"height": 480, "width": 832, "search": 5.0}
+"""What goes with the published weights."""
 
 
 class LWLTracker:
@@ -113,11 +119,14 @@ class LWLTracker:
         network: LWL | None = None,
         sta: STA | None = None,
     ) -> None:
-        s = self.settings = settings or LWLSettings()
+        s = settings or LWLSettings()
         self._device = pick_device(s.device)
+        shown: Mapping[str, float] = {}
         if network is None:
             usual = "lwl_boxinit" if s.start == "box" else "lwl_stage2"
-            network = load_network(s.weights or usual, LWL)
+            loaded = load_network(s.weights or usual, LWL)
+            network, shown = loaded.network, loaded.shown
+        s = self.settings = complete(s, {**PUBLISHED, **shown})
         if s.start == "box" and network.box_label_encoder is None:
             raise InputError("start is 'box' but the weights have no box encoder; give lwl_boxinit")
         self._network = put_to_work(network, self._device, s.half)

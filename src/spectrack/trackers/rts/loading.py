@@ -1,13 +1,15 @@
-"""Networks by the name of their weights, or by a file that tells by its shapes what it is for."""
+"""Networks by the name of their weights or from a file, and the settings that go with them."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.weights.described import make_network
 from spectrack.weights.files import read_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import shapes_of
@@ -15,32 +17,59 @@ from spectrack.weights.table import WEIGHTS, fits
 
 N = TypeVar("N", bound=nn.Module)
 
+WIDER = 6 / 5
+"""Search regions of trackers are larger than the crops of training by this, as published."""
 
-def load_network(weights: str, kind: type[N]) -> N:
+
+@dataclass(frozen=True)
+class LoadedNetwork(Generic[N]):
     """A network with its weights.
 
+    Attributes:
+        network: Ready to be used.
+        shown: What its training showed it: ``height``, ``width`` and ``search`` of the region it
+            should be shown now, ``label`` of its instance branch; those that its file tells.
+    """
+
+    network: N
+    shown: Mapping[str, float]
+
+
+def load_network(weights: str, kind: type[N]) -> LoadedNetwork[N]:
+    """A network with its weights, made as the table or the file itself says, or by its shapes.
+
     Args:
-        weights: A name of the table of weights, or a file of any network in it.
+        weights: A name of the table of weights, or a file.
         kind: What the network has to be.
 
     Raises:
         InputError: If there are no such weights, or they are of another network.
     """
-    name = weights
+    name, described = weights, None
     if weights not in WEIGHTS:
-        shapes = shapes_of(read_weights(find_weights(weights)).tensors)
-        name, _ = fits(shapes)[0]
-    target = WEIGHTS[name].networks.get("")
-    network = _make(target) if target else None
+        file = read_weights(find_weights(weights))
+        described = file.about.get("network")
+        if not isinstance(described, Mapping):
+            described = None
+            name = fits(shapes_of(file.tensors))[0][0]
+    network = WEIGHTS[name].build() if described is None else make_network(described)
     if not isinstance(network, kind):
+        found = type(network).__name__ if described else name
         raise InputError(
-            f"weights {weights} look like those of {name}; give weights of {kind.__name__}"
+            f"weights {weights} look like those of {found}; give weights of {kind.__name__}"
         )
-    load_weights(network, weights)
-    return network
+    return LoadedNetwork(network, _shown(load_weights(network, weights).about))
 
 
-def _make(target: str) -> nn.Module:
-    module, name = target.split(":")
-    network: nn.Module = getattr(importlib.import_module(module), name)()
-    return network
+def _shown(about: Mapping[str, Any]) -> dict[str, float]:
+    """See :class:`LoadedNetwork`; what a file does not tell, or tells wrongly, is left out."""
+    samples = about.get("samples")
+    if not isinstance(samples, Mapping):
+        return {}
+    size = samples.get("size_wh")
+    told: dict[str, Any] = {"label": samples.get("label")}
+    if isinstance(size, list | tuple) and len(size) == 2:
+        told |= {"width": size[0], "height": size[1]}
+    if isinstance(samples.get("search"), int | float):
+        told["search"] = samples["search"] * WIDER
+    return {k: v for k, v in told.items() if isinstance(v, int | float) and v > 0}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from spectrack.errors import InputError
 
@@ -36,7 +38,8 @@ class RTSSettings:
         fallback: Follow the instance branch where the mask is lost.
         found: Peak score from which on the instance branch has found the target (t_sc).
         area: See ``variant``; pixels.
-        search: Side of the search region in sides of the target.
+        search: Side of the search region in sides of the target; here and wherever it is said, 0
+            stands for what goes with the weights: 6 for the published ones.
         slowest: The scale changes at least by this factor a frame, at most 1,
         fastest: and at most by this one, at least 1.
         sides: Size of the target in standard deviations of its mask.
@@ -51,9 +54,9 @@ class RTSSettings:
         steps: and later.
         instance_first_steps: Steps of the instance branch in the first frame,
         instance_steps: and later.
-        label: Width of the Gaussian label in sides of the target.
-        height: Rows of the search region as the network sees it, a multiple of 32.
-        width: Its columns.
+        label: Width of the Gaussian label in sides of the target; 0: 0.25.
+        height: Rows of the search region as the network sees it, a multiple of 32; 0: 480.
+        width: Its columns; 0: 832.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
         half: Half precision in the networks, on a GPU; learning stays in single precision.
     """
@@ -66,7 +69,7 @@ class RTSSettings:
     fallback: bool = True
     found: float = 0.3
     area: float = 100.0
-    search: float = 6.0
+    search: float = 0.0
     slowest: float = 0.8
     fastest: float = 1.2
     sides: float = 4.0
@@ -81,17 +84,17 @@ class RTSSettings:
     steps: int = 3
     instance_first_steps: int = 10
     instance_steps: int = 2
-    label: float = 0.25
-    height: int = 480
-    width: int = 832
+    label: float = 0.0
+    height: int = 0
+    width: int = 0
     device: str = "auto"
     half: bool = False
 
     def __post_init__(self) -> None:
         if self.variant not in ("published", "paper"):
             raise InputError(f"variant is {self.variant!r}; give published or paper")
-        check_learning(self, "memory", "rate", "every", "search", "sides")
-        for name in ("instance_first_steps", "instance_steps", "early", "area"):
+        check_learning(self, "memory", "rate", "every", "sides")
+        for name in ("instance_first_steps", "instance_steps", "early", "area", "label"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"{name} is {getattr(self, name)}; give 0 or more")
         if self.instance_memory <= FIRST_SAMPLES:
@@ -100,10 +103,16 @@ class RTSSettings:
             )
         if not 0 < self.instance_rate < 1:
             raise InputError(f"instance_rate is {self.instance_rate}; give one over 0, below 1")
-        if not (math.isfinite(self.label) and self.label > 0):
-            raise InputError(f"label is {self.label}; give a number over 0")
         if not math.isfinite(self.found):
             raise InputError(f"found is {self.found}; give a number")
+
+    def complete(self, shown: Mapping[str, float]) -> RTSSettings:
+        """With numbers in place of the zeros that stand for what goes with the weights.
+
+        Args:
+            shown: What the weights' file says of it; the published values where it says nothing.
+        """
+        return complete(self, {**PUBLISHED, **shown})
 
     @property
     def paper(self) -> bool:
@@ -114,6 +123,9 @@ class RTSSettings:
         """Whether a frame, counted from 1, is one to learn in."""
         return number < self.early or (number - 1) % self.every == 0
 
+
+PUBLISHED: dict[str, float] = {"height": 480, "width": 832, "search": 6.0, "label": 0.25}
+"""What goes with the published weights."""
 
 FIRST_SAMPLES = 5
 """Variations of the first frame that the instance branch learns from."""
@@ -139,12 +151,24 @@ def check_learning(settings: object, *positive: str) -> None:
         raise InputError(f"rate is {s['rate']}; give one below 1")
     if not 0 <= s["share"] < 1:
         raise InputError(f"share is {s['share']}; give one from 0 to below 1")
-    for name in ("first_steps", "steps"):
-        if getattr(settings, name) < 0:
-            raise InputError(f"{name} is {getattr(settings, name)}; give 0 or more")
-    for name in ("height", "width"):
+    for name in ("first_steps", "steps", "height", "width", "search"):
         value = getattr(settings, name)
-        if value <= 0 or value % 32:
-            raise InputError(f"{name} is {value}; give a multiple of 32, over 0")
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} is {value}; give 0 or more")
+        if name in ("height", "width") and value % 32:
+            raise InputError(f"{name} is {value}; give a multiple of 32")
     if values["memory"] < 2:
         raise InputError(f"memory is {values['memory']}; give 2 or more")
+
+
+S = TypeVar("S")
+
+
+def complete(settings: S, values: Mapping[str, float]) -> S:
+    """Settings with these values where they are zero; whole numbers stay whole."""
+    changed = {
+        name: type(getattr(settings, name))(value)
+        for name, value in values.items()
+        if hasattr(settings, name) and not getattr(settings, name)
+    }
+    return replace(settings, **changed)  # type: ignore[type-var]

@@ -37,7 +37,7 @@ class FirstMask:
         self, sta: str, network: STA | None, patch_hw: tuple[int, int], device: torch.device
     ) -> None:
         if network is None and sta:
-            network = load_network(sta, STA)
+            network = load_network(sta, STA).network
         self._sta = None if network is None else for_inference(network).to(device)
         self._patch_hw, self._device = patch_hw, device
         self._ours: Segmenter | None = None

@@ -8,6 +8,7 @@ branch learns from where the target was. Paul et al., ECCV 2022, section 3.6 and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -80,9 +81,13 @@ class RTSTracker:
         network: RTS | None = None,
         sta: STA | None = None,
     ) -> None:
-        s = self.settings = settings or RTSSettings()
+        s = settings or RTSSettings()
         self._device = pick_device(s.device)
-        network = network if network is not None else load_network(s.weights, RTS)
+        shown: Mapping[str, float] = {}
+        if network is None:
+            loaded = load_network(s.weights, RTS)
+            network, shown = loaded.network, loaded.shown
+        s = self.settings = s.complete(shown)
         self._network = put_to_work(network, self._device, s.half)
         self._patch_hw = (s.height, s.width)
         self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
