@@ -93,7 +93,7 @@ def _own(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[t
     return [
         (name.replace("_", "-"), value)
         for name, value in vars(options).items()
-        if name not in ("root", "out") and value != parser.get_default(name)
+        if name not in ("root", "out", "run", "work") and value != parser.get_default(name)
     ]
 
 

@@ -150,16 +150,18 @@ def write_table8(options: argparse.Namespace, kept: Kept, note: str = "") -> Non
     page.write(options, facts, seed=0)
 
 
-def write_table9(options: argparse.Namespace, kept: Kept) -> None:
-    """Table 9."""
+def write_table9(options: argparse.Namespace, kept: Kept, note: str = "") -> None:
+    """Table 9; the note says what is to be known of the trainings."""
     page = Page("table9_sftrack", "Table 9: what each part of SFTrack++ is worth", "sftrack_tables")
     page.text(
-        f"The ten DAVIS-2016 validation sequences as in [Table 8](table8_sftrack.md). {OURS} as "
-        f"shipped: inputs {DEFAULT.inputs.replace(',', ', ')}, {DEFAULT.iterations} iterations, "
+        f"The ten DAVIS-2016 validation sequences as in [Table 8](table8_sftrack.md). {OURS} with "
+        f"its usual settings: inputs {DEFAULT.inputs.replace(',', ', ')}, {DEFAULT.iterations} iterations, "
         "learned box, feedback. Differences are to the first row on the same weights, mean ± "
         "deviation over the trainings where there are several. Rows without seg2box read the masks "
         "of the same run, so J is the same."
     )
+    if note:
+        page.text(note)
     rows = {"sftrack": OURS, **{row: label for row, (label, _) in ABLATIONS.items()}}
     rows |= BOX_ROWS | {"cleaned": "masks behind the offline filter (sees the future)"}
     facts: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The systems of Tables 8 and 9 by name, each a tracker behind ``init`` and ``update``."""
+"""The systems of the tables by name, each a tracker behind ``init`` and ``update``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rts_systems import RTS_ROWS
 from sftrack_unet import ASKED, NAMES, ensemble_maps, load_unet, median_box
 
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
@@ -62,12 +63,14 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
     """A fresh tracker.
 
     Args:
-        name: One of :data:`SYSTEMS`.
-        weights: Of SFTrack++; the shipped ones for None. Inputs need none.
+        name: One of :data:`SYSTEMS` or :data:`~rts_systems.RTS_ROWS`.
+        weights: Of SFTrack++; the shipped ones for None. Inputs need none. Of RTS for RTS.
         unet: Of the U-Net ensemble.
     """
     if name in INPUTS:
         return make_tracker(name)
+    if name in RTS_ROWS:
+        return make_tracker("rts", weights=str(weights), **RTS_ROWS[name][1])
     if name == "median":
         return MedianEnsemble(weights)
     if name == "unet":

@@ -47,6 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", action="store_true", help="measure frames per second")
     parser.add_argument("--note", default="", help="what the page shall say of the trainings")
     parser.add_argument("--page", action="store_true", help="write the pages of what is there")
+    parser.add_argument("--tables", default="8,9", help="which pages to write")
 
 
 def jobs_of(options: argparse.Namespace, kept: Kept) -> list[Job]:
@@ -121,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.command = "--quick" if options.quick else ""
     if kept.trainings:
         options.command += f"--weights {','.join(kept.trainings)}"
+    if options.tables != "8,9":
+        options.command += f" --tables {options.tables}"
     jobs = jobs_of(options, kept)
     if not options.page:
         train_missing(options, jobs)
@@ -129,8 +132,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             run_jobs(jobs, options.processes)
     if options.page or not options.speed:
-        write_table8(options, kept, options.note)
-        write_table9(options, kept)
+        for table, write in (("8", write_table8), ("9", write_table9)):
+            if table in options.tables.split(","):
+                write(options, kept, options.note)
 
 
 if __name__ == "__main__":
