@@ -144,7 +144,11 @@ class TrainRTSCommand(Command):
         stages = plan.stages
         if self.samples is not None:
             stages = tuple(replace(one, samples=self.samples) for one in stages)
-            plan = replace(plan, clips=min(plan.clips, 2 * self.samples))
+            few = {
+                "clips": min(plan.clips, 2 * self.samples),
+                "judged": min(plan.judged, self.samples),
+            }
+            plan = replace(plan, **few)
         if self.epochs is not None:
             fewer = (replace(one.train, epochs=self.epochs) for one in stages)
             stages = tuple(replace(s, train=t) for s, t in zip(stages, fewer, strict=True))

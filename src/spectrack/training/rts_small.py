@@ -2,7 +2,7 @@
 
 No backbone comes from elsewhere, so all of it is learned and its normalisations, too. First small
 pictures, where most is learned in little time, then pictures of the size that the tracker uses.
-Frames of stills are made once and kept; crops are drawn anew in every epoch.
+Frames of stills are made once and kept until the end; crops are drawn anew in every epoch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spectrack.networks.rts import RTS
 from spectrack.training.rts import judge, learn_rts
 from spectrack.training.rts_losses import LossWeights
 from spectrack.training.settings import TrainSettings
-from spectrack.training.tracking_clips import split_clips, still_clips
+from spectrack.training.tracking_clips import remove_clips, split_clips, still_clips
 from spectrack.training.tracking_samples import SampleSettings, Source, TrackingSamples
 from spectrack.weights.described import make_network, save_described
 from spectrack.weights.load import load_weights
@@ -156,10 +156,11 @@ def rts_small(
     """
     plan = plan or SmallPlan(network=NETWORK)
     tell = stage or (lambda name, unit: lambda done, total: None)
-    made = still_clips(
-        stills, plan.clips, plan.seed, folder / "stills", progress=tell("moving stills", "clips")
-    )
     seen, held = split_clips(videos, plan.held_out)
+    stored = folder / "stills"
+    made = still_clips(
+        stills, plan.clips, plan.seed, stored, progress=tell("moving stills", "clips")
+    )
     sources = [Source(made, 1 - plan.videos), Source(seen, plan.videos)]
     torch.manual_seed(plan.seed)
     network = make_network(plan.network)
@@ -188,4 +189,5 @@ def rts_small(
     file = folder / "rts.safetensors"
     notes = {"samples": asdict(plan.samples), "held_out": scores, "seed": plan.seed}
     save_described(file, network, plan.network, {**notes, **(about or {})})
+    remove_clips(stored)
     return file

@@ -153,7 +153,7 @@ def still_clips(
         raise InputError("clips of stills need frames of one size; give size_wh")
     width, height = settings.size_wh
     shapes = {"frames": (count, frames, height, width, 3), "masks": (count, frames, height, width)}
-    files = {what: out.with_name(f"{out.name}-{what}.npy") for what in shapes}
+    files = _files(out)
     if not all(file.is_file() for file in files.values()):
         out.parent.mkdir(parents=True, exist_ok=True)
         parts = {what: file.with_suffix(".part") for what, file in files.items()}
@@ -175,3 +175,13 @@ def still_clips(
             parts[what].replace(files[what])
     frames_nthwc, masks_nthw = (np.load(files[what], mmap_mode="r") for what in shapes)
     return [ArrayClip(frames_nthwc[n], masks_nthw[n]) for n in range(len(frames_nthwc))]
+
+
+def remove_clips(out: Path) -> None:
+    """Remove the files that :func:`still_clips` keeps."""
+    for file in _files(out).values():
+        file.unlink(missing_ok=True)
+
+
+def _files(out: Path) -> dict[str, Path]:
+    return {what: out.with_name(f"{out.name}-{what}.npy") for what in ("frames", "masks")}
