@@ -156,9 +156,9 @@ def write_table9(options: argparse.Namespace, kept: Kept, note: str = "") -> Non
     page.text(
         f"The ten DAVIS-2016 validation sequences as in [Table 8](table8_sftrack.md). {OURS} with "
         f"its usual settings: inputs {DEFAULT.inputs.replace(',', ', ')}, "
-        f"{DEFAULT.iterations} iterations, learned box, feedback. Differences are to the first row on the same weights, mean ± "
-        "deviation over the trainings where there are several. Rows without seg2box read the masks "
-        "of the same run, so J is the same."
+        f"{DEFAULT.iterations} iterations, learned box, feedback. Differences are to the first "
+        "row on the same weights, mean ± deviation over the trainings where there are several. "
+        "Rows without seg2box read the masks of the same run, so J is the same."
     )
     if note:
         page.text(note)
