@@ -17,9 +17,6 @@ from spectrack.weights.table import WEIGHTS, fits
 
 N = TypeVar("N", bound=nn.Module)
 
-WIDER = 6 / 5
-"""Search regions of trackers are larger than the crops of training by this, as published."""
-
 
 @dataclass(frozen=True)
 class LoadedNetwork(Generic[N]):
@@ -27,8 +24,8 @@ class LoadedNetwork(Generic[N]):
 
     Attributes:
         network: Ready to be used.
-        shown: What its training showed it: ``height``, ``width`` and ``search`` of the region it
-            should be shown now, ``label`` of its instance branch; those that its file tells.
+        shown: What its training showed it: ``height``, ``width`` and ``search`` of the crops,
+            ``label`` of the instance branch; those that its file tells.
     """
 
     network: N
@@ -67,9 +64,7 @@ def _shown(about: Mapping[str, Any]) -> dict[str, float]:
     if not isinstance(samples, Mapping):
         return {}
     size = samples.get("size_wh")
-    told: dict[str, Any] = {"label": samples.get("label")}
+    told: dict[str, Any] = {name: samples.get(name) for name in ("search", "label")}
     if isinstance(size, list | tuple) and len(size) == 2:
         told |= {"width": size[0], "height": size[1]}
-    if isinstance(samples.get("search"), int | float):
-        told["search"] = samples["search"] * WIDER
     return {k: v for k, v in told.items() if isinstance(v, int | float) and v > 0}
