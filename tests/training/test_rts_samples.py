@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,7 +123,13 @@ def test_the_last_frames_can_share_the_first_ones_roll() -> None:
     mask = np.zeros((64, 96), np.uint8)
     mask[24:40, 40:56] = 1
     clip = ArrayClip(np.stack([left] * 12), np.stack([mask] * 12))
-    still = {"turn": 0.0, "zoom": 0.0, "bright": 0.0, "train_shift": (0, 0), "test_shift": (0, 0)}
+    still: dict[str, Any] = {
+        "turn": 0.0,
+        "zoom": 0.0,
+        "bright": 0.0,
+        "train_shift": (0, 0),
+        "test_shift": (0, 0),
+    }
 
     def red_sides(together: bool) -> set[tuple[bool, bool]]:
         settings = SampleSettings(size_wh=(96, 64), together=together, **still)
@@ -218,7 +225,9 @@ def test_boxes_get_masks_that_are_kept(tmp_path: Path) -> None:
     seen: list[HardHW | None] = [video.truth_mask(t) for t in range(len(video))]
     assert [t for t, mask in enumerate(seen) if mask is not None] == [0, 3, 6]
     for t in (0, 3, 6):
-        assert Box.from_mask(seen[t]) == data["one"].truth_box(t) == video.truth_box(t)
+        mask = seen[t]
+        assert mask is not None
+        assert Box.from_mask(mask) == data["one"].truth_box(t) == video.truth_box(t)
     assert VideoClip(video).visible_t.tolist() == [t in (0, 3, 6) for t in range(9)]
     with_box_masks(data, whole_box, tmp_path / "masks", every=3)
     assert len(asked) == 3

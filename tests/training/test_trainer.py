@@ -261,7 +261,7 @@ def test_fp16_scales_the_loss_and_learns(tmp_path):
         ("epochs", 0),
         ("batch_size", 0),
         ("accumulate", 0),
-        ("optimizer", "adam"),
+        ("optimizer", "lion"),
         ("learning_rate", float("nan")),
         ("weight_decay", -1.0),
         ("momentum", 1.0),

@@ -144,7 +144,7 @@ class TrainRTSCommand(Command):
         stages = plan.stages
         if self.samples is not None:
             stages = tuple(replace(one, samples=self.samples) for one in stages)
-            few = {
+            few: dict[str, Any] = {
                 "clips": min(plan.clips, 2 * self.samples),
                 "judged": min(plan.judged, self.samples),
             }
