@@ -59,7 +59,7 @@ def test_the_window_grows_where_nothing_is_in_sight() -> None:
     visible = np.zeros(60, bool)
     visible[[0, 33, 58]] = True
     rng = np.random.default_rng(1)
-    drawn = {first: set() for first in (0, 33)}
+    drawn: dict[int, set[int]] = {0: set(), 33: set()}
     for _ in range(50):
         first, later = draw_frames(visible, rng, 2, 10)
         drawn[first] |= set(later)
