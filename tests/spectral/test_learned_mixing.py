@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spectrack.spectral.learned_mixing import LearnedMixing
-from spectrack.spectral.mixing import MixingSettings, MixStream
+from spectrack.spectral.mixing import MixingSettings, MixStream, size_scale
 
 NAMES = ("a", "b", "c")
 START = MixingSettings(
@@ -51,6 +51,39 @@ def test_columns_are_pixels_of_the_maps() -> None:
     soft = model.of_columns(columns, frame, agreement, torch.from_numpy(present))
     expected = [mixed[t].soft_hw[y, x] for t, y, x in pixels]
     np.testing.assert_allclose(soft.detach().numpy(), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("side", [5.0, 20.0, 60.0, 130.0, 4000.0])
+def test_weights_that_follow_the_size_are_those_of_the_settings(side: float) -> None:
+    start = replace(START, weights=(3.0, 2.0, 0.5), pairwise_weights=None, sizes=(1.0, -0.5, 0.0))
+    at_size = start.at_size(side)
+    scale = min(max(side, 16.0), 256.0) / 60
+    raw = np.array([3.0 * scale, 2.0 / np.sqrt(scale), 0.5])
+    np.testing.assert_allclose(at_size.weights, raw * 5.5 / raw.sum())
+    assert at_size.sizes is None
+    maps, present, mixed = run(at_size)
+    agreement = torch.from_numpy(np.stack([m.agreement_c for m in mixed]))
+    scales = torch.full((6,), size_scale(side))
+    soft, _ = LearnedMixing(start)(
+        torch.from_numpy(maps).float() / 255, agreement, torch.from_numpy(present), scales
+    )
+    found = np.stack([m.soft_hw for m in mixed])
+    np.testing.assert_allclose(soft.detach().numpy(), found, atol=2e-6)
+
+
+def test_exponents_of_the_size_are_learned_only_where_asked() -> None:
+    sizes = replace(START, pairwise_weights=None, sizes=(1.0, -0.5, 0.0))
+    model = LearnedMixing(sizes)
+    assert model.settings() == sizes
+    assert not model.sizes_c.requires_grad
+    learns = LearnedMixing(replace(sizes, sizes=None), learn_sizes=True)
+    assert learns.settings().sizes == (0.0, 0.0, 0.0)
+    columns = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    seen = torch.ones(2, 3)
+    soft = learns.of_columns(columns, torch.tensor([0, 1]), seen, seen, torch.tensor([2.0, 0.5]))
+    soft[0].backward()
+    # More of the first channel where it says yes: for the large target a higher exponent helps.
+    assert learns.sizes_c.grad[0] > 0 > learns.sizes_c.grad[1]
 
 
 def test_settings_round_trip_and_even_start() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,17 @@ def test_mixing_for_other_inputs_keeps_the_sum_of_weights(weights: SFTrackWeight
     # kcf and flow as learned, an unknown one the mean (3), all scaled to the sum of 9.
     np.testing.assert_allclose(other.weights, np.array([2.0, 6.0, 3.0]) * 9 / 11)
     assert (other.bias, other.agreement, other.reach) == (-4.5, 3.0, 5)
+    assert other.sizes is None
+
+
+def test_what_a_size_means_for_an_input_goes_with_its_name(
+    weights: SFTrackWeights, tmp_path: Path
+) -> None:
+    sized = replace(weights, mixing=replace(weights.mixing, sizes=(1.0, -1.0, 0.5)))
+    save_sftrack(tmp_path / "w.safetensors", sized)
+    kept = load_sftrack(tmp_path / "w.safetensors")
+    assert kept.mixing == sized.mixing
+    assert kept.mixing_of(("kcf", "flow:pixels=9", "mosse")).sizes == (0.5, 1.0, 0.0)
 
 
 def test_shipped_weights_load_and_say_how_they_were_made() -> None:

@@ -49,6 +49,7 @@ def _batch(rng: np.random.Generator, inputs: int = 2) -> JointBatch:
         places=torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(2, inputs, 4).clone(),
         present=torch.ones(2, inputs, dtype=torch.bool),
         agreement=torch.full((2, inputs), 0.8),
+        scale=torch.ones(2),
         consensus=torch.zeros(2, 64, 64),
         truth=truth,
         edges=torch.tensor([[30.0, 40.0, 100.0, 90.0]]).repeat(2, 1) / SIDE,

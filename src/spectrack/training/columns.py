@@ -35,6 +35,7 @@ class FrameColumns:
         agreement_c: Smoothed agreement of each channel, float32 (C,).
         present_c: Whether a channel has a mask here, bool (C,).
         weight: Of the frame in the loss; its mean over the data is 1.
+        scale: Size of the target, see :func:`spectrack.spectral.mixing.size_scale`.
     """
 
     columns_kc: NDArray[np.uint8]
@@ -43,6 +44,7 @@ class FrameColumns:
     agreement_c: NDArray[np.float32]
     present_c: NDArray[np.bool_]
     weight: float = 1.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class ColumnBatch:
     agreement_tc: Tensor
     present_tc: Tensor
     weight_t: Tensor
+    scale_t: Tensor
 
     def to(self, device: torch.device | str) -> ColumnBatch:
         """The batch on another device."""
@@ -128,6 +131,7 @@ def collate(frames: Sequence[FrameColumns]) -> ColumnBatch:
         agreement_tc=torch.from_numpy(np.stack([f.agreement_c for f in frames])),
         present_tc=torch.from_numpy(np.stack([f.present_c for f in frames])),
         weight_t=torch.tensor([f.weight for f in frames], dtype=torch.float32),
+        scale_t=torch.tensor([f.scale for f in frames], dtype=torch.float32),
     )
 
 
@@ -144,6 +148,7 @@ def column_loss(model: LearnedMixing, batch: ColumnBatch, gamma: float = 0.75) -
         batch.frame_n,
         batch.agreement_tc,
         batch.present_tc,
+        batch.scale_t,
     )
     zeros_t = torch.zeros_like(batch.weight_t)
     inter_t = zeros_t.index_add(0, batch.frame_n, batch.truth_n * soft_n)

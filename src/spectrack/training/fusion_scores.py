@@ -59,6 +59,7 @@ def _mixed(
             batch.frame_n,
             batch.agreement_tc,
             batch.present_tc,
+            batch.scale_t,
         ).numpy()
     ends = np.cumsum([len(frame.count_k) for frame in video])
     return list(zip(video, np.split(soft_n, ends[:-1]), strict=True))

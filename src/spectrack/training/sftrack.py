@@ -2,7 +2,8 @@
 
 Phase 1, NN_feat2seg: stills set in motion, then real trackers' hypotheses on annotated videos, as
 they are and as poor cameras see them.
-Phase 2, the mixing: the tracker runs over the videos; one weight an input, a bias, an exponent.
+Phase 2, the mixing: the tracker runs over the videos; one weight an input and
+how it follows the target's size, a bias, an exponent.
 Phase 3, NN_seg2box: from the fused masks of those runs and from spoilt true masks; then everything
 together. Every part is kept in the folder of the run as soon as it is done, and a run that was
 stopped goes on from there.
@@ -151,7 +152,7 @@ def sftrack(
         )
     ]
     columns = mixing_columns(runs, REACH, plan.seed)
-    model = LearnedMixing(replace(even, reach=REACH))
+    model = LearnedMixing(replace(even, reach=REACH), learn_sizes=True)
     mixing = replace(plan.mixing, seed=plan.seed)
     learn_mixing(model, columns, folder / "mixing", mixing, {}, tell("mixing", "steps"))
 

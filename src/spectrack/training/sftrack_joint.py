@@ -56,6 +56,7 @@ class JointBatch(TypedDict):
             to that of a hypothesis, both as [-1, 1].
         present: bool (N, C).
         agreement: (N, C).
+        scale: (N,) size of the target, as the mixing takes it.
         consensus: (N, 64, 64) the inputs' boxes in the common crop.
         truth: (N, S, S) the true mask in the common crop.
         edges: (N, 4) the true box there.
@@ -65,6 +66,7 @@ class JointBatch(TypedDict):
     places: Tensor
     present: Tensor
     agreement: Tensor
+    scale: Tensor
     consensus: Tensor
     truth: Tensor
     edges: Tensor
@@ -90,7 +92,7 @@ class Joint(nn.Module):
         common = F.grid_sample(soft, grids(batch["places"].flatten(0, 1)), align_corners=False)
         channels_nkhw = common.squeeze(1).unflatten(0, present_nk.shape)
         channels_nkhw = channels_nkhw * present_nk[..., None, None]
-        fused_nhw, _ = self.mixing(channels_nkhw, batch["agreement"], present_nk)
+        fused_nhw, _ = self.mixing(channels_nkhw, batch["agreement"], present_nk, batch["scale"])
         small = F.interpolate(fused_nhw[:, None], size=(BOX_SIDE, BOX_SIDE), mode="area")
         return fused_nhw, self.seg2box(torch.cat([small, batch["consensus"][:, None]], dim=1))
 
@@ -173,6 +175,7 @@ class JointSamples:
             "places": torch.from_numpy(places),
             "present": torch.from_numpy(frame.present_c),
             "agreement": torch.from_numpy(frame.agreement_c),
+            "scale": torch.tensor(run.scale, dtype=torch.float32),
             "consensus": torch.from_numpy(box_maps(empty, frame.boxes, square)[1]),
             "truth": torch.from_numpy(truth),
             "edges": torch.tensor(to_edges(truth_box, square), dtype=torch.float32),

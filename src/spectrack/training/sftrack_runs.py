@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
 from spectrack.datasets.base import Sequence as Video
+from spectrack.spectral.mixing import size_scale
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
+from spectrack.trackers.sftrack.inputs import seen_side
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.training.columns import FrameColumns
@@ -70,6 +72,12 @@ class LearningRun:
     names: tuple[str, ...]
     size_wh: tuple[int, int]
     frames: list[RunFrame | None]
+
+    @property
+    def scale(self) -> float:
+        """Size of the target in the first frame, as the mixing takes it."""
+        box = self.video.target().box
+        return size_scale(seen_side(box, self.size_wh, SFTrackSettings().longest))
 
 
 def learning_runs(
@@ -138,7 +146,10 @@ def mixing_columns(runs: Sequence[LearningRun], reach: int, seed: int) -> list[l
         reach: Past frames over which agreement is averaged.
         seed: Of the pixels drawn.
     """
-    return [video_columns(_fusion_video(run), reach, seed, ahead=0) for run in runs]
+    return [
+        [replace(f, scale=run.scale) for f in video_columns(_fusion_video(run), reach, seed, 0)]
+        for run in runs
+    ]
 
 
 def _fusion_video(run: LearningRun) -> FusionVideo:

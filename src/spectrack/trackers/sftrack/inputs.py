@@ -98,6 +98,17 @@ class Input:
         return Hypothesis(says.box, packed)
 
 
+def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:
+    """Square root of a box's area in the frames that box trackers see, pixels.
+
+    Args:
+        box: In the frame.
+        size_wh: Of the frame.
+        longest: See :class:`Input`.
+    """
+    return min(1.0, longest / max(size_wh)) * float(np.sqrt(box.area))
+
+
 def named(text: str) -> tuple[str, dict[str, Any]]:
     """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;found=0.2``.
 

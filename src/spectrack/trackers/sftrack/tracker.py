@@ -32,7 +32,7 @@ from spectrack.trackers.segment import contrast_of
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
 from spectrack.trackers.sftrack.crop import OUTSIDE, Crop
 from spectrack.trackers.sftrack.first import first_mask
-from spectrack.trackers.sftrack.inputs import InputPool
+from spectrack.trackers.sftrack.inputs import InputPool, seen_side
 from spectrack.trackers.sftrack.look import Hypothesis, colours_of, learn_colours
 from spectrack.trackers.sftrack.segmenter import Channels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
@@ -97,8 +97,7 @@ class SFTracker:
         weights = load_sftrack(Path(s.weights) if s.weights else None)
         self._network = weights.feat2seg
         self._segment = Segmenter(self._network)
-        self._mixing = weights.mixing_of(s.names)
-        self._mixer = OnlineMixer(self._mixing)
+        self._any_size = weights.mixing_of(s.names)
         learned = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
         self._learned_box = learned
         self._pool = InputPool(s.names, s.longest)
@@ -125,7 +124,8 @@ class SFTracker:
             self._adaptation = Adaptation(self._network, self.settings.adapt)
             self._segment = Segmenter(self._adaptation.network)
         self._filter = OnlineFilter(size, self._filter_settings())
-        self._mixer.reset()
+        self._mixing = self._any_size.at_size(seen_side(target.box, size, self.settings.longest))
+        self._mixer = OnlineMixer(self._mixing)
         self._youth = 1.0 if known is None else 0.0
         self._colours = colours_of(frame_hwc, hard, first_share=0.5 if known is not None else 0.25)
         self._finder = Finder(frame_hwc, soft, box, self._colours)

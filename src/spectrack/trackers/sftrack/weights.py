@@ -43,7 +43,9 @@ class SFTrackWeights:
         """
         mean = sum(self.mixing.weights) / len(self.mixing.weights)
         known = dict(zip(self.mixing.names, self.mixing.weights, strict=True))
-        raw = [known.get(name.partition(":")[0].removesuffix("-fast"), mean) for name in names]
+        kinds = [name.partition(":")[0].removesuffix("-fast") for name in names]
+        raw = [known.get(kind, mean) for kind in kinds]
+        powers = dict(zip(self.mixing.names, self.mixing.sizes or (), strict=False))
         total = sum(self.mixing.weights)
         scale = total / sum(raw) if sum(raw) else 1.0
         return MixingSettings(
@@ -52,6 +54,7 @@ class SFTrackWeights:
             bias=self.mixing.bias,
             agreement=self.mixing.agreement,
             reach=self.mixing.reach,
+            sizes=tuple(powers.get(kind, 0.0) for kind in kinds) if powers else None,
         )
 
 
@@ -90,8 +93,9 @@ def load_sftrack(path: Path | None = None) -> SFTrackWeights:
     try:
         held = json.loads(described)
         mixing = dict(held["mixing"])
-        for name in ("names", "weights"):
-            mixing[name] = tuple(mixing[name])
+        for name in ("names", "weights", "sizes"):
+            if mixing.get(name) is not None:
+                mixing[name] = tuple(mixing[name])
         about = dict(held["about"])
         feat2seg = Feat2Seg(tuple(about.get("widths", WIDTHS)))
         feat2seg.load_state_dict(_part(tensors, "feat2seg"))
