@@ -14,3 +14,11 @@ RTS_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "rts-paper": ("rules of the paper's text", {"variant": "paper"}),
 }
 """What tables call it, and its settings."""
+
+FUSED = "sftrack-rts"
+"""SFTrack++ with RTS as a fourth input, under its usual settings otherwise."""
+
+
+def fused_inputs(weights: str) -> str:
+    """Inputs of :data:`FUSED`."""
+    return f"flow,csrt,kcf,rts:weights={weights}"

@@ -20,13 +20,14 @@ import numpy as np
 from common import BLUE, GREEN, GREY, INK, ROOT, Page, arguments
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from rts_systems import RTS_ROWS
+from rts_systems import FUSED, RTS_ROWS
 from sftrack_rows import MEASURES, Job, dataset, read, run_jobs, weights_of
 
 from spectrack.errors import InputError
 from spectrack.weights.files import read_weights
 
 OTHERS = {"sftrack": "SFTrack++ (default)", "flow": "flow", "csrt": "CSRT (filled boxes)"}
+SYSTEMS = (*OTHERS, *RTS_ROWS, FUSED)
 QUICK_SEQUENCE, QUICK_FRAMES = "dog", 4
 
 
@@ -34,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of this experiment."""
     parser.add_argument("--run", type=Path, required=True, help="folder of train rts --small")
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "sftrack")
-    parser.add_argument("--only", default=",".join([*OTHERS, *RTS_ROWS]), help="with commas")
+    parser.add_argument("--only", default=",".join(SYSTEMS), help="with commas")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--page", action="store_true", help="write the page of what is there")
 
@@ -77,12 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = [QUICK_SEQUENCE] if options.quick else list(dataset("davis", options.root))
 
     def job(system: str, sequence: str) -> Job:
-        own = weights if system in RTS_ROWS else weights_of(system, None)
+        own = weights if system in (*RTS_ROWS, FUSED) else weights_of(system, None)
         return Job("davis", options.root, sequence, system, own, work, frames)
 
     if not options.page:
         run_jobs([job(s, n) for s in asked for n in names], options.processes)
-    write(options, run, weights, {s: [job(s, n) for n in names] for s in (*OTHERS, *RTS_ROWS)})
+    write(options, run, weights, {s: [job(s, n) for n in names] for s in SYSTEMS})
 
 
 def write(
@@ -115,12 +116,13 @@ def write(
     )
     page.text("## DAVIS-2016 validation, from the box of the first frame")
     labels = {**OTHERS, **{s: label for s, (label, _) in RTS_ROWS.items()}, "rts": "RTS, small"}
+    labels[FUSED] = "SFTrack++ with the small RTS as a fourth input"
     shown = list(MEASURES)
     page.table(
         ["tracker", *(MEASURES[m] for m in shown)],
         [
             [labels[s], *(f"{means[s][m]:.1f}" for m in shown)]
-            for s in (*OTHERS, "rts")
+            for s in (*OTHERS, "rts", FUSED)
             if s in means
         ],
     )
@@ -145,6 +147,8 @@ def write(
             else "It does not beat `flow`, which needs no weights, so it is not shipped."
         )
         page.text(f"J of the small RTS is {gap:+.1f} against `flow`. {verdict}")
+    minutes = sum(r["seconds"] for rows in found.values() for r in rows) / 60
+    page.text(f"All runs together took {minutes:.0f} minutes, one or two side by side.")
     by_sequence = {
         s: {j.sequence: r["rows"][s]["measures"] for j, r in zip(jobs[s], whole[s], strict=True)}
         for s in whole

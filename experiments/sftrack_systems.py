@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rts_systems import RTS_ROWS
+from rts_systems import FUSED, RTS_ROWS, fused_inputs
 from sftrack_unet import ASKED, NAMES, ensemble_maps, load_unet, median_box
 
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
@@ -63,7 +63,7 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
     """A fresh tracker.
 
     Args:
-        name: One of :data:`SYSTEMS` or :data:`~rts_systems.RTS_ROWS`.
+        name: One of :data:`SYSTEMS` or :mod:`rts_systems`.
         weights: Of SFTrack++; the shipped ones for None. Inputs need none. Of RTS for RTS.
         unet: Of the U-Net ensemble.
     """
@@ -71,6 +71,8 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
         return make_tracker(name)
     if name in RTS_ROWS:
         return make_tracker("rts", weights=str(weights), **RTS_ROWS[name][1])
+    if name == FUSED:
+        return SFTracker(SFTrackSettings(inputs=fused_inputs(str(weights))))
     if name == "median":
         return MedianEnsemble(weights)
     if name == "unet":
