@@ -10,6 +10,7 @@ import torch
 
 from pytracking_like import KWDS, checkpoint_of
 from spectrack.networks.rts import rts50
+from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import read_weights
 from spectrack.weights.load import load_weights
 from spectrack.weights.table import WEIGHTS
@@ -98,6 +99,31 @@ def test_verify_tells_the_nearest_network_and_what_differs(spectrack, net, tmp_p
     other = spectrack("weights", "verify", path, "--network", "sta")
     assert other.status == 1
     assert "does not fit sta: " in other.out
+
+
+def test_verify_compares_with_the_network_that_a_file_describes(spectrack, tmp_path):
+    described = {
+        "kind": "rts",
+        "backbone": {"block": "basic", "depths": [1, 1, 1, 1], "widths": [8] * 4, "stem": 8},
+        "features": 16,
+        "encoding": 4,
+        "decoder_maps": 8,
+    }
+    path = tmp_path / "small.safetensors"
+    network = make_network(described)
+    save_described(path, network, described, {})
+    ran = spectrack("weights", "verify", path)
+    assert (ran.status, ran.err) == (0, "")
+    assert "fits the rts network that it describes" in ran.out
+    save_described(path, network, described | {"features": 24}, {})
+    ran = spectrack("weights", "verify", path)
+    assert ran.status == 1
+    assert "does not fit the rts network that it describes: " in ran.out
+    assert "of another shape" in ran.out
+    save_described(path, network, {"kind": "rts", "backbone": {"depths": []}}, {})
+    ran = spectrack("weights", "verify", path)
+    assert ran.status == 2
+    assert "cannot be made so" in ran.err
 
 
 def test_verify_finds_numbers_that_are_not_finite(spectrack, tmp_path):

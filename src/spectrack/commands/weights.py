@@ -156,6 +156,9 @@ class ConvertWeightsCommand(Command):
 class VerifyWeightsCommand(Command):
     """Say which network a file of weights fits, by the names and shapes of its tensors.
 
+    A file that says itself what network it is of (those of `train rts --small`) is compared with
+    that one, too.
+
     The exit status is 1 where it fits none, or not the one asked for.
 
     Example: spectrack weights verify rts50.pth
@@ -170,6 +173,7 @@ class VerifyWeightsCommand(Command):
 
     def run(self, console: Console) -> int:
         """Compare and say what differs."""
+        from spectrack.weights.described import compare_described
         from spectrack.weights.files import read_weights, sha256_of
         from spectrack.weights.load import find_weights
         from spectrack.weights.matching import shapes_of
@@ -181,6 +185,9 @@ class VerifyWeightsCommand(Command):
         file = read_weights(path)
         given = shapes_of(file.tensors)
         found = [f for f in fits(given) if self.network in (None, f[0])]
+        own = compare_described(file) if self.network is None else None
+        if own is not None:
+            found.insert(0, own)
         if not found:
             raise InputError(f"there is no network for {self.network} yet; leave --network out")
         fitting = tuple(name for name, differences in found if not len(differences))
@@ -206,7 +213,7 @@ class VerifyWeightsCommand(Command):
         lines.append(
             _networks(fitting) if fitting else f"does not fit {name}: {differences.text()}"
         )
-        if not fitting and self.network is None:
+        if not fitting and self.network is None and own is None:
             without = [n for n, e in WEIGHTS.items() if not e.networks]
             lines.append(f"no network is there yet for {', '.join(without)}")
         if sick:

@@ -16,8 +16,9 @@ from spectrack.networks.lwl import LWL
 from spectrack.networks.resnet import ResNet
 from spectrack.networks.rts import RTS
 from spectrack.networks.sta import STA
-from spectrack.weights.files import read_weights, write_weights
+from spectrack.weights.files import WeightFile, read_weights, write_weights
 from spectrack.weights.load import find_weights, load_weights
+from spectrack.weights.matching import Differences, compare, shapes_of
 
 KINDS: dict[str, type[nn.Module]] = {"rts": RTS, "lwl": LWL, "sta": STA}
 
@@ -61,6 +62,26 @@ def save_described(
     """
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
     write_weights(path, tensors, {"network": dict(description), **about})
+
+
+def compare_described(file: WeightFile) -> tuple[str, Differences] | None:
+    """How a file fits the network that it says it is of; None where it says nothing.
+
+    Args:
+        file: As it was read.
+
+    Returns:
+        What to call the network, and the differences.
+
+    Raises:
+        InputError: If what it says is no network.
+    """
+    described = file.about.get("network")
+    if not isinstance(described, Mapping):
+        return None
+    expected = shapes_of(make_network(described).state_dict())
+    name = f"the {described['kind']} network that it describes"
+    return name, compare(expected, shapes_of(file.tensors))
 
 
 def load_described(name_or_path: str | Path) -> nn.Module:
