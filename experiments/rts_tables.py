@@ -126,7 +126,11 @@ def write(
             if s in means
         ],
     )
-    page.text("J and box IoU of each sequence are in `rts.json` beside this page.")
+    page.text(
+        "The first mask is made in the box by the networks of SFTrack++, for RTS as well. As an "
+        "input of SFTrack++, RTS gets the mean of the weights that the other three have learned. "
+        "J and box IoU of each sequence are in `rts.json` beside this page."
+    )
     page.text("## What its parts are worth (RTS paper, Tables 1 and 2)")
     page.table(
         ["RTS, small", *(MEASURES[m] for m in shown)],
