@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -19,6 +14,7 @@ from spectrack.datasets.synthetic import make_clip
 from spectrack.training.rts_small import NETWORK
 from spectrack.weights.described import load_rts_small
 from spectrack.weights.files import read_weights
+from tiny_training import kill_when_there, write_image
 
 TINY = ["--small", "--samples", "2", "--epochs", "1", "--quiet"]
 
@@ -29,25 +25,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     for number, source in enumerate(("ecssd", "duts", "ccp", "feralcat")):
         clip = make_clip(1, size_wh=(120, 90), seed=number)
-        _write(root / "stills" / source / "images" / "0.png", clip.frames_thwc[0])
-        _write(root / "stills" / source / "masks" / "0.png", clip.masks_thw[0])
+        write_image(root / "stills" / source / "images" / "0.png", clip.frames_thwc[0])
+        write_image(root / "stills" / source / "masks" / "0.png", clip.masks_thw[0])
     davis = root / "davis2016"
     for number, name in enumerate(("one", "two", "three", "four")):
         clip = make_clip(9, size_wh=(96, 72), seed=10 + number)
         for t in range(9):
             for size in ("240p", "480p"):
-                _write(davis / "JPEGImages" / size / name / f"{t:05d}.jpg", clip.frames_thwc[t])
-                _write(davis / "Annotations" / size / name / f"{t:05d}.png", clip.masks_thw[t])
+                write_image(
+                    davis / "JPEGImages" / size / name / f"{t:05d}.jpg", clip.frames_thwc[t]
+                )
+                write_image(davis / "Annotations" / size / name / f"{t:05d}.png", clip.masks_thw[t])
     for size in ("240p", "480p"):
         (davis / "ImageSets" / size).mkdir(parents=True)
         (davis / "ImageSets" / size / "train.txt").write_text("one\ntwo\nthree\nfour\n")
     return root
-
-
-def _write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shown = image[..., ::-1] if image.ndim == 3 else image.astype(np.uint8) * 255
-    assert cv2.imwrite(str(path), np.ascontiguousarray(shown))
 
 
 def _command(data: Path, out: Path) -> list[str]:
@@ -60,13 +52,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(_command(data, whole)) == 0
-    process = subprocess.Popen([sys.executable, "-m", "spectrack", *_command(data, killed)])
-    until = time.monotonic() + 300
-    while not (killed / "full" / "last.safetensors").exists() and time.monotonic() < until:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when_there(_command(data, killed), killed / "small" / "last.safetensors")
     assert not (killed / "rts.safetensors").exists()
     assert main(_command(data, killed)) == 0
     file = whole / "rts.safetensors"

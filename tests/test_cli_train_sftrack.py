@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +12,7 @@ from spectrack.cli import main
 from spectrack.datasets.synthetic import make_clip
 from spectrack.trackers.base import make_tracker
 from spectrack.trackers.sftrack.weights import load_sftrack
+from tiny_training import kill_when_there, write_image
 
 TINY = ["--samples", "24", "--epochs", "1", "--quiet"]
 
@@ -30,23 +26,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for kind in ("images", "masks"):
             (root / "stills" / source / kind).mkdir(parents=True)
         for t in range(2):
-            _write(root / "stills" / source / "images" / f"{t}.png", clip.frames_thwc[t])
-            _write(root / "stills" / source / "masks" / f"{t}.png", clip.masks_thw[t])
+            write_image(root / "stills" / source / "images" / f"{t}.png", clip.frames_thwc[t])
+            write_image(root / "stills" / source / "masks" / f"{t}.png", clip.masks_thw[t])
     davis = root / "davis2016"
     for number, name in enumerate(("one", "two")):
         clip = make_clip(7, size_wh=(96, 72), seed=10 + number)
         for t in range(7):
-            _write(davis / "JPEGImages" / "240p" / name / f"{t:05d}.jpg", clip.frames_thwc[t])
-            _write(davis / "Annotations" / "240p" / name / f"{t:05d}.png", clip.masks_thw[t])
+            write_image(davis / "JPEGImages" / "240p" / name / f"{t:05d}.jpg", clip.frames_thwc[t])
+            write_image(davis / "Annotations" / "240p" / name / f"{t:05d}.png", clip.masks_thw[t])
     (davis / "ImageSets" / "240p").mkdir(parents=True)
     (davis / "ImageSets" / "240p" / "train.txt").write_text("one\ntwo\n")
     return root
-
-
-def _write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shown = image[..., ::-1] if image.ndim == 3 else image.astype(np.uint8) * 255
-    assert cv2.imwrite(str(path), np.ascontiguousarray(shown))
 
 
 def _command(data: Path, out: Path) -> list[str]:
@@ -59,13 +49,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(_command(data, whole)) == 0
-    process = subprocess.Popen([sys.executable, "-m", "spectrack", *_command(data, killed)])
-    until = time.monotonic() + 300
-    while not (killed / "exact" / "last.safetensors").exists() and time.monotonic() < until:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when_there(_command(data, killed), killed / "exact" / "last.safetensors")
     assert not (killed / "sftrack.safetensors").exists()
     assert main(_command(data, killed)) == 0
     first, second = (load_sftrack(folder / "sftrack.safetensors") for folder in (whole, killed))
