@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.spectral.kernels.threads import share_thread_limit
 from spectrack.spectral.settings import Activation, SFSegSettings
+
+share_thread_limit()  # before any kernel imports numba
 
 Kernel = Literal["auto", "numba", "torch"]
 WIDEST = 33

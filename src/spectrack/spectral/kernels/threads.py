@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 
+def share_thread_limit() -> None:
+    """Let OMP_NUM_THREADS limit numba's loops too, where NUMBA_NUM_THREADS is not set.
+
+    Numba sets the thread count of OpenMP, which torch reads: left alone, the first compiled loop
+    would lift a limit that was meant for torch, and a training that goes on in a process without
+    such a loop would differ in its last bits. Numba reads its limit when it is first imported;
+    where that has happened, it stays as it is.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if limit.isdigit() and int(limit) > 0 and "numba" not in sys.modules:
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(min(int(limit), _processors())))
+
+
 def thread_count() -> int:
-    """Threads that the filter uses: the processors allowed, or NUMBA_NUM_THREADS."""
+    """Threads that the filter uses: NUMBA_NUM_THREADS, or the processors allowed."""
     asked = os.environ.get("NUMBA_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
+    return _processors()
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
