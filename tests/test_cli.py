@@ -84,6 +84,14 @@ def test_global_flags_may_come_first():
         parse(["--quiet", "nonsense"])
 
 
+def test_global_flags_may_stand_between_a_command_and_its_variant():
+    from spectrack.commands.weights import PullWeightsCommand
+
+    command = parse(["--quiet", "weights", "--json", "pull", "rts50"])
+    assert isinstance(command, PullWeightsCommand)
+    assert (command.json, command.quiet, command.name) == (True, True, "rts50")
+
+
 def test_trackers_as_text_and_json(spectrack):
     from spectrack.trackers.base import TRACKERS
 

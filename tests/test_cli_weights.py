@@ -172,7 +172,10 @@ def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):
     [
         (["fetch"], "ACTION 'fetch' does not exist; choose from list, pull, convert, verify"),
         (["pull", "rts5"], "weights 'rts5' does not exist (did you mean rts50?)"),
-        (["pull", "rts50"], "source unknown: give a local file or URL by --from"),
+        (
+            ["pull", "rts50"],
+            "where weights rts50 are to be had is not known; give a local file or URL by --from",
+        ),
         (["pull", "rts50", "--from", "none.pth"], "none.pth does not exist; give a file or a URL"),
         (["pull", "rts50", "--from", "https://host/a"], "SPECTRACK_OFFLINE is set"),
         (["convert", "none.pth", "--out", "a.safetensors"], "weights none.pth do not exist"),

@@ -130,12 +130,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _flags_last(argv: Sequence[str]) -> list[str]:
-    """Let the global flags stand before the command too: ``spectrack --json track ...``."""
+    """Let the global flags stand before the command and after it: ``spectrack --json track ...``.
+
+    What follows the command may choose among its variants, so they move to the end.
+    """
     args = list(argv)
-    leading = []
-    while args and args[0] in {"--json", "--quiet"}:
-        leading.append(args.pop(0))
-    return args + leading
+    moved = []
+    for place in (0, 1):
+        while len(args) > place and args[place] in {"--json", "--quiet"}:
+            moved.append(args.pop(place))
+    return args + moved
 
 
 def _description(args: Sequence[str], name: str, cls: type, short: str) -> str:

@@ -84,7 +84,8 @@ def test_weights_of_another_network_are_not_pulled(tmp_path, tiny_entry):
 
 
 def test_no_source_is_made_up(tiny_entry):
-    with pytest.raises(InputError, match="source unknown: give a local file or URL by --from"):
+    said = "where weights tiny are to be had is not known; give a local file or URL by --from"
+    with pytest.raises(InputError, match=said):
         pull("tiny")
     assert [entry.sources for entry in WEIGHTS.values()] == [()]
 

@@ -57,7 +57,9 @@ def pull(name: str, source: str | None = None, report: Report | None = None) -> 
     entry = WEIGHTS[name]
     sources = (source,) if source is not None else entry.sources
     if not sources:
-        raise InputError(f"{name} has source unknown: give a local file or URL by --from")
+        raise InputError(
+            f"where weights {name} are to be had is not known; give a local file or URL by --from"
+        )
     downloads = cache_folder() / "downloads"
     failures = []
     for one in sources:
