@@ -12,6 +12,7 @@ from spectrack.cli import main
 from spectrack.datasets.synthetic import make_clip
 from spectrack.trackers.base import make_tracker
 from spectrack.trackers.sftrack.weights import load_sftrack
+from spectrack.training.sftrack import FADES
 from tiny_training import kill_when_there, write_image
 
 TINY = ["--samples", "24", "--epochs", "1", "--quiet"]
@@ -58,6 +59,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
         for (name, a), b in zip(next(states).items(), next(states).values(), strict=True):
             np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=name)
     np.testing.assert_allclose(first.mixing.weights, second.mixing.weights, atol=1e-6)
+    # Weights follow the target's size, and every fault of a camera was learned from.
+    assert first.mixing.sizes is not None
+    assert all(power != 0 for power in first.mixing.sizes)
+    np.testing.assert_allclose(first.mixing.sizes, second.mixing.sizes, atol=1e-6)
+    for fault in FADES:
+        assert list((whole / f"hypotheses-{fault}").glob("*.npz"))
+        assert len(np.load(whole / "samples" / f"{fault}-maps.npy"))
     assert first.about["terms"] == "research use"
 
     # Finished runs are not repeated, other settings are refused, and the tracker runs on it.

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from random_sftrack import write_random_weights
+from spectrack.spectral.mixing import MixingSettings
+from spectrack.structures import Box, Target
 from spectrack.trackers.appearance import ColourModel
+from spectrack.trackers.base import make_tracker
+from spectrack.trackers.sftrack.inputs import seen_side
 from spectrack.trackers.sftrack.tracker import FAR, without_far_parts
+from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.trackers.view import View
 
 
@@ -52,3 +61,31 @@ def test_flow_of_a_view_comes_back_in_pixels_of_the_frame() -> None:
     np.testing.assert_allclose(out[10:70, 20:100], np.broadcast_to((6.0, -4.0), (60, 80, 2)))
     out[10:70, 20:100] = 0
     assert not out.any()
+
+
+@pytest.mark.parametrize("longest", [480, 64])
+def test_weights_follow_the_size_that_box_trackers_see(clip, tmp_path: Path, longest: int) -> None:
+    path = write_random_weights(tmp_path / "w.safetensors")
+    mixing = MixingSettings(
+        names=("flow", "csrt", "kcf"), weights=(4.0, 3.0, 2.0), bias=-4.0, sizes=(1.0, -1.0, 0.0)
+    )
+    save_sftrack(path, replace(load_sftrack(path), mixing=mixing))
+    tracker = make_tracker("sftrack", weights=str(path), longest=longest)
+    tracker.init(clip.frames_thwc[0], clip.target)
+    tracker.update(clip.frames_thwc[1])
+    # Frames of 128 x 80 are halved where 64 pixels are allowed; sizes count from 16 pixels on.
+    side = np.sqrt(clip.target.box.w * clip.target.box.h) * min(1, longest / 128)
+    scale = max(side, 16) / 60
+    raw = np.array([4 * scale, 3 / scale, 2])
+    found = tracker.explanation
+    assert all(h is not None for h in found.hypotheses)
+    np.testing.assert_allclose(found.mixed.weights_c, raw * 9 / raw.sum(), rtol=1e-5)
+    # A second target on the same tracker has weights of its own.
+    box = Box(10, 10, 90, 60)
+    tracker.init(clip.frames_thwc[0], Target(box))
+    assert tracker._mixing == mixing.at_size(seen_side(box, (128, 80), longest))
+
+
+def test_the_side_seen_is_that_in_smaller_frames() -> None:
+    assert seen_side(Box(0, 0, 40, 90), (960, 540), 480) == pytest.approx(30)
+    assert seen_side(Box(0, 0, 40, 90), (320, 240), 480) == pytest.approx(60)
