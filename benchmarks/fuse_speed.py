@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
-from spectrack.fusion import fuse_video, mix_channels, open_channels, read_ahead
-from spectrack.spectral.mixing import MixingSettings
-from spectrack.spectral.sfseg import PRESETS, sfseg
-from spectrack.spectral.stream import SFSegStream
+from spectrack.fusion.stream import fuse_video, mix_channels, open_channels, read_ahead
+from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.sfseg.filter import PRESETS, sfseg
+from spectrack.spectral.sfseg.stream import SFSegStream
 
 METHODS = "matnet andiff epo+ ags lsmo pdb motadapt lvo fseg sflu segflow_ours_ol tis cut".split()  # noqa: SIM905
 REPEATS = 3

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
-from spectrack.refinement import refine_video
-from spectrack.soft_masks import open_masks
+from spectrack.refinement.streaming import refine_video
+from spectrack.video.soft_masks import open_masks
 
 
 def main() -> None:

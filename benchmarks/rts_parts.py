@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 
 from spectrack.networks.folding import for_inference
-from spectrack.networks.rts import rts50
+from spectrack.trackers.rts.network import rts50
 
 T = TypeVar("T")
 SIZE = (480, 832)

@@ -21,9 +21,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from spectrack.datasets.journey import ABSENCES, Absence, iterate_journey
+from spectrack.datasets.synthetic.journey import ABSENCES, Absence, iterate_journey
 from spectrack.structures import Target
-from spectrack.trackers import make_tracker
+from spectrack.tracking.table import make_tracker
 
 EVERY = 500
 PERIOD = 2000

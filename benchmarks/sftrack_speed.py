@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.datasets.davis import Davis2016
-from spectrack.trackers.base import make_tracker
-from spectrack.trackers.loop import run
 from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.tracking.loop import run
+from spectrack.tracking.table import make_tracker
 from spectrack.video.frames import ArrayFrames
 
 STAGES = {

@@ -2,7 +2,8 @@
 
     python benchmarks/spectral.py [frames] [threads]
 
-Close other programs first. What the numbers mean: ``spectrack.spectral.benchmark.run_benchmark``.
+Close other programs first. What the numbers mean:
+``spectrack.spectral.sfseg.benchmark.run_benchmark``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numba
 import numpy as np
 import torch
 
-from spectrack.spectral.benchmark import run_benchmark
+from spectrack.spectral.sfseg.benchmark import run_benchmark
 
 HERE = Path(__file__).resolve().parent / "results"
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spectrack.datasets.synthetic import make_clip
-from spectrack.local_flow import quick_flow
-from spectrack.refinement import with_flow
-from spectrack.spectral.guided import GuidedStream
-from spectrack.spectral.stream import SFSegStream
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.flow.local import quick_flow
+from spectrack.refinement.streaming import with_flow
+from spectrack.spectral.guided.stream import GuidedStream
+from spectrack.spectral.sfseg.stream import SFSegStream
 
 WARM = 1000
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from spectrack.datasets import base
 from spectrack.datasets.davis import Davis2016
-from spectrack.datasets.noise import NoiseKind, disturb, replace
-from spectrack.flow import FlowPair
-from spectrack.local_flow import flow_pair, quick_flow
-from spectrack.training.fusion_data import FusionVideo
+from spectrack.datasets.synthetic.noise import NoiseKind, disturb, replace
+from spectrack.flow.estimators import FlowPair
+from spectrack.flow.local import flow_pair, quick_flow
+from spectrack.fusion.train_videos import FusionVideo
 from spectrack.video.masks import read_hard_mask, read_mask
 
 CHANNELS = [

@@ -33,9 +33,9 @@ from spectrack.datasets import base
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown, without_nan
 from spectrack.metrics.regions import jaccard_t
-from spectrack.soft_masks import open_masks
+from spectrack.refinement.whole_video import fill_missing
 from spectrack.video.sheet import write_picture
-from spectrack.whole_video import fill_missing
+from spectrack.video.soft_masks import open_masks
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from spectrack.datasets.synthetic import SyntheticClip
+from spectrack.datasets.synthetic.scene import SyntheticClip
 
 
 def damaged(

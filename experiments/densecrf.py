@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from spectrack.datasets.davis import Davis2016
 from spectrack.errors import InputError
 from spectrack.metrics.regions import jaccard_t
-from spectrack.soft_masks import open_masks
-from spectrack.whole_video import fill_missing
+from spectrack.refinement.whole_video import fill_missing
+from spectrack.video.soft_masks import open_masks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from spectrack.datasets import base
-from spectrack.fusion import fuse_video, open_channels
+from spectrack.fusion.stream import fuse_video, open_channels
 from spectrack.metrics.regions import jaccard_t
-from spectrack.refinement import refine_video
-from spectrack.soft_masks import open_masks
-from spectrack.spectral.mixing import MixingSettings
+from spectrack.refinement.streaming import refine_video
+from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.tracks import Track
+from spectrack.video.soft_masks import open_masks
 
 METHODS = "matnet andiff epo+ ags lsmo pdb motadapt lvo fseg sflu segflow_ours_ol tis cut".split()  # noqa: SIM905
 SINGLE = ("matnet", "pdb", "fseg", "cut")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spectrack.metrics.consistency import carried_means
 from spectrack.metrics.regions import jaccard
-from spectrack.spectral.mixing import MixingSettings
+from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.video.draw import draw_overlay
 
 SHOWN = {"breakdance": 40, "libby": 23, "scooter-black": 14, "horsejump-high": 30}

@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from spectrack.spectral.graph import (
+from spectrack.spectral.sfseg.filter import sfseg
+from spectrack.spectral.sfseg.graph import (
     adjacency,
     angle_degrees,
     exponential,
     power_iteration,
     taylor,
 )
-from spectrack.spectral.settings import PRESETS, SFSegSettings
-from spectrack.spectral.sfseg import sfseg
+from spectrack.spectral.sfseg.settings import PRESETS, SFSegSettings
 
 Array = NDArray[np.float32]
 

@@ -16,15 +16,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from spectrack.metrics.regions import jaccard
-from spectrack.spectral.graph import (
+from spectrack.spectral.sfseg.filter import sfseg
+from spectrack.spectral.sfseg.graph import (
     adjacency,
     angle_degrees,
     leading_eigenvector,
     power_iteration,
     taylor,
 )
-from spectrack.spectral.settings import PRESETS, SFSegSettings
-from spectrack.spectral.sfseg import sfseg
+from spectrack.spectral.sfseg.settings import PRESETS, SFSegSettings
 
 Array = NDArray[np.float64]
 Hard = NDArray[np.bool_]

@@ -17,10 +17,10 @@ from common import BLUE, GREEN, RED, Page, arguments, plt
 from numpy.typing import NDArray
 
 from spectrack.metrics.regions import jaccard
-from spectrack.spectral.affinity import cosine_series
-from spectrack.spectral.gaussian import kernel_taps
-from spectrack.spectral.graph import adjacency, angle_degrees, leading_eigenvector
-from spectrack.spectral.power import cosine_step, taylor_step, unit_norm
+from spectrack.spectral.sfseg.affinity import cosine_series
+from spectrack.spectral.sfseg.gaussian import kernel_taps
+from spectrack.spectral.sfseg.graph import adjacency, angle_degrees, leading_eigenvector
+from spectrack.spectral.sfseg.power import cosine_step, taylor_step, unit_norm
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import numpy as np
 from spectrack.datasets.davis import Davis2016
 from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.structures import Box
-from spectrack.trackers import make_tracker
+from spectrack.tracking.table import make_tracker
 
 
 def follow(sequence, tracker_name, give_mask):

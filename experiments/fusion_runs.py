@@ -24,17 +24,17 @@ import torch
 from channels import CHANNELS, Clip, Noise, disturbed, flows, fusion_video, load_clip
 from numpy.typing import NDArray
 
-from spectrack.flow import FlowPair
+from spectrack.flow.estimators import FlowPair
+from spectrack.fusion.train import learn_mixing, learn_through
+from spectrack.fusion.train_columns import FrameColumns
+from spectrack.fusion.train_videos import SubVideo, sub_videos, video_columns
 from spectrack.metrics.consistency import tcont
 from spectrack.metrics.regions import jaccard_t
-from spectrack.spectral.guided import GUIDED_PRESETS, guided
-from spectrack.spectral.learned_mixing import LearnedMixing
-from spectrack.spectral.mixing import MixingSettings, MixStream
-from spectrack.spectral.settings import MIXED
-from spectrack.spectral.sfseg import sfseg
-from spectrack.training.columns import FrameColumns
-from spectrack.training.fusion_data import SubVideo, sub_videos, video_columns
-from spectrack.training.recipes import learn_mixing, learn_through
+from spectrack.spectral.guided.stream import GUIDED_PRESETS, guided
+from spectrack.spectral.mixing.learned import LearnedMixing
+from spectrack.spectral.mixing.mixing import MixingSettings, MixStream
+from spectrack.spectral.sfseg.filter import sfseg
+from spectrack.spectral.sfseg.settings import MIXED
 
 Soft = NDArray[np.float32]
 

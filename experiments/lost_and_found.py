@@ -3,9 +3,9 @@
     python experiments/lost_and_found.py [--quick] [--tracker sftrack,flow] [--frames 2000]
         [--seed 0]
 
-Follows the koi of the synthetic journey (`spectrack.datasets.journey`) from its first box. It is
-wholly covered three times and leaves the picture twice; each time the tracker should say that
-nothing is found, and take the target up again when it is back.
+Follows the koi of the synthetic journey (`spectrack.datasets.synthetic.journey`) from its first
+box. It is wholly covered three times and leaves the picture twice; each time the tracker should say
+that nothing is found, and take the target up again when it is back.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from common import BLUE, GREEN, GREY, RED, Page, arguments, plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectrack.datasets.journey import ABSENCES, Absence, Journey
+from spectrack.datasets.synthetic.journey import ABSENCES, Absence, Journey
 from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.structures import Box, Target
-from spectrack.trackers import make_tracker
-from spectrack.trackers.base import Tracker
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.table import make_tracker
 
 QUICK = (Absence("pad", 75, 93), Absence("exit", 364, 390, "right", "bottom"))
 SIZE_WH = (320, 240)

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
-from spectrack.datasets.synthetic import make_clip
-from spectrack.flow import DISFlow, consistency_hw
-from spectrack.spectral.gaussian import kernel_taps
-from spectrack.spectral.guided import GUIDED_PRESETS
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.flow.estimators import DISFlow, consistency_hw
+from spectrack.spectral.guided.stream import GUIDED_PRESETS
+from spectrack.spectral.sfseg.gaussian import kernel_taps
 
 SETTINGS = GUIDED_PRESETS["default"]
 HALF = 15

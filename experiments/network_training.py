@@ -12,8 +12,8 @@ from network_data import FRAMES, Crops, Masks, crops_of, frame_loss
 from torch import Tensor
 
 from spectrack.networks.ensembles import Ensemble, build
-from spectrack.training.settings import TrainSettings
-from spectrack.training.trainer import train
+from spectrack.training.loop.settings import TrainSettings
+from spectrack.training.loop.trainer import train
 
 EPOCHS = 20
 CROPS = 30

@@ -26,17 +26,17 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import Sequence
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
-from spectrack.flow import DISFlow
-from spectrack.local_flow import quick_flow
+from spectrack.flow.estimators import DISFlow
+from spectrack.flow.local import quick_flow
 from spectrack.metrics.regions import jaccard_t
-from spectrack.presets import PRESETS
-from spectrack.refinement import refine_video
-from spectrack.soft_masks import SoftMasks, open_masks
-from spectrack.spectral.sfseg import PRESETS as WHOLE
-from spectrack.spectral.sfseg import sfseg
+from spectrack.refinement.presets import PRESETS
+from spectrack.refinement.streaming import refine_video
+from spectrack.refinement.whole_video import fill_missing, motion_thw
+from spectrack.spectral.sfseg.filter import PRESETS as WHOLE
+from spectrack.spectral.sfseg.filter import sfseg
 from spectrack.tracks import Track
 from spectrack.video.reader import ArrayFrames
-from spectrack.whole_video import fill_missing, motion_thw
+from spectrack.video.soft_masks import SoftMasks, open_masks
 
 TUNED_ON = ("blackswan", "breakdance", "car-roundabout", "cows", "dog", "libby", "scooter-black")
 """Validation sequences on which settings of ``default`` were chosen."""

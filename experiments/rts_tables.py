@@ -103,7 +103,7 @@ def write(
         "The published weights of RTS are not ours to ship and were not at hand. This is what the "
         "same network gives when it is small and learns from nothing (no pretrained backbone) on "
         "stills set in motion and 27 of the 30 DAVIS training sequences, in the minutes two "
-        "cores have. Settings: `src/spectrack/training/rts_small.py`."
+        "cores have. Settings: `src/spectrack/trackers/rts/train_small.py`."
     )
     page.picture(curves(run, held_out), "Loss of the training, and J of frames held out.")
     minutes = sum(s["seconds"] for s in held_out.values()) / 60

@@ -32,9 +32,9 @@ from spectrack.evaluation.boxes import find_protocol
 from spectrack.metrics.regions import jaccard
 from spectrack.metrics.success import score_boxes
 from spectrack.structures import Box, Mask, Prediction
-from spectrack.trackers.cleaning import Cleaner
-from spectrack.trackers.mask_boxes import BOX_RULES
+from spectrack.trackers.sftrack.boxes import BOX_RULES
 from spectrack.trackers.sftrack.weights import shipped
+from spectrack.tracking.cleaning import Cleaner
 
 MEASURES = {"J": "J", "iou": "box IoU", "auc": "AUC", "sr50": "SR0.5"}
 """Names in the files, and what the tables call them."""

@@ -14,9 +14,7 @@ from rts_systems import FUSED, RTS_ROWS, fused_inputs
 from sftrack_unet import ASKED, NAMES, ensemble_maps, load_unet, median_box
 
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.trackers.base import TRACKERS, Tracker, TrackerEntry, make_tracker
-from spectrack.trackers.colour import robust_box
-from spectrack.trackers.mask_boxes import LearnedBox
+from spectrack.trackers.sftrack.boxes import LearnedBox
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool
@@ -25,6 +23,9 @@ from spectrack.trackers.sftrack.segmenter import Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import EARLY, EARLY_RATE, SFTracker
 from spectrack.trackers.sftrack.weights import load_sftrack
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.colour import robust_box
+from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
 
 Said = Sequence[Hypothesis | None]
 DEFAULT = SFTrackSettings()

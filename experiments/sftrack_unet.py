@@ -24,16 +24,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spectrack.datasets.davis import Davis2016
-from spectrack.networks.feat2seg import FOLD, INPUTS, WIDTHS
 from spectrack.networks.unet import UNet
 from spectrack.structures import Box, FrameHWC
-from spectrack.trackers.appearance import ColourModel, colour_index
 from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
+from spectrack.trackers.sftrack.feat2seg import FOLD, INPUTS, WIDTHS
 from spectrack.trackers.sftrack.look import UNKNOWN, Hypothesis, colours_of, learn_colours
+from spectrack.trackers.sftrack.train_feat2seg import MOTION_TRAINING, learn_feat2seg
+from spectrack.trackers.sftrack.train_feat2seg_data import Samples
 from spectrack.trackers.sftrack.weights import load_sftrack
-from spectrack.training.feat2seg import MOTION_TRAINING, learn_feat2seg
-from spectrack.training.feat2seg_data import Samples
-from spectrack.training.hypotheses import Hypotheses, collect_hypotheses
+from spectrack.tracking.appearance import ColourModel, colour_index
+from spectrack.training.data.hypotheses import Hypotheses, collect_hypotheses
 
 NAMES = ("flow", "csrt", "kcf")
 """Inputs of every ensemble."""
@@ -48,7 +48,7 @@ class EnsembleNet(nn.Module):
 
     Args:
         inputs: How many inputs.
-        widths: As in :class:`spectrack.networks.feat2seg.Feat2Seg`.
+        widths: As in :class:`spectrack.trackers.sftrack.feat2seg.Feat2Seg`.
     """
 
     def __init__(self, inputs: int = len(NAMES), widths: Sequence[int] = WIDTHS) -> None:

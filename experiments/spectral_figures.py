@@ -24,12 +24,12 @@ from neighbours import neighbours
 from numpy.typing import NDArray
 
 import spectrack as st
-from spectrack.datasets.synthetic import make_clip
+from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.metrics.regions import jaccard_t
-from spectrack.spectral.affinity import AFFINITIES, cosine_series
-from spectrack.spectral.graph import adjacency, angle_degrees, leading_eigenvector
-from spectrack.spectral.guided import GUIDED_PRESETS
-from spectrack.spectral.sfseg import SFSegSettings, sfseg
+from spectrack.spectral.guided.stream import GUIDED_PRESETS
+from spectrack.spectral.sfseg.affinity import AFFINITIES, cosine_series
+from spectrack.spectral.sfseg.filter import SFSegSettings, sfseg
+from spectrack.spectral.sfseg.graph import adjacency, angle_degrees, leading_eigenvector
 from spectrack.structures import Box
 from spectrack.video.draw import COLORS, draw_overlay
 from spectrack.video.sheet import contact_sheet, write_picture

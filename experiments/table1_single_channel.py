@@ -45,13 +45,13 @@ from numpy.typing import NDArray
 
 from spectrack.datasets import base
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow
-from spectrack.local_flow import flow_pair, quick_flow
+from spectrack.flow.estimators import DISFlow
+from spectrack.flow.local import flow_pair, quick_flow
 from spectrack.metrics.regions import jaccard_t
-from spectrack.spectral.guided import guided
-from spectrack.spectral.settings import PRESETS
-from spectrack.spectral.sfseg import sfseg
-from spectrack.whole_video import motion_thw
+from spectrack.refinement.whole_video import motion_thw
+from spectrack.spectral.guided.stream import guided
+from spectrack.spectral.sfseg.filter import sfseg
+from spectrack.spectral.sfseg.settings import PRESETS
 
 Frames = list[NDArray[np.uint8]]
 Hard = NDArray[np.bool_]

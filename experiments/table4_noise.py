@@ -33,9 +33,9 @@ from matplotlib.figure import Figure
 from network_data import FRAMES, apply_ensemble, crops_of
 from network_training import CROPS, PLANS, fit
 
-from spectrack.datasets.noise import NOISE_KINDS
+from spectrack.datasets.synthetic.noise import NOISE_KINDS
 from spectrack.networks.ensembles import build
-from spectrack.spectral.mixing import MixingSettings
+from spectrack.spectral.mixing.mixing import MixingSettings
 
 SETTINGS: dict[str, Noise] = {"none": None} | {
     f"{kind}, {combination}": (kind, combination)

@@ -32,7 +32,7 @@ from fusion_runs import (
 )
 from matplotlib.figure import Figure
 
-from spectrack.spectral.mixing import MixingSettings
+from spectrack.spectral.mixing.mixing import MixingSettings
 
 BEST, WEAKEST = CHANNELS[0], CHANNELS[-1]
 OURS = Learner()

@@ -19,13 +19,13 @@ from damage import damaged
 from densecrf import densecrf
 from matplotlib.figure import Figure
 
-from spectrack.datasets.synthetic import make_clip
+from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
-from spectrack.flow import DISFlow
-from spectrack.local_flow import flow_pair, quick_flow
-from spectrack.spectral.guided import guided
-from spectrack.spectral.settings import PRESETS
-from spectrack.spectral.sfseg import sfseg
+from spectrack.flow.estimators import DISFlow
+from spectrack.flow.local import flow_pair, quick_flow
+from spectrack.spectral.guided.stream import guided
+from spectrack.spectral.sfseg.filter import sfseg
+from spectrack.spectral.sfseg.settings import PRESETS
 
 PAPER_MS = {"SFSeg, 5 iterations": 50.0, "DenseCRF": 800.0}
 """10 ms an iteration, and DenseCRF, on a GTX Titan X."""

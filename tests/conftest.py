@@ -14,7 +14,7 @@ import pytest
 from golden import golden  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
-    from spectrack.datasets.synthetic import SyntheticClip
+    from spectrack.datasets.synthetic.scene import SyntheticClip
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,7 +50,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def clip() -> SyntheticClip:
     """A koi in a pond: 10 frames of 128x80 with exact masks."""
-    from spectrack.datasets.synthetic import make_clip
+    from spectrack.datasets.synthetic.scene import make_clip
 
     return make_clip(10, size_wh=(128, 80), seed=1)
 
@@ -121,7 +121,7 @@ def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a quick tracker that never moves."""
-    from spectrack.trackers.base import TRACKERS, TrackerEntry
+    from spectrack.tracking.table import TRACKERS, TrackerEntry
 
     entry = TrackerEntry("still_tracker:StillTracker", "answers with the first target", "masks")
     monkeypatch.setitem(TRACKERS, "still", entry)

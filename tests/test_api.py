@@ -69,7 +69,7 @@ def test_sftrack_is_the_default_everywhere():
 
 def test_explain_from_python(clip, tmp_path):
     from random_sftrack import write_random_weights
-    from spectrack.trackers.explaining import Explainer
+    from spectrack.tracking.explaining import Explainer
 
     weights = str(write_random_weights(tmp_path / "w.safetensors"))
     explainer = Explainer([0, 3])
@@ -81,7 +81,7 @@ def test_explain_from_python(clip, tmp_path):
 
 
 def test_what_cannot_be_explained_is_told(clip, still):
-    from spectrack.trackers.explaining import Explainer
+    from spectrack.tracking.explaining import Explainer
 
     with pytest.raises(st.InputError, match="does not fuse others"):
         st.track(clip.frames_thwc, box=clip.target.box, tracker=still, explain=Explainer())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from spectrack.cli import parse
-from spectrack.spectral.guided import GUIDED_PRESETS
+from spectrack.spectral.guided.stream import GUIDED_PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from spectrack.soft_masks import MaskSource
-    from spectrack.spectral.mixing import MixingSettings
-    from spectrack.trackers.base import Tracker
-    from spectrack.trackers.explaining import Explainer
+    from spectrack.spectral.mixing.mixing import MixingSettings
+    from spectrack.tracking.base import Tracker
+    from spectrack.tracking.explaining import Explainer
     from spectrack.video.reader import Frames
+    from spectrack.video.soft_masks import MaskSource
 
     Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
 
@@ -51,7 +51,7 @@ def make_tracker(name: str = "sftrack", **settings: Any) -> Tracker:
     Raises:
         InputError: If the name or a setting is unknown.
     """
-    from spectrack.trackers.base import make_tracker as make
+    from spectrack.tracking.table import make_tracker as make
 
     return make(name, **settings)
 
@@ -164,7 +164,7 @@ def track_all(
     Raises:
         InputError: If video, targets or tracker cannot be used.
     """
-    from spectrack.trackers.loop import run_many
+    from spectrack.tracking.loop import run_many
 
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
@@ -232,8 +232,8 @@ def refine_all(
     Raises:
         InputError: As :func:`refine`.
     """
-    from spectrack.presets import PRESETS
-    from spectrack.soft_masks import missing_stems, open_masks
+    from spectrack.refinement.presets import PRESETS
+    from spectrack.video.soft_masks import missing_stems, open_masks
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
@@ -284,9 +284,9 @@ def fuse(
         >>> import spectrack as st
         >>> track = st.fuse(["a/masks", "b/masks", "c/masks"], "bike.mp4")  # doctest: +SKIP
     """
-    from spectrack.fusion import fuse_video, named_sources, no_mask_at_all, open_channels
-    from spectrack.presets import PRESETS
-    from spectrack.spectral.mixing import MixingSettings
+    from spectrack.fusion.stream import fuse_video, named_sources, no_mask_at_all, open_channels
+    from spectrack.refinement.presets import PRESETS
+    from spectrack.spectral.mixing.mixing import MixingSettings
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
@@ -297,7 +297,7 @@ def fuse(
     elif isinstance(weights, MixingSettings):
         mixing = weights.matched_to(names)
     else:
-        from spectrack.fusion_weights import load_weights
+        from spectrack.fusion.weights import load_weights
 
         mixing = load_weights(weights)[0].matched_to(names)
     with open_frames(video) as frames:

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Union, cast
 import tyro
 
 from spectrack.commands.base import Command, choose
+from spectrack.commands.console import Console
 from spectrack.errors import InputError
-from spectrack.progress import Console
 
 COMMANDS = {
     "demo": ("DemoCommand", "make a clip, follow the object in it, measure the result"),

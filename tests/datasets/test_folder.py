@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectrack.datasets.folder import mask_sequence
-from spectrack.datasets.synthetic import make_clip
+from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.tracks import write_index_png
 

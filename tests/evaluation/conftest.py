@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.synthetic import make_clip
+from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track, write_index_png
 

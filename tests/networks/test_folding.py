@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from thin import SIZE, randomise, thin_resnet
 from torch import nn
 
 from spectrack.networks.folding import for_inference
 from spectrack.networks.resnet import ResNet
-from spectrack.networks.rts import RTS
 from spectrack.networks.sta import STA
+from spectrack.trackers.rts.network import RTS
+from thin import SIZE, randomise, thin_resnet
 
 
 def norms(network: nn.Module) -> int:

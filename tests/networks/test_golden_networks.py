@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from golden_arrays import FILES
 from torch import nn
 
 from golden import Golden
-from spectrack.networks.lwl import lwl
-from spectrack.networks.rts import rts50
+from golden_arrays import FILES
 from spectrack.networks.sta import sta
+from spectrack.trackers.lwl.network import lwl
+from spectrack.trackers.rts.network import rts50
 
 
 @pytest.mark.parametrize("part", FILES)

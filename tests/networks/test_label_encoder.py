@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from thin import randomise
 from torch import Tensor
 
 from spectrack.networks.label_encoder import LabelEncoder, fill_boxes
+from thin import randomise
 
 
 def slow_encoder(p: dict[str, Tensor], x: Tensor, stride: int) -> tuple[Tensor, Tensor]:

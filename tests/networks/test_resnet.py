@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from thin import randomise, thin_resnet
 from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.resnet import STRIDES, ResNet, caffe_resnet50, resnet50
+from thin import randomise, thin_resnet
 
 
 def slow_resnet(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from thin import randomise
 from torch import Tensor
 
 from spectrack.networks.segmentation_decoder import SegmentationDecoder
+from thin import randomise
 
 CHANNELS = {"layer1": 3, "layer2": 4, "layer3": 5, "layer4": 6}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from thin import SIZE, randomise, thin_resnet
 
 from spectrack.networks.sta import STA
+from thin import SIZE, randomise, thin_resnet
 
 
 def test_every_image_learns_for_itself():

@@ -9,13 +9,13 @@ import av
 import numpy as np
 import pytest
 from pycocotools import mask as coco
-from video_clips import numbered_frame, read_number
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track, Tracks
 from spectrack.video.export import VideoWriter, write_coco, write_overlay, write_video
 from spectrack.video.reader import open_video
+from video_clips import numbered_frame, read_number
 
 
 def _frames(count: int = 12, size_wh: tuple[int, int] = (96, 64)):

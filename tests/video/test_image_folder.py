@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from video_clips import numbered_frame
 
 from spectrack.errors import InputError
 from spectrack.video.folder import read_image
 from spectrack.video.reader import ImageFolder, open_video
+from video_clips import numbered_frame
 
 
 def _save(folder: Path, names: list[str]) -> Path:

@@ -10,10 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from video_clips import numbered_frame, read_number, write_clip
 
 from spectrack.errors import InputError
 from spectrack.video.reader import VideoFile, open_video
+from video_clips import numbered_frame, read_number, write_clip
 
 X264 = {"bf": "3", "g": "12", "crf": "12"}
 KINDS = {

@@ -14,7 +14,7 @@ from tyro.conf import FlagCreatePairsOff, UseAppendAction, arg
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 Flag = FlagCreatePairsOff[bool]
 Repeated = UseAppendAction[tuple[str, ...]]

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from spectrack.commands.base import Command, at_least, table
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class BenchmarkCommand(Command):
         """Measure and print."""
         at_least("--frames", self.frames)
         at_least("--threads", self.threads)
-        from spectrack.spectral.benchmark import run_benchmark
+        from spectrack.spectral.sfseg.benchmark import run_benchmark
 
         console.remark(f"measuring on {self.frames} frames; this takes a minute or two")
         values = run_benchmark(frames=self.frames, threads=self.threads)

@@ -13,8 +13,8 @@ from tyro.conf import arg
 from spectrack.commands.base import Command, Flag, at_least, choose, versions
 
 if TYPE_CHECKING:
-    from spectrack.datasets.synthetic import SyntheticClip
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
+    from spectrack.datasets.synthetic.scene import SyntheticClip
 
 FPS = 24.0
 SIZE_WH = (428, 240)  # H.264 wants even sides; the padding would not fit the masks
@@ -41,14 +41,14 @@ class DemoCommand(Command):
 
     def run(self, console: Console) -> int:
         """Make, follow, measure, and say where everything lies."""
-        from spectrack.output import DEMO, check_output, staged
-        from spectrack.trackers.base import TRACKERS
+        from spectrack.commands.output import DEMO, check_output, staged
+        from spectrack.tracking.table import TRACKERS
 
         choose("tracker", self.tracker, TRACKERS)
         at_least("--frames", self.frames, 3)
         check_output(self.out, DEMO, self.overwrite)
 
-        from spectrack.datasets.synthetic import make_clip
+        from spectrack.datasets.synthetic.scene import make_clip
 
         with staged(self.out, DEMO, self.overwrite) as part:
             console.remark(f"making a clip of {self.frames} frames")
@@ -67,7 +67,7 @@ class DemoCommand(Command):
         from spectrack.api import make_tracker, track
         from spectrack.commands.track import EXPLAINED, write_overlay, write_sheet
         from spectrack.evaluation.score import score_track
-        from spectrack.trackers.explaining import Explainer, explains
+        from spectrack.tracking.explaining import Explainer, explains
         from spectrack.tracks import Tracks
 
         video = part / "clip.mp4"

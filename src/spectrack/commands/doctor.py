@@ -13,7 +13,7 @@ from spectrack.commands.base import Command, table, versions
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 AGREEMENT = 1e-5
 """Kernels may differ by this much on values in [0, 1]."""
@@ -118,7 +118,7 @@ def _kernels() -> Finding:
     """Run the spectral filter on a few pixels with every kernel."""
     import numpy as np
 
-    from spectrack.spectral.sfseg import sfseg
+    from spectrack.spectral.sfseg.filter import sfseg
 
     rng = np.random.default_rng(0)
     soft, feature = rng.random((2, 3, 16, 16), dtype=np.float32)

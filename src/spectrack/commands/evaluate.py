@@ -17,13 +17,13 @@ from spectrack.commands.base import (
     parse_settings,
     versions,
 )
+from spectrack.commands.output import Layout, check_output, staged
 from spectrack.errors import InputError
-from spectrack.output import Layout, check_output, staged
 
 if TYPE_CHECKING:
+    from spectrack.commands.console import Console
     from spectrack.datasets.base import Dataset, Sequence
     from spectrack.evaluation.score import Scores
-    from spectrack.progress import Console
     from spectrack.tracks import Track
 
 
@@ -87,7 +87,7 @@ class EvaluateCommand(Command):
             raise InputError("give either --results DIR to score or --tracker NAME to run")
         choose("data set", self.dataset, DATASETS)
         if self.tracker is not None:
-            from spectrack.trackers.base import TRACKERS
+            from spectrack.tracking.table import TRACKERS
 
             choose("tracker", self.tracker, TRACKERS)
             if self.out is None:
@@ -134,8 +134,8 @@ class EvaluateCommand(Command):
             Sequence name to frames per second.
         """
         from spectrack.evaluation.runner import run_dataset
-        from spectrack.trackers.base import make_tracker
-        from spectrack.trackers.loop import run
+        from spectrack.tracking.loop import run
+        from spectrack.tracking.table import make_tracker
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
         given = parse_settings(self.set)

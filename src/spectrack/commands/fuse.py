@@ -24,7 +24,7 @@ from spectrack.commands.many import text as text_of_many
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
     from spectrack.tracks import Track
 
 
@@ -63,15 +63,15 @@ class FuseCommand(Command):
 
     def run(self, console: Console) -> int:
         """Fuse one sequence, or every sequence that all folders hold."""
-        from spectrack.output import check_output
-        from spectrack.presets import PRESETS
+        from spectrack.commands.output import check_output
+        from spectrack.refinement.presets import PRESETS
 
         choose("preset", self.preset, PRESETS)
         at_least("--jobs", self.jobs)
         at_least("--object", self.object)
         sources = channels(self.masks)
         if self.weights is not None:
-            from spectrack.fusion_weights import load_weights
+            from spectrack.fusion.weights import load_weights
 
             load_weights(self.weights)[0].matched_to(list(sources))
         job = FuseJob(
@@ -124,8 +124,8 @@ class FuseJob(Job):
     def run(self, console: Console) -> dict[str, Any]:
         """Fuse one sequence into its result folder; see ``Job``."""
         from spectrack.api import fuse
+        from spectrack.commands.output import staged
         from spectrack.commands.track import write_overlay
-        from spectrack.output import staged
         from spectrack.tracks import Tracks
 
         started = time.perf_counter()
@@ -155,7 +155,7 @@ def channels(given: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         InputError: If there is none, or two have one name.
     """
-    from spectrack.fusion import channel_names
+    from spectrack.fusion.stream import channel_names
 
     if not given:
         raise InputError("no masks were given; give one folder of masks a method")

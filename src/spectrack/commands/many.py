@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TextIO, cast
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def check_folder(job: Job, names: Sequence[str]) -> None:
     Raises:
         InputError: If it is a file or holds other things.
     """
-    from spectrack.output import check_output
+    from spectrack.commands.output import check_output
 
     if job.out.exists() and not job.out.is_dir():
         raise InputError(f"output {job.out} is a file; give a folder that is new or empty")
@@ -170,7 +170,7 @@ def _finished(job: Job) -> bool:
     Raises:
         InputError: If it did so with others.
     """
-    from spectrack.output import is_complete
+    from spectrack.commands.output import is_complete
 
     if not is_complete(job.out):
         return False
@@ -222,7 +222,7 @@ def _become_worker(threads: str) -> None:
 
 def _work(job: Job) -> dict[str, Any]:
     """Do one sequence without a word."""
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
     with open(os.devnull, "w") as nowhere:
         return job.run(Console(json=False, quiet=True, out=cast(TextIO, nowhere)))

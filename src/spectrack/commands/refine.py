@@ -14,7 +14,7 @@ from spectrack.commands.many import Job, run_many, sequence_names, video_of
 from spectrack.commands.many import text as text_of_many
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
     from spectrack.tracks import Tracks
 
 
@@ -48,8 +48,8 @@ class RefineCommand(Command):
 
     def run(self, console: Console) -> int:
         """Refine one sequence, or every sequence of a folder."""
-        from spectrack.output import check_output
-        from spectrack.presets import PRESETS
+        from spectrack.commands.output import check_output
+        from spectrack.refinement.presets import PRESETS
 
         choose("preset", self.preset, PRESETS)
         at_least("--jobs", self.jobs)
@@ -93,8 +93,8 @@ class RefineJob(Job):
     def run(self, console: Console) -> dict[str, Any]:
         """Refine one sequence into its result folder; see ``Job``."""
         from spectrack.api import refine_all
+        from spectrack.commands.output import staged
         from spectrack.commands.track import write_overlay
-        from spectrack.output import staged
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:

@@ -12,7 +12,7 @@ from spectrack.commands.base import Command, OptionalCount, OptionalFile, at_lea
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
     from spectrack.tracks import Track, Tracks
     from spectrack.video.frames import Frames
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 Progress = Callable[[int, int | None], None]
 

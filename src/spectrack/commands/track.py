@@ -26,10 +26,10 @@ from spectrack.commands.base import (
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
     from spectrack.structures import Box, Target
-    from spectrack.trackers.base import Tracker
-    from spectrack.trackers.explaining import Explainer
+    from spectrack.tracking.base import Tracker
+    from spectrack.tracking.explaining import Explainer
     from spectrack.tracks import Tracks
 
 EXPLAINED = "explain.png"
@@ -71,8 +71,8 @@ class TrackCommand(Command):
 
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
-        from spectrack.output import check_output, staged
-        from spectrack.trackers.base import TRACKERS, make_tracker
+        from spectrack.commands.output import check_output, staged
+        from spectrack.tracking.table import TRACKERS, make_tracker
 
         choose("tracker", self.tracker, TRACKERS)
         at_least("--max-frames", self.max_frames)
@@ -124,7 +124,7 @@ class TrackCommand(Command):
         if not (self.explain or self.explain_frames):
             return None
         from spectrack.api import open_frames
-        from spectrack.trackers.explaining import Explainer, explains
+        from spectrack.tracking.explaining import Explainer, explains
 
         if not explains(tracker):
             raise InputError(

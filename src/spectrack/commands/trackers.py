@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 from spectrack.commands.base import Command, choose, table
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class TrackersCommand(Command):
 
     def run(self, console: Console) -> int:
         """Print the table of trackers, or of the settings of one."""
-        from spectrack.trackers.base import TRACKERS
+        from spectrack.tracking.table import TRACKERS
 
         if self.name is not None:
             return self._settings(choose("tracker", self.name, TRACKERS), console)
@@ -33,7 +33,7 @@ class TrackersCommand(Command):
         return 0
 
     def _settings(self, name: str, console: Console) -> int:
-        from spectrack.trackers.base import TRACKERS
+        from spectrack.tracking.table import TRACKERS
 
         entry = TRACKERS[name]
         defaults = {

@@ -24,8 +24,8 @@ from spectrack.commands.fuse import channels
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
-    from spectrack.training.fusion_data import FusionVideo
+    from spectrack.commands.console import Console
+    from spectrack.fusion.train_videos import FusionVideo
 
 THROUGH = ("mixing", "default", "paper")
 RESULT = "fusion.json"
@@ -140,7 +140,7 @@ class TrainCommand(Command):
         Raises:
             InputError: If it holds another run, or other things.
         """
-        from spectrack.output import Layout, check_output
+        from spectrack.commands.output import Layout, check_output
 
         file = self.out / RESULT
         names = {"weights.safetensors", f"{RESULT}.part", *THROUGH}
@@ -171,8 +171,8 @@ class TrainCommand(Command):
     def _learn(
         self, folders: dict[str, Path], asked: dict[str, Any], console: Console
     ) -> dict[str, Any]:
-        from spectrack.training.fusion_scores import fusion_scores
-        from spectrack.training.recipes import MIXING_TRAINING, fusion, read_columns
+        from spectrack.fusion.train import MIXING_TRAINING, fusion, read_columns
+        from spectrack.fusion.train_scores import fusion_scores
 
         started = time.perf_counter()
         videos, name = self._videos(folders)
@@ -224,7 +224,7 @@ class TrainCommand(Command):
     def _videos(self, folders: dict[str, Path]) -> tuple[list[FusionVideo], str]:
         """The annotated videos, and the name of the data."""
         from spectrack.datasets import open_dataset
-        from spectrack.training.fusion_folders import folder_videos
+        from spectrack.fusion.train_folders import folder_videos
 
         filtered = self.through != "mixing"
         dataset = open_dataset(

@@ -14,9 +14,9 @@ from spectrack.commands.run_note import RunNote, stages
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
+    from spectrack.commands.console import Console
     from spectrack.datasets.base import Dataset
-    from spectrack.progress import Console
-    from spectrack.training.rts_small import SmallPlan
+    from spectrack.trackers.rts.train_small import SmallPlan
 
 DAVIS = "DAVIS-2016 train"
 
@@ -106,8 +106,8 @@ class TrainRTSCommand(Command):
         return summary
 
     def _small(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
-        from spectrack.datasets.stills import Stills
-        from spectrack.training.rts_small import rts_small
+        from spectrack.datasets.synthetic.stills import Stills
+        from spectrack.trackers.rts.train_small import rts_small
 
         stills = Stills(self.data / "stills")
         about = {"data": f"ECSSD, DUTS, CCP, FeralCat, {DAVIS}", "terms": "research use"}
@@ -117,8 +117,8 @@ class TrainRTSCommand(Command):
         return {"weights": str(file), "stills": len(stills)}
 
     def _published(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
-        from spectrack.training.rts import EPOCH_SAMPLES, RTS_TRAINING
-        from spectrack.training.rts_published import rts_published
+        from spectrack.trackers.rts.train import EPOCH_SAMPLES, RTS_TRAINING
+        from spectrack.trackers.rts.train_published import rts_published
         from spectrack.weights.load import find_weights
 
         find_weights(self.start)
@@ -138,7 +138,7 @@ class TrainRTSCommand(Command):
         return {"weights": str(file), "stills": 0}
 
     def _plan(self) -> SmallPlan:
-        from spectrack.training.rts_small import NETWORK, SmallPlan
+        from spectrack.trackers.rts.train_small import NETWORK, SmallPlan
 
         plan = SmallPlan(network=NETWORK, seed=self.seed)
         stages = plan.stages

@@ -13,10 +13,10 @@ from spectrack.commands.base import Command, Flag, OptionalCount, at_least
 from spectrack.commands.run_note import RunNote, stages
 
 if TYPE_CHECKING:
+    from spectrack.commands.console import Console
     from spectrack.datasets.base import Dataset
-    from spectrack.datasets.stills import Stills
-    from spectrack.progress import Console
-    from spectrack.training.sftrack import SFTrackPlan
+    from spectrack.datasets.synthetic.stills import Stills
+    from spectrack.trackers.sftrack.train import SFTrackPlan
 
 PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
 RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
@@ -83,7 +83,7 @@ class TrainSFTrackCommand(Command):
         return RunNote(self.out, "sftrack.json", "sftrack.safetensors", self._asked())
 
     def _learn(self, console: Console) -> dict[str, Any]:
-        from spectrack.training.sftrack import sftrack
+        from spectrack.trackers.sftrack.train import sftrack
 
         stills, videos = self._data()
         started = time.perf_counter()
@@ -102,7 +102,7 @@ class TrainSFTrackCommand(Command):
         return summary
 
     def _plan(self) -> SFTrackPlan:
-        from spectrack.training.sftrack import SFTrackPlan
+        from spectrack.trackers.sftrack.train import SFTrackPlan
 
         plan = replace(SFTrackPlan(), seed=self.seed)
         if self.samples is not None:
@@ -123,8 +123,8 @@ class TrainSFTrackCommand(Command):
 
     def _data(self) -> tuple[Stills, Dataset]:
         from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.moving_stills import MovingStills
-        from spectrack.datasets.stills import PERMISSIVE, SOURCES, Stills
+        from spectrack.datasets.synthetic.moving_stills import MovingStills
+        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
 
         stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
         if self.permissive:

@@ -13,7 +13,7 @@ from spectrack.commands.base import Command, Flag, choose, table
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
-    from spectrack.progress import Console
+    from spectrack.commands.console import Console
 
 ACTIONS = ("list", "pull", "convert", "verify")
 

@@ -10,11 +10,11 @@ from spectrack.datasets.folder import mask_sequence
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
 from spectrack.evaluation.score import score_result
-from spectrack.soft_masks import ArrayMasks, MaskSource, SoftMasks, TrackMasks
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import Track
 from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
+from spectrack.video.soft_masks import ArrayMasks, MaskSource, SoftMasks, TrackMasks
 
 
 def measure(result: MaskSource, truth: MaskSource, frames: Frames | None) -> dict[str, float]:

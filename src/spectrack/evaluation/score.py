@@ -21,7 +21,7 @@ from spectrack.datasets.base import Dataset, Sequence
 from spectrack.errors import InputError
 from spectrack.evaluation.boxes import find_protocol, score_result_boxes
 from spectrack.evaluation.results import Result
-from spectrack.flow import DISFlow, FlowEstimator, FlowHW2
+from spectrack.flow.estimators import DISFlow, FlowEstimator, FlowHW2
 from spectrack.metrics.boundary import boundary_f
 from spectrack.metrics.consistency import carried_means, carried_overlap
 from spectrack.metrics.regions import box_iou, jaccard

@@ -3,7 +3,7 @@
     doubt = 1 - exp(-2 (disagreement + change + weakness + jump))       in [0, 1]
 
 - *disagreement*: where several methods were fused, 1 - the mean of their agreement with the
-  majority under their weights (W_it and a_it of :mod:`spectrack.spectral.mixing`).
+  majority under their weights (W_it and a_it of :mod:`spectrack.spectral.mixing.mixing`).
 - *change*: 1 - IoU of the mask before and after the filter. A mask that fits its video stays.
 - *weakness*: 1 - the mean of the filtered map inside the mask: the spectral response is weak
   where a pixel's neighbours in space and time do not support it.

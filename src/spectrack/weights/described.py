@@ -12,10 +12,10 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
-from spectrack.networks.lwl import LWL
 from spectrack.networks.resnet import ResNet
-from spectrack.networks.rts import RTS
 from spectrack.networks.sta import STA
+from spectrack.trackers.lwl.network import LWL
+from spectrack.trackers.rts.network import RTS
 from spectrack.weights.files import WeightFile, read_weights, write_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import Differences, compare, shapes_of

@@ -107,13 +107,13 @@ WEIGHTS: dict[str, WeightsEntry] = {
         paper=SFTRACK,
         licence="research use, see assets/README.md: ECSSD and DUTS, DAVIS is CC BY-NC 4.0",
         networks={
-            "feat2seg": "spectrack.networks.feat2seg:Feat2Seg",
-            "seg2box": "spectrack.networks.seg2box:Seg2Box",
+            "feat2seg": "spectrack.trackers.sftrack.feat2seg:Feat2Seg",
+            "seg2box": "spectrack.trackers.sftrack.seg2box:Seg2Box",
         },
         asset="sftrack.safetensors",
     ),
     "rts50": _published(
-        "rts50.pth", "RTS with ResNet-50", RTS, network="spectrack.networks.rts:rts50"
+        "rts50.pth", "RTS with ResNet-50", RTS, network="spectrack.trackers.rts.network:rts50"
     ),
     "sta": _published(
         "sta.pth.tar",
@@ -122,13 +122,16 @@ WEIGHTS: dict[str, WeightsEntry] = {
         network="spectrack.networks.sta:sta",
     ),
     "lwl_stage2": _published(
-        "lwl_stage2.pth", "LWL, started by a mask", LWL, network="spectrack.networks.lwl:lwl"
+        "lwl_stage2.pth",
+        "LWL, started by a mask",
+        LWL,
+        network="spectrack.trackers.lwl.network:lwl",
     ),
     "lwl_boxinit": _published(
         "lwl_boxinit.pth",
         "LWL, started by a box",
         LWL,
-        network="spectrack.networks.lwl:lwl",
+        network="spectrack.trackers.lwl.network:lwl",
         box_start=True,
     ),
     "dimp18": _published("dimp18.pth", "DiMP with ResNet-18", DIMP),

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectrack.networks.rts import RTS
 from spectrack.structures import Box, FrameHWC
-from spectrack.trackers.first_frame import blur, box_in_patch, gaussian_label, mirror
-from spectrack.trackers.memory import SampleMemory, SampleWeights
-from spectrack.trackers.patches import PairYX, Patch, pair, plan_patch
-from spectrack.trackers.rts.placement import Placement, box_about, centre_of, scale_of
-from spectrack.trackers.rts.segmentation import look
+from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.settings import FIRST_SAMPLES, RTSSettings
+from spectrack.tracking.few_shot import look
+from spectrack.tracking.first_frame import blur, box_in_patch, gaussian_label, mirror
+from spectrack.tracking.memory import SampleMemory, SampleWeights
+from spectrack.tracking.patches import PairYX, Patch, pair, plan_patch
+from spectrack.tracking.search_region import Placement, box_about, centre_of, scale_of
 
 BLURS = ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
 """Standard deviations of the blurred variations of the first frame, down and across."""

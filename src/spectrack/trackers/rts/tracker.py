@@ -16,26 +16,26 @@ from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.resnet import LAYERS
-from spectrack.networks.rts import RTS
 from spectrack.networks.sta import STA
 from spectrack.structures import Box, FrameHWC, Prediction, Target
-from spectrack.trackers.base import check_frame
-from spectrack.trackers.devices import pick_device
-from spectrack.trackers.memory import SampleWeights
-from spectrack.trackers.patches import Patch
 from spectrack.trackers.rts.instance import InstanceBranch, find_peak
-from spectrack.trackers.rts.loading import load_network
-from spectrack.trackers.rts.placement import Placement
-from spectrack.trackers.rts.segmentation import (
+from spectrack.trackers.rts.network import RTS
+from spectrack.trackers.rts.settings import RTSSettings
+from spectrack.tracking.base import check_frame
+from spectrack.tracking.devices import pick_device
+from spectrack.tracking.few_shot import (
     SegmentationBranch,
     decode,
     first_sample,
     look,
     put_to_work,
 )
-from spectrack.trackers.rts.settings import RTSSettings
-from spectrack.trackers.rts.start import FirstMask
-from spectrack.trackers.soft_window import Measures, SoftWindow, paste
+from spectrack.tracking.first_mask import FirstMask
+from spectrack.tracking.memory import SampleWeights
+from spectrack.tracking.patches import Patch
+from spectrack.tracking.search_region import Placement
+from spectrack.tracking.soft_window import Measures, SoftWindow, paste
+from spectrack.weights.networks import load_network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class RTSTracker:
 
     @torch.inference_mode()
     def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.trackers.base.Tracker.init`."""
+        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
         size = check_frame(frame_hwc)
         target.check(size)
         s, network = self.settings, self._network
@@ -130,7 +130,7 @@ class RTSTracker:
 
     @torch.inference_mode()
     def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
+        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)

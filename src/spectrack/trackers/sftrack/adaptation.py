@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from spectrack.networks.feat2seg import Feat2Seg
 from spectrack.structures import SoftHW
 from spectrack.trackers.sftrack.crop import Crop
+from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 
 SURE = 0.8
 """Pixels at least this soft are target, those at most 1 - SURE are background; the rest is left."""

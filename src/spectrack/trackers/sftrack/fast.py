@@ -7,9 +7,9 @@ import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.trackers.base import check_frame
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.tracking.base import check_frame
 
 
 class FastSFTracker:
@@ -31,7 +31,7 @@ class FastSFTracker:
         self._size: tuple[int, int] | None = None
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.trackers.base.Tracker.init`."""
+        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
         size = check_frame(frame_hwc)
         target.check(size)
         self._size, self._scale = size, min(1.0, self.settings.longest / max(size))
@@ -46,7 +46,7 @@ class FastSFTracker:
         return Prediction(target.box, target.mask if target.mask is not None else found.mask, 1.0)
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
+        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
-from spectrack.trackers.appearance import ColourModel
-from spectrack.trackers.colour import mask_from_box
 from spectrack.trackers.sftrack.look import Hypothesis, colours_of
 from spectrack.trackers.sftrack.segmenter import Segmenter
+from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.colour import mask_from_box
 
 
 def first_mask(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> SoftHW:
     """Soft mask of the thing in a box.
 
-    Graph cuts (:func:`~spectrack.trackers.colour.mask_from_box`) and the network that knows no
+    Graph cuts (:func:`~spectrack.tracking.colour.mask_from_box`) and the network that knows no
     colours yet fail on different pictures. Their mean, with the network's second look given the
     first one's colours, gives colours and a mask to start from; two more looks that know them are
     averaged with the graph cut. On the frames it was chosen on (30 DAVIS training sequences) that

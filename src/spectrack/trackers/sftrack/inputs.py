@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 
 from spectrack.errors import InputError
-from spectrack.flow import FlowPair
+from spectrack.flow.estimators import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.trackers.base import TRACKERS, Tracker, make_tracker
 from spectrack.trackers.sftrack.look import Hypothesis
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.table import TRACKERS, make_tracker
 
 
 class Input:

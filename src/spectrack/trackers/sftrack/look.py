@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.networks.feat2seg import INPUTS
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
-from spectrack.trackers.appearance import ColourModel, colour_index
 from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
+from spectrack.trackers.sftrack.feat2seg import INPUTS
+from spectrack.tracking.appearance import ColourModel, colour_index
 
 UNKNOWN = 0.5
 """Colour probability where no mask has been seen yet."""

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spectrack.networks.feat2seg import Feat2Seg
 from spectrack.structures import FrameHWC
-from spectrack.trackers.appearance import ColourModel
 from spectrack.trackers.sftrack.crop import SIDE, Crop
+from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 from spectrack.trackers.sftrack.look import Hypothesis, input_maps
+from spectrack.tracking.appearance import ColourModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

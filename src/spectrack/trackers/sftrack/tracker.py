@@ -17,19 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
-from spectrack.flow import FlowPair
-from spectrack.local_flow import CONTEXT, around, flow_pair, quick_flow
-from spectrack.spectral.mixing import Mixed
-from spectrack.spectral.online import OnlineFilter, OnlineSettings
-from spectrack.spectral.online_mixing import OnlineMixer
+from spectrack.flow.estimators import FlowPair
+from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
+from spectrack.spectral.guided.online import OnlineFilter, OnlineSettings
+from spectrack.spectral.mixing.mixing import Mixed
+from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
-from spectrack.trackers.appearance import colour_index
-from spectrack.trackers.base import check_frame
-from spectrack.trackers.colour import robust_box
-from spectrack.trackers.mask_boxes import BOX_RULES, LearnedBox
-from spectrack.trackers.search import Finder
-from spectrack.trackers.segment import contrast_of
+from spectrack.trackers.flow.segment import contrast_of
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
+from spectrack.trackers.sftrack.boxes import BOX_RULES, LearnedBox
 from spectrack.trackers.sftrack.crop import OUTSIDE, Crop
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
@@ -37,6 +33,10 @@ from spectrack.trackers.sftrack.look import Hypothesis, colours_of, learn_colour
 from spectrack.trackers.sftrack.segmenter import Channels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.weights import load_sftrack
+from spectrack.tracking.appearance import colour_index
+from spectrack.tracking.base import check_frame
+from spectrack.tracking.colour import robust_box
+from spectrack.tracking.search import Finder
 
 EARLY, EARLY_RATE = 8, 0.4
 """A mask found in a box is a guess: for so many frames new colours count more, less and less."""
@@ -106,7 +106,7 @@ class SFTracker:
         self.explanation: Explanation | None = None
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.trackers.base.Tracker.init`."""
+        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
         size = check_frame(frame_hwc)
         target.check(size)
         self._size = size
@@ -146,7 +146,7 @@ class SFTracker:
         return Prediction(target.box if known is None else box, soft, 1.0)
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.trackers.base.Tracker.update`."""
+        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
         if self._size is None:
             raise InputError("the tracker was asked for a frame before init; call init first")
         check_frame(frame_hwc, self._size)

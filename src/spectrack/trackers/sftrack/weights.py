@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from spectrack.errors import InputError
-from spectrack.networks.feat2seg import WIDTHS, Feat2Seg
-from spectrack.networks.seg2box import Seg2Box
-from spectrack.spectral.mixing import MixingSettings
+from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.trackers.sftrack.feat2seg import WIDTHS, Feat2Seg
+from spectrack.trackers.sftrack.seg2box import Seg2Box
 from spectrack.weights.files import read_safetensors
 
 FORMAT = "spectrack-sftrack-1"

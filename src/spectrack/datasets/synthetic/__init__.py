@@ -1,0 +1,1 @@
+"""Made-up clips with exact masks, and faults of cameras."""

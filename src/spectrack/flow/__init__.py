@@ -1,0 +1,1 @@
+"""Dense optical flow: of whole frames, and only where it is read."""

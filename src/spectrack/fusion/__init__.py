@@ -1,0 +1,1 @@
+"""Fusing the masks of several methods (SFSeg++), and learning how."""

@@ -1,0 +1,1 @@
+"""The recipes behind `refine`: the spectral filter over anybody's masks."""

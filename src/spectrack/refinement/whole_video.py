@@ -1,0 +1,142 @@
+"""The recipes that see the whole video at once: ``paper`` and ``published``.
+
+They smooth masks with SFSeg (Algorithm 1) over the pairwise feature of the paper: how fast a pixel
+moves. Memory grows with the length of the video, about 20 bytes a pixel of every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.flow.estimators import DISFlow, FlowEstimator
+from spectrack.spectral.sfseg.filter import PRESETS, sfseg
+from spectrack.spectral.sfseg.settings import MIXED
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
+from spectrack.tracks import Track
+from spectrack.video.soft_masks import SoftMasks
+
+ProgressCall = Callable[[int, int | None], None]
+
+
+def refine_whole(
+    frames: Iterable[FrameHWC],
+    masks: SoftMasks,
+    preset: str = "published",
+    progress: ProgressCall | None = None,
+    flow: FlowEstimator | None = None,
+) -> Track:
+    """Smooth the masks of one object with SFSeg over the whole video.
+
+    Args:
+        frames: Frames of the video; their ``stems`` name the masks where they have any.
+        masks: A mask for every frame; a frame without one takes the nearest earlier mask, or the
+            nearest later one.
+        preset: A key of ``spectrack.spectral.sfseg.filter.PRESETS``.
+        progress: Called with the number of frames read and in all.
+        flow: Dense flow; DIS by default.
+
+    Returns:
+        A hard mask a frame, cut at the preset's threshold.
+
+    Raises:
+        InputError: If there is no frame or no mask at all.
+    """
+    settings = PRESETS[preset]
+    soft_thw = fill_missing([masks[i] for i in range(len(masks))])
+    feature_thw = motion_thw(frames, flow or DISFlow(), progress, len(soft_thw))
+    if feature_thw.shape != soft_thw.shape:
+        raise InputError(
+            f"masks of shape {soft_thw.shape} were given for frames of shape {feature_thw.shape}; "
+            "give one mask of the frame's size for every frame"
+        )
+    return _cut(sfseg(soft_thw, feature_thw, settings), settings.threshold, frames)
+
+
+def filter_mixed(
+    frames: Iterable[FrameHWC],
+    masks: Sequence[SoftHW | None],
+    pairwise: Sequence[SoftHW],
+    progress: ProgressCall | None = None,
+) -> Track:
+    """Eq. 10-11 of the SFSeg++ paper: the mixed maps S_m and F_m through SFSeg, no frame looked at.
+
+    Args:
+        frames: Frames of the video; their ``stems`` name the masks where they have any.
+        masks: S_m of every frame; None is filled as in :func:`refine_whole`.
+        pairwise: F_m of every frame.
+        progress: Called with the number of frames finished and in all, at the end.
+
+    Raises:
+        InputError: If there is no mask at all.
+    """
+    soft_thw = fill_missing(masks)
+    track = _cut(sfseg(soft_thw, np.stack(pairwise), MIXED), MIXED.threshold, frames)
+    if progress is not None:
+        progress(len(track), len(track))
+    return track
+
+
+def _cut(smooth_thw: NDArray[np.float32], threshold: float, frames: Iterable[FrameHWC]) -> Track:
+    stems = getattr(frames, "stems", None)
+    track = Track((smooth_thw.shape[2], smooth_thw.shape[1]))
+    for t, soft_hw in enumerate(smooth_thw):
+        hard_hw = soft_hw >= threshold
+        box = Box.from_mask(hard_hw)
+        found = box is not None
+        track.append(Prediction(box, hard_hw, float(found), found), stems[t] if stems else None)
+    return track
+
+
+def fill_missing(masks: Sequence[SoftHW | None]) -> NDArray[np.float32]:
+    """Stack masks, shape (T, H, W); a gap takes the nearest earlier mask, else the next one.
+
+    Raises:
+        InputError: If there is no mask at all.
+    """
+    first = next((m for m in masks if m is not None), None)
+    if first is None:
+        raise InputError("no frame has a mask; give masks named like the frames")
+    filled, last = [], first
+    for mask in masks:
+        last = last if mask is None else mask
+        filled.append(last)
+    return np.stack(filled).astype(np.float32)
+
+
+def motion_thw(
+    frames: Iterable[FrameHWC],
+    flow: FlowEstimator,
+    progress: ProgressCall | None = None,
+    total: int | None = None,
+) -> NDArray[np.float32]:
+    """How fast every pixel moves, scaled to [0, 1] over the video, shape (T, H, W).
+
+    The mean of the magnitudes of the flow to the next and to the previous frame (one of them at
+    the ends), divided by the 99th percentile of the video and cut at 1. SFSeg needs features in
+    [0, 1]: the affinity of Eq. 2 is negative beyond.
+
+    Raises:
+        InputError: If there is no frame.
+    """
+    planes: list[NDArray[np.float32]] = []
+    previous: FrameHWC | None = None
+    for frame in frames:
+        planes.append(np.zeros(frame.shape[:2], np.float32))
+        if previous is not None:
+            planes[-2] += np.hypot(*np.moveaxis(flow(previous, frame), -1, 0))
+            planes[-1] += np.hypot(*np.moveaxis(flow(frame, previous), -1, 0))
+        previous = frame
+        if progress is not None:
+            progress(len(planes), total)
+    if not planes:
+        raise InputError("the video holds no frames; give one with at least one frame")
+    motion_thw = np.stack(planes)
+    motion_thw[1:-1] /= 2
+    top = float(np.percentile(motion_thw, 99))
+    if top > 0:
+        motion_thw = np.minimum(motion_thw / top, 1)
+    return motion_thw.astype(np.float32)

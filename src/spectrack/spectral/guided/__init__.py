@@ -1,0 +1,1 @@
+"""The guided filter: data-dependent links, our `default` and `deep`."""

@@ -1,0 +1,101 @@
+"""One frame inside the guided filter: its links, and two planes a mask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.spectral.guided.kernels import raise_level, sweep
+from spectrack.spectral.guided.links import LinkedFrame, padded_plane
+from spectrack.spectral.guided.settings import Taps
+
+if TYPE_CHECKING:
+    from spectrack.spectral.guided.stream import GuidedSettings
+
+
+class GuidedFrame(LinkedFrame):
+    """A frame in the window of :class:`spectrack.spectral.guided.stream.GuidedStream`.
+
+    Args:
+        frame_hwc: uint8 RGB, (H, W, 3).
+        soft_mhw: Soft masks, float32 (maps, H, W) in [0, 1].
+        taps: Neighbourhoods.
+        settings: The recipe.
+    """
+
+    def __init__(
+        self,
+        frame_hwc: NDArray[np.uint8],
+        soft_mhw: NDArray[np.float32],
+        taps: Taps,
+        settings: GuidedSettings,
+    ) -> None:
+        super().__init__(frame_hwc, soft_mhw, taps, settings)
+        self.steps, self.sent = 0, False
+        self._settings = settings
+        self._lengths = settings.lengths
+        self._ends = set(np.cumsum(settings.cycles).tolist())
+        self._marks: list[list[NDArray[np.float32]]] = []
+        self._areas = [int(np.count_nonzero(soft >= settings.level)) for soft in soft_mhw]
+        self._hard = [soft[self._rows, self._cols] >= settings.level for soft in soft_mhw]
+        self.change = np.zeros(len(soft_mhw))
+        planes = [padded_plane(soft, taps.pad) for soft in soft_mhw]
+        self._planes = [(plane, plane.copy()) for plane in planes]
+
+    def sweep(self, before: GuidedFrame | None, after: GuidedFrame | None) -> None:
+        """Take the next step; both neighbours must hold the values of the present one."""
+        old, new = self.steps % 2, (self.steps + 1) % 2
+        ends = self.steps + 1 in self._ends
+        for m, planes in enumerate(self._planes):
+            sweep(
+                self._own,
+                self._before,
+                self._after,
+                self._weights,
+                self._inverse,
+                self._taps.own,
+                self._taps.side,
+                (before or self)._planes[m][old],
+                planes[old],
+                (after or self)._planes[m][old],
+                self.ahead,
+                self._lengths[self.steps],
+                ends,
+                planes[new],
+            )
+        self.steps += 1
+        if ends:
+            self._marks.append([planes[new][self._own] for planes in self._planes])
+            if len(self._marks) == 1:
+                self._measure_change()
+
+    def result(self, depths: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The finished planes, float32 (maps, H, W), with ``level`` moved to one half.
+
+        Args:
+            depths: For each map the cycle whose result to take, from 0; in between they mix.
+        """
+        self.sent = True
+        pad, level = self._taps.pad, self._settings.level
+        rise = np.float32((1 - level) / level)
+        out = np.empty((len(self._planes), self._height, self._width), dtype=np.float32)
+        for m, planes in enumerate(self._planes):
+            plane = planes[self.steps % 2]
+            if self._marks and depths[m] < len(self._marks) - 1:
+                first = int(depths[m])
+                low, high = self._marks[first][m], self._marks[first + 1][m]
+                plane = plane.copy()
+                plane[self._own] = low + np.float32(depths[m] - first) * (high - low)
+            raise_level(plane, pad, rise, out[m])
+        self._marks.clear()
+        return out
+
+    def _measure_change(self) -> None:
+        """Share of each mask that the first cycle changed, 1 - IoU at ``level``."""
+        for m, hard in enumerate(self._hard):
+            now = self._marks[0][m] >= self._settings.level
+            lost, won = np.count_nonzero(hard & ~now), np.count_nonzero(now & ~hard)
+            union = self._areas[m] + won
+            self.change[m] = (lost + won) / union if union else 0.0

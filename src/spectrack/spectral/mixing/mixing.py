@@ -1,0 +1,385 @@
+"""Mixing the masks of several methods into one soft mask (SFSeg++ paper, section 3.3, Eq. 9).
+
+    S_m = 1 / (1 + exp(-(sum_i W_it S_it + b)))
+
+The weights follow how well a channel agrees with the others around frame t:
+
+    W_it = w_i a_it^g (sum_j w_j) / (sum_j w_j a_jt^g)      over the channels j present at t
+
+a_it is the mean over the frames t - reach .. t + reach of the IoU of channel i with the majority
+of the channels. With g = 0 and all channels present this is the paper's Eq. 9 with the weights w
+and the bias b; the sum of the weights stays the same, so that b keeps its meaning when a channel
+is missing or out of favour. (The paper prints the sigmoid with the other sign of x.)
+
+A stream keeps 2 reach + 1 frames of bytes a channel; a frame comes out ``reach`` frames late.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.spectral.mixing.kernels import consensus_overlap, mix
+
+ROBUST_TOTAL, ROBUST_AGREEMENT = 8.0, 8.0
+"""Sum of the weights and exponent g of the mixing that has learned nothing."""
+
+
+USUAL_SIZE, SIZES = 60.0, (16.0, 256.0)
+"""Side of a target for which sizes do not matter, and those beyond which they matter no further."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingSettings:
+    """The learned numbers of SFSeg++.
+
+    Attributes:
+        names: Name of each channel.
+        weights: Unary weight w of each channel, any sign.
+        bias: Unary bias b.
+        agreement: Exponent g of the agreement, >= 0; 0 gives every frame the same weights.
+        reach: Frames on each side over which agreement is averaged, >= 0.
+        pairwise_weights: Weights of the pairwise map F_m of Eq. 9; None takes the unary ones, as
+            the paper does. Only the paper's own filter has such a map.
+        pairwise_bias: Bias of the pairwise map; None takes the unary one.
+        sizes: Exponents of the target's size, one a channel: the weight of a channel for a target
+            of ``side`` pixels is w (side / 60)^exponent, see :meth:`at_size`; None for weights that
+            suit all sizes.
+
+    Raises:
+        InputError: If lengths differ, a name comes twice, or a number is not finite.
+    """
+
+    names: tuple[str, ...]
+    weights: tuple[float, ...]
+    bias: float
+    agreement: float = 0.0
+    reach: int = 3
+    pairwise_weights: tuple[float, ...] | None = None
+    pairwise_bias: float | None = None
+    sizes: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) < len(self.names):
+            shown = ", ".join(self.names) or "none"
+            raise InputError(f"channels {shown} were given; give one or more, each name once")
+        for what, values in (
+            ("weights", self.weights),
+            ("pairwise", self.pairwise_weights),
+            ("sizes", self.sizes),
+        ):
+            if values is not None and len(values) != len(self.names):
+                raise InputError(
+                    f"{len(values)} {what} were given for {len(self.names)} channels; give one each"
+                )
+        numbers = [*self.weights, self.bias, self.agreement]
+        numbers += [*(self.pairwise_weights or ()), *(self.sizes or ())]
+        if self.pairwise_bias is not None:
+            numbers.append(self.pairwise_bias)
+        if not all(math.isfinite(x) for x in numbers):
+            raise InputError("a weight is NaN or infinite; train again or give finite numbers")
+        if self.agreement < 0 or self.reach < 0 or int(self.reach) != self.reach:
+            raise InputError(
+                f"agreement {self.agreement} and reach {self.reach} were given; "
+                "give a number and a whole number of 0 or more"
+            )
+
+    @classmethod
+    def robust(cls, names: Sequence[str]) -> MixingSettings:
+        """Equal weights, led by agreement alone: for channels nothing is known of."""
+        share = ROBUST_TOTAL / max(len(names), 1)
+        return cls(
+            names=tuple(names),
+            weights=(share,) * len(names),
+            bias=-ROBUST_TOTAL / 2,
+            agreement=ROBUST_AGREEMENT,
+        )
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned: weights, biases, and the exponent where it is used."""
+        pairwise = 0 if self.pairwise_weights is None else len(self.pairwise_weights)
+        return (
+            len(self.weights)
+            + pairwise
+            + 1
+            + (self.pairwise_bias is not None)
+            + (self.agreement > 0)
+            + len(self.sizes or ())
+        )
+
+    def at_size(self, side: float) -> MixingSettings:
+        """The mixing for a target of a size: what a method is worth depends on it.
+
+        The sum of the weights stays the same. Pairwise weights are left as they are.
+
+        Args:
+            side: Square root of the target's area, pixels; taken as one of 16 to 256.
+        """
+        if self.sizes is None:
+            return self
+        scale = size_scale(side)
+        raw = [w * scale**power for w, power in zip(self.weights, self.sizes, strict=True)]
+        share = sum(self.weights) / sum(raw) if sum(raw) else 1.0
+        return replace(self, weights=tuple(w * share for w in raw), sizes=None)
+
+    def matched_to(self, names: Sequence[str]) -> MixingSettings:
+        """The same numbers in another order of channels.
+
+        Raises:
+            InputError: If the channels are not the same ones; the sentence lists both.
+        """
+        if sorted(names) != sorted(self.names):
+            raise InputError(
+                f"the weights were made for channels {', '.join(self.names)} and the masks are "
+                f"{', '.join(names)}; give masks of the same channels, or train weights for these"
+            )
+        order = [self.names.index(name) for name in names]
+
+        def sort(values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+            return None if values is None else tuple(values[i] for i in order)
+
+        return replace(
+            self,
+            names=tuple(names),
+            weights=tuple(self.weights[i] for i in order),
+            pairwise_weights=sort(self.pairwise_weights),
+            sizes=sort(self.sizes),
+        )
+
+
+def size_scale(side: float) -> float:
+    """A target's size in the unit that ``MixingSettings.sizes`` are exponents of.
+
+    Args:
+        side: Square root of its area, pixels.
+    """
+    return min(max(side, SIZES[0]), SIZES[1]) / USUAL_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """One mixed frame.
+
+    Attributes:
+        soft_hw: S_m, float32 (H, W) in [0, 1].
+        pairwise_hw: F_m, float32 (H, W) in [0, 1]; S_m itself where weights are shared.
+        weights_c: W_it of each channel, float32 (C,); 0 for a missing one.
+        agreement_c: a_it of each channel, float32 (C,) in [0, 1]; 0 for a missing one.
+        disagreement: In [0, 1]: twice the variance of the channels over their mean, each summed
+            over the frame; 0 where all say the same, 1 where half of them say the opposite.
+    """
+
+    soft_hw: NDArray[np.float32]
+    pairwise_hw: NDArray[np.float32]
+    weights_c: NDArray[np.float32]
+    agreement_c: NDArray[np.float32]
+    disagreement: float
+
+
+class MixStream:
+    """Mixes any number of frames in fixed memory.
+
+    Args:
+        settings: Channels and their weights.
+        size_wh: Width and height of the frames.
+    """
+
+    def __init__(self, settings: MixingSettings, size_wh: tuple[int, int]) -> None:
+        if min(size_wh) < 1:
+            raise InputError(f"frames of {size_wh[0]}x{size_wh[1]} were asked for; give 1 or more")
+        self.settings, self.size_wh = settings, size_wh
+        self._waiting: deque[tuple[NDArray[np.uint8], NDArray[np.bool_]]] = deque()
+        self._agreement: deque[tuple[NDArray[np.float64], NDArray[np.bool_]]] = deque()
+        self._next = 0  # place in _agreement of the first frame that waits
+
+    def push(self, channels_chw: NDArray[Any], present_c: Any = None) -> list[Mixed]:
+        """Take the channels of the next frame.
+
+        Args:
+            channels_chw: (C, H, W): bytes with 255 for 1, bool, or floats in [0, 1] (kept to
+                1/255). It is kept until the frame comes out: do not write to it.
+            present_c: Which channels have a mask here, bool (C,); all by default.
+
+        Returns:
+            The frames that are ready, in order.
+
+        Raises:
+            InputError: If the shape does not fit, or a value is NaN or outside [0, 1].
+        """
+        width, height = self.size_wh
+        expected = (len(self.settings.names), height, width)
+        if channels_chw.shape != expected:
+            raise InputError(
+                f"channels of shape {channels_chw.shape} were given; expected {expected}"
+            )
+        bytes_chw, present = to_bytes(channels_chw), present_flags(present_c, expected[0])
+        self._waiting.append((bytes_chw, present))
+        self._agreement.append((agreement(bytes_chw, present), present))
+        return self._advance(self.settings.reach)
+
+    def flush(self) -> list[Mixed]:
+        """The frames still inside; the stream is empty and may be used again afterwards."""
+        ready = self._advance(0)
+        self._agreement.clear()
+        self._next = 0
+        return ready
+
+    def _advance(self, ahead: int) -> list[Mixed]:
+        ready, reach = [], self.settings.reach
+        while len(self._waiting) > ahead:
+            around = list(self._agreement)[max(0, self._next - reach) : self._next + reach + 1]
+            waiting = self._waiting.popleft()
+            ready.append(mix_frame(self.settings, *waiting, smooth_agreement(around)))
+            self._next += 1
+            while self._next > reach:
+                self._agreement.popleft()
+                self._next -= 1
+        return ready
+
+
+def mix_frame(
+    settings: MixingSettings,
+    bytes_chw: NDArray[np.uint8],
+    present_c: NDArray[np.bool_],
+    agreement_c: NDArray[np.float64],
+) -> Mixed:
+    """Mix the channels of one frame.
+
+    Args:
+        settings: Channels and their weights.
+        bytes_chw: (C, H, W), 255 for 1.
+        present_c: Which channels count, (C,).
+        agreement_c: a_it, (C,), in [0, 1].
+    """
+    s = settings
+    agreement_c = np.where(present_c, agreement_c, 0.0)
+    weights = frame_weights(np.array(s.weights), agreement_c, present_c, s.agreement)
+    shares = np.maximum(weights, 0)
+    shares /= shares.sum() or 1.0
+    soft, spread, mass = _map(bytes_chw, present_c, weights, shares, s.bias)
+    pairwise = soft
+    if s.pairwise_weights is not None or s.pairwise_bias is not None:
+        own = np.array(s.weights if s.pairwise_weights is None else s.pairwise_weights)
+        bias = s.bias if s.pairwise_bias is None else s.pairwise_bias
+        other = frame_weights(own, agreement_c, present_c, s.agreement)
+        pairwise = _map(bytes_chw, present_c, other, shares, bias)[0]
+    return Mixed(
+        soft_hw=soft,
+        pairwise_hw=pairwise,
+        weights_c=weights.astype(np.float32),
+        agreement_c=agreement_c.astype(np.float32),
+        disagreement=min(1.0, 2 * max(spread, 0.0) / mass) if mass > 0 else 0.0,
+    )
+
+
+def _map(
+    bytes_chw: NDArray[np.uint8],
+    present: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    bias: float,
+) -> tuple[NDArray[np.float32], float, float]:
+    out = np.empty(bytes_chw[0].size, dtype=np.float32)
+    which = np.flatnonzero(present)
+    spread, mass = mix(
+        bytes_chw.reshape(len(bytes_chw), -1),
+        which,
+        weights[which].astype(np.float32),
+        shares[which].astype(np.float32),
+        bias,
+        out,
+    )
+    return out.reshape(bytes_chw.shape[1:]), spread, mass
+
+
+def present_flags(present_c: Any, count: int) -> NDArray[np.bool_]:
+    """Which of ``count`` channels have a mask, bool (count,); all where None is given.
+
+    Raises:
+        InputError: If there is not one flag a channel.
+    """
+    present = np.ones(count, bool) if present_c is None else np.asarray(present_c, bool)
+    if present.shape != (count,):
+        raise InputError(f"{present.size} flags were given for {count} channels; give one each")
+    return present
+
+
+def to_bytes(channels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Soft or hard maps as bytes, 255 for 1; bytes pass as they are.
+
+    Raises:
+        InputError: If a float is NaN or outside [0, 1], or the type is another.
+    """
+    if channels.dtype == np.uint8:
+        return np.ascontiguousarray(channels)
+    if channels.dtype == np.bool_:
+        return channels.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(channels.dtype, np.floating):
+        raise InputError(f"channels of type {channels.dtype} were given; give uint8, bool or float")
+    # A NaN fails the comparison too.
+    if channels.size and not (channels.min() >= 0 and channels.max() <= 1):
+        raise InputError("a channel holds NaN or leaves [0, 1]; give values in [0, 1]")
+    return np.rint(channels * 255).astype(np.uint8)
+
+
+def agreement(bytes_chw: NDArray[np.uint8], present_c: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """IoU of each channel of a frame with the majority of those present, (C,); 1 where both empty.
+
+    Args:
+        bytes_chw: (C, H, W), 255 for 1.
+        present_c: Which channels count; the others get 0.
+    """
+    count = len(bytes_chw)
+    inter, area = np.zeros(count), np.zeros(count)
+    which = np.flatnonzero(present_c)
+    if not len(which):
+        return np.zeros(count)
+    size = consensus_overlap(bytes_chw.reshape(count, -1), which, inter, area)
+    # One pixel more on both sides: tiny masks do not jump, and empty ones agree.
+    found: NDArray[np.float64] = np.where(present_c, (inter + 1) / (area + size - inter + 1), 0.0)
+    return found
+
+
+def smooth_agreement(
+    around: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]],
+) -> NDArray[np.float64]:
+    """Mean of the agreement of each channel over the frames it is present in, (C,); 0 if none."""
+    values = np.stack([np.where(present, a, 0.0) for a, present in around])
+    seen = np.stack([present for _, present in around]).sum(axis=0)
+    mean: NDArray[np.float64] = values.sum(axis=0) / np.maximum(seen, 1)
+    return mean
+
+
+def frame_weights(
+    weights_c: NDArray[np.float64],
+    agreement_c: NDArray[np.float64],
+    present_c: NDArray[np.bool_],
+    exponent: float,
+) -> NDArray[np.float64]:
+    """W_it of the module's formula, (C,); 0 for missing channels.
+
+    Args:
+        weights_c: w, (C,).
+        agreement_c: a_it in [0, 1], (C,); below 0.02 counts as 0.02.
+        present_c: Which channels have a mask.
+        exponent: g.
+    """
+    raw = np.where(present_c, weights_c * np.maximum(agreement_c, FLOOR) ** exponent, 0.0)
+    total, rest = weights_c.sum(), raw.sum()
+    # Weights of both signs could nearly cancel; then the sum says nothing, and sizes are kept.
+    if abs(rest) < 1e-3 * np.abs(raw).sum() or total * rest <= 0:
+        total, rest = np.abs(weights_c).sum(), np.abs(raw).sum()
+    scaled: NDArray[np.float64] = raw * (total / rest) if rest > 0 or rest < 0 else raw
+    return scaled
+
+
+FLOOR = 0.02
+"""Least agreement: keeps its logarithm, and so the gradient of g, finite."""

@@ -1,0 +1,195 @@
+"""SFSeg: consistent soft masks of a video by spectral filtering (SFSeg++ paper, Algorithm 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.errors import InputError
+from spectrack.spectral.sfseg.kernels import choose, open_filter
+from spectrack.spectral.sfseg.settings import (
+    NORM_EPS,
+    PRESETS,
+    SFSegSettings,
+    first_activation,
+    next_activation,
+)
+
+__all__ = ["NORM_EPS", "PRESETS", "SFSegSettings", "scale_feature", "sfseg"]
+
+
+def sfseg(
+    soft_thw: Any,
+    feature: Any | None = None,
+    settings: SFSegSettings | str = "paper",
+    kernel: str = "auto",
+) -> Any:
+    """Filter the soft masks of a video towards the strongest cluster of its pixel graph.
+
+    Args:
+        soft_thw: Unary map S, (T, H, W), values in [0, 1] (clipped to it): a NumPy array of any
+            type, or a torch tensor. Never changed.
+        feature: Pairwise features F in [0, 1], (T, H, W) or (C, T, H, W); see
+            :func:`scale_feature`. None leaves the pairwise term out.
+        settings: The recipe, or the name of a preset: ``paper`` or ``published``.
+        kernel: ``auto`` takes numba for arrays and CPU tensors with up to one feature channel,
+            torch for others. Where a gradient is wanted the differentiable form in torch is used
+            whatever is named here.
+
+    Returns:
+        float32 (T, H, W), an array for an array and a tensor for a tensor; compare it with
+        ``settings.threshold``. In [0, 1], but below 0 where negative links win (Taylor with alpha
+        above 1, continuous). An S of zeros gives a constant result.
+
+    Raises:
+        InputError: Wrong shape, NaN or infinite values, features outside [0, 1], unknown preset.
+    """
+    recipe = resolve(settings)
+    if _is_tensor(soft_thw) or _is_tensor(feature):
+        return _filter_tensors(soft_thw, feature, recipe, kernel)
+    soft = checked_soft(np.asarray(soft_thw))
+    pairwise = None if feature is None else checked_feature(np.asarray(feature), soft)
+    channels = 0 if pairwise is None else len(pairwise)
+    return iterate(choose(kernel, recipe, channels), soft, pairwise, recipe)
+
+
+def scale_feature(feature: Any, percentile: float = 99.0) -> NDArray[np.float32]:
+    """Bring a pairwise feature of any range to [0, 1], as the affinities expect it.
+
+    Divides by the given percentile of the whole video and clips; values below 0 are first moved up
+    by the opposite percentile. Frames of a constant feature become 0.
+
+    Args:
+        feature: (T, H, W), for instance the magnitude of optical flow in pixels.
+        percentile: What becomes 1, in percent; the rest above is clipped.
+
+    Returns:
+        float32 array of the same shape.
+
+    Raises:
+        InputError: NaN or infinite values, or a percentile outside (50, 100].
+    """
+    values = np.asarray(feature, dtype=np.float32)
+    if not 50 < percentile <= 100:
+        raise InputError(f"percentile is {percentile}; give a number above 50 and up to 100.")
+    if values.size == 0 or not np.isfinite(values).all():
+        raise InputError(
+            "The feature is empty or holds NaN or infinite values; give finite numbers."
+        )
+    low = float(np.percentile(values, 100 - percentile)) if values.min() < 0 else 0.0
+    high = float(np.percentile(values, percentile))
+    if high <= low:
+        high = float(values.max())
+    span = high - low
+    if span <= 0:
+        return np.zeros_like(values)
+    return np.clip((values - low) / span, 0, 1)
+
+
+def iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings) -> Any:
+    """The recipe over checked float32 data, with the kernel chosen; see :func:`sfseg`."""
+    frames = soft.shape[0]
+    guard = settings.guard()
+    first, last = guard, max(guard, frames - guard)
+    if kernel == "torch" and isinstance(soft, np.ndarray):
+        import torch
+
+        # Torch warns of arrays it may not write to, though it only reads these.
+        tensors = [
+            None if a is None else torch.from_numpy(a if a.flags.writeable else a.copy())
+            for a in (soft, feature)
+        ]
+        return iterate(kernel, tensors[0], tensors[1], settings).numpy()
+    volume = open_filter(kernel, soft, feature, settings)
+    activation = first_activation(settings, frames)
+    for iteration in range(settings.iterations):
+        stats = volume.step(activation, first, last)
+        activation = next_activation(settings, stats, iteration)
+    return volume.finish(activation)
+
+
+def _filter_tensors(soft: Any, feature: Any, settings: SFSegSettings, kernel: str) -> Any:
+    import torch
+
+    soft = torch.as_tensor(soft)
+    feature = None if feature is None else torch.as_tensor(feature, device=soft.device)
+    wanted = [t for t in (soft, feature) if t is not None]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in wanted):
+        from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
+
+        _check_numbers(soft.detach().cpu().numpy(), "soft mask")
+        return sfseg_differentiable(soft, feature, settings)
+    with torch.no_grad():
+        checked = checked_soft(soft.detach().cpu().numpy())
+        pairwise = None
+        if feature is not None:
+            pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
+        channels = 0 if pairwise is None else len(pairwise)
+        chosen = choose(kernel, settings, channels, soft.device.type)
+        if chosen == "numba":
+            return torch.from_numpy(iterate(chosen, checked, pairwise, settings))
+        tensors = [None if a is None else torch.from_numpy(a) for a in (checked, pairwise)]
+        moved = [None if t is None else t.to(soft.device) for t in tensors]
+        return iterate(chosen, moved[0], moved[1], settings)
+
+
+def resolve(settings: SFSegSettings | str) -> SFSegSettings:
+    """The recipe itself, or the preset of that name."""
+    if isinstance(settings, SFSegSettings):
+        return settings
+    if settings not in PRESETS:
+        raise InputError(f"The preset '{settings}' is not known; give one of {', '.join(PRESETS)}.")
+    return PRESETS[settings]
+
+
+def _is_tensor(value: Any) -> bool:
+    # Asked by name, so that arrays alone never cost the import of torch.
+    return type(value).__module__.split(".")[0] == "torch"
+
+
+def _check_numbers(values: NDArray[Any], what: str) -> None:
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"The {what} is of type {values.dtype}; give numbers.")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(
+            f"The {what} holds NaN or infinite values; replace them, for instance by 0."
+        )
+
+
+def checked_soft(values: NDArray[Any]) -> NDArray[np.float32]:
+    """S as float32 in [0, 1], C order; InputError where it cannot be."""
+    if values.ndim != 3 or 0 in values.shape:
+        raise InputError(
+            f"The soft mask has shape {values.shape}; give (time, height, width), none of them 0."
+        )
+    _check_numbers(values, "soft mask")
+    if values.dtype == np.uint8 and values.max() > 1:
+        raise InputError(
+            f"The soft mask holds bytes up to {values.max()}; divide by 255 to bring it to [0, 1]."
+        )
+    soft = np.ascontiguousarray(values, dtype=np.float32)
+    if soft.min() < 0 or soft.max() > 1:
+        soft = np.clip(soft, 0, 1)
+    return soft
+
+
+def checked_feature(values: NDArray[Any], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+    """F as float32 (C, T, H, W), C order; InputError where it does not fit S or [0, 1]."""
+    if values.ndim == 3:
+        values = values[None]
+    if values.ndim != 4 or values.shape[1:] != soft.shape or len(values) == 0:
+        raise InputError(
+            f"The features have shape {values.shape} and the soft mask {soft.shape}; "
+            "give features of the same time, height and width, channels first."
+        )
+    _check_numbers(values, "pairwise feature")
+    feature = np.ascontiguousarray(values, dtype=np.float32)
+    low, high = float(feature.min()), float(feature.max())
+    if low < 0 or high > 1:
+        raise InputError(
+            f"The pairwise feature ranges from {low:.4g} to {high:.4g}, expected 0 to 1; "
+            "bring it there with scale_feature."
+        )
+    return feature

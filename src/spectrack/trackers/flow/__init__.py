@@ -1,0 +1,1 @@
+"""The tracker `flow`: exact masks without weights."""

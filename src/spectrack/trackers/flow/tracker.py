@@ -1,0 +1,241 @@
+"""The tracker ``flow``: exact masks without weights.
+
+Each frame, in a window about the target: the last soft mask is carried along by dense flow; where
+the flow disagrees with its way back, and everywhere to some degree, colour models of target and
+background speak, and so does the motion itself (target and background seldom move alike); a guided
+filter lays the result along the edges of the picture. When too little speaks for the target it is
+reported as not found, nothing is learned, and its shape and colours are searched for in a widening
+part of the frame, while flow from the last good frame is tried, too, so that single bad frames do
+no harm. Memory is bounded: one past frame, one mask, four histograms, two templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectrack.errors import InputError
+from spectrack.flow.estimators import DISFlow, FlowHW2, FlowPair, consistency_hw, warp
+from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
+from spectrack.trackers.flow.motion import motion_logit_hw
+from spectrack.trackers.flow.segment import (
+    Carried,
+    FlowTrackerSettings,
+    Look,
+    contrast_of,
+    rivals_hw,
+    segment,
+)
+from spectrack.trackers.flow.view import View
+from spectrack.tracking.appearance import ColourModel, colour_index
+from spectrack.tracking.base import check_frame
+from spectrack.tracking.colour import mask_from_box, robust_box
+from spectrack.tracking.search import Finder
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """What is known after the last frame in which the target was seen."""
+
+    frame: FrameHWC
+    soft: SoftHW
+    ghost: SoftHW
+    rival: SoftHW
+    box: Box
+    velocity: tuple[float, float]
+    area: float
+
+
+class FlowTracker:
+    """Follows a target by flow, colour and motion; see the module's text.
+
+    Args:
+        settings: See :class:`FlowTrackerSettings`.
+    """
+
+    Settings = FlowTrackerSettings
+
+    def __init__(self, settings: FlowTrackerSettings | None = None) -> None:
+        self.settings = settings or FlowTrackerSettings()
+        self._flow = DISFlow(self.settings.preset)
+        self._size: tuple[int, int] | None = None
+        self._lost = 0
+
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
+        size = check_frame(frame_hwc)
+        target.check(size)
+        mask = self._first_mask(frame_hwc, target)
+        given = target.mask is not None
+        self._size = size
+        box = self._start(frame_hwc, mask.astype(np.float32), target.box, given)
+        return Prediction(box if given else target.box, self._state.soft, 1.0)
+
+    def _start(self, frame_hwc: FrameHWC, soft: SoftHW, fallback: Box, given: bool) -> Box:
+        """Everything as in the first frame; a mask that was not given is a guess."""
+        size = (frame_hwc.shape[1], frame_hwc.shape[0])
+        mask = soft >= 0.5
+        box = robust_box(mask) or fallback
+        self._lost, self._fresh = 0, not given
+        self._between: tuple[View, FlowHW2, FlowHW2] | None = None
+        view = View.around(
+            box, size, self.settings.grow, self.settings.margin, self.settings.pixels
+        )
+        index = colour_index(view.cut(frame_hwc))
+        local = view.cut(soft)
+        share = self.settings.first_share if given else self.settings.first_share_box
+        self._youth = 0.0 if given else 1.0
+        self._colours = ColourModel(index, local, share)
+        colour = self._colours.probability_hw(index)
+        self._usual = contrast_of(colour, local)
+        rival = view.paste(rivals_hw(colour, local, local), size)
+        still = (0.0, 0.0)
+        self._state = _State(frame_hwc.copy(), soft, soft, rival, box, still, float(mask.sum()))
+        self._finder = Finder(frame_hwc, soft, box, self._colours)
+        return box
+
+    def update(self, frame_hwc: FrameHWC) -> Prediction:
+        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
+        if self._size is None:
+            raise InputError("the tracker was asked for a frame before init; call init first")
+        check_frame(frame_hwc, self._size)
+        self._fresh = False
+        self._between = None
+        seen: tuple[View, Look] | None = None
+        if self._lost <= self.settings.patience:
+            seen = self._carry(frame_hwc)
+            if not self._believes(*seen):
+                seen = None
+        if seen is None and self._lost:
+            seen = self._regain(frame_hwc)
+        if seen is None:
+            self._lost += 1
+            empty = np.zeros(self._size[::-1], dtype=np.float32)
+            return Prediction(None, empty, 0.0, found=False)
+        return self._accept(frame_hwc, *seen)
+
+    def flow_pair(self) -> FlowPair | None:
+        """Flow between the last two frames in the window about the target, for whoever needs it.
+
+        Returns:
+            Both directions, of the frame's size and in its pixels, 0 outside the window; None in
+            the first frame, and where the frame before was not the last one that showed the target.
+        """
+        if self._between is None or self._size is None:
+            return None
+        view, forth, back = self._between
+        return FlowPair(*(view.paste_flow(flow, self._size) for flow in (forth, back)))
+
+    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Go on from another mask of the frame just answered for, as if it had been the answer.
+
+        In the first frame, where a box was given, it is another guess at what the box holds.
+
+        Args:
+            frame_hwc: That frame.
+            soft_hw: float32 (H, W) in [0, 1]; without a pixel of at least 0.5 nothing changes.
+
+        Raises:
+            InputError: If the frame is of another size or :meth:`init` was not called.
+        """
+        if self._size is None:
+            raise InputError("the tracker was corrected before init; call init first")
+        check_frame(frame_hwc, self._size)
+        hard = soft_hw >= 0.5
+        box = robust_box(hard)
+        if box is None:
+            return
+        state = self._state
+        if self._fresh:
+            self._start(frame_hwc, soft_hw, box, given=False)
+        elif self._lost:  # what was known of its surroundings is of another place
+            none = np.zeros_like(soft_hw)
+            area = state.area
+            self._state = _State(frame_hwc.copy(), soft_hw, soft_hw, none, box, (0.0, 0.0), area)
+            self._lost = 0
+        else:
+            state.soft, state.box = soft_hw, box
+            state.ghost = np.maximum(soft_hw, self.settings.ghost_fade * state.ghost)
+            state.rival = state.rival * (1 - soft_hw)
+
+    def _first_mask(self, frame: FrameHWC, target: Target) -> HardHW:
+        if target.mask is not None and target.mask.any():
+            return target.mask
+        return mask_from_box(frame, target.box)
+
+    def _view(self, box: Box) -> View:
+        s = self.settings
+        assert self._size is not None
+        speed = max(abs(v) for v in self._state.velocity)
+        return View.around(box, self._size, s.grow, s.margin + speed, s.pixels)
+
+    def _carry(self, frame: FrameHWC) -> tuple[View, Look]:
+        """Segment the window by flow from the last good frame."""
+        state = self._state
+        view = self._view(state.box)
+        before, now = view.cut(state.frame), view.cut(frame)
+        back, forth = self._flow(now, before), self._flow(before, now)
+        if not self._lost:
+            self._between = view, forth, back
+        agree = consistency_hw(back, forth, self.settings.flow_sigma)
+        prior = warp(view.cut(state.soft), back)
+        motion, (dx, dy) = motion_logit_hw(back, prior, agree)
+        ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))
+        rival = warp(view.cut(state.rival), back)
+        return view, self._segment(view, frame, Carried(prior, ghost, rival, agree, motion))
+
+    def _segment(self, view: View, frame: FrameHWC, carried: Carried) -> Look:
+        return segment(view.cut(frame), carried, self._colours, self.settings, self._youth)
+
+    def _believes(self, view: View, look: Look) -> bool:
+        s = self.settings
+        area = np.count_nonzero(look.soft > 0.5) / view.scale**2
+        last = max(float(np.count_nonzero(self._state.soft > 0.5)), 16.0)
+        # The slack lets targets be followed whose colours never told them from the background.
+        distinct = look.contrast >= s.distinct * self._usual - 0.02
+        small, large = max(s.vanish * self._state.area, 1.0), s.burst * last
+        return distinct and bool(small <= area <= large)
+
+    def _accept(self, frame: FrameHWC, view: View, look: Look) -> Prediction:
+        assert self._size is not None
+        s, state = self.settings, self._state
+        soft = view.paste(look.soft, self._size)
+        hard = soft >= 0.5
+        box = robust_box(hard) or state.box
+        old, new = state.box.center, box.center
+        jumped = self._lost > 0
+        vx, vy = (
+            0.0 if jumped else 0.5 * v + 0.5 * (b - a)
+            for v, a, b in zip(state.velocity, old, new, strict=True)
+        )
+        area = 0.9 * state.area + 0.1 * float(hard.sum())
+        ghost, rival = (view.paste(a, self._size) for a in (look.ghost, look.rival))
+        self._state = _State(frame.copy(), soft, ghost, rival, box, (vx, vy), area)
+        self._lost = 0
+        self._colours.learn(look.index, look.soft, max(s.rate, s.early_rate * self._youth))
+        self._youth = max(0.0, self._youth - 1 / s.early)
+        sure = min(1.0, max(look.contrast, 0.05) / max(self._usual, 0.05))
+        if sure > 0.7 and look.agreement > 0.5:
+            self._finder.remember(frame, soft, box)
+        return Prediction(box, soft, sure * (0.5 + 0.5 * look.agreement))
+
+    def _regain(self, frame: FrameHWC) -> tuple[View, Look] | None:
+        """Search for the target in a part of the frame that widens while it is lost."""
+        assert self._size is not None
+        found = self._finder.find(
+            frame, self._colours, self._state.box, self._lost, self.settings.regain
+        )
+        if found is None:
+            return None
+        box, shape = found
+        view = self._view(box)
+        prior = view.cut(shape)
+        none = np.zeros_like(prior)
+        look = self._segment(
+            view, frame, Carried(prior, prior, none, np.full_like(prior, 0.5), none)
+        )
+        return (view, look) if self._believes(view, look) else None
+
+
+__all__ = ["FlowTracker", "FlowTrackerSettings"]

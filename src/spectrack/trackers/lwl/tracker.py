@@ -1,0 +1,213 @@
+"""LWL online: segmentation alone, learned on the run; started from a mask or from a box.
+
+The segmentation branch of RTS without the instance branch: there is no notion of being lost, every
+frame is learned from, and the search region follows the mask. Bhat et al., ECCV 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectrack.errors import InputError
+from spectrack.networks.resnet import LAYERS
+from spectrack.networks.sta import STA
+from spectrack.structures import FrameHWC, Prediction, SoftHW, Target
+from spectrack.trackers.lwl.network import LWL
+from spectrack.trackers.rts.settings import check_learning, complete
+from spectrack.tracking.base import check_frame
+from spectrack.tracking.devices import pick_device
+from spectrack.tracking.few_shot import (
+    SegmentationBranch,
+    decode,
+    first_sample,
+    look,
+    put_to_work,
+)
+from spectrack.tracking.first_mask import FirstMask
+from spectrack.tracking.memory import SampleWeights
+from spectrack.tracking.merging import GIVEN
+from spectrack.tracking.patches import Patch
+from spectrack.tracking.search_region import Placement, box_about
+from spectrack.tracking.soft_window import Measures, SoftWindow, paste
+from spectrack.weights.networks import load_network
+
+
+@dataclass(frozen=True, slots=True)
+class LWLSettings:
+    """How LWL follows a target; the published values for a start from a mask.
+
+    Args:
+        weights: Published weights by name, or a file of them; ``lwl_stage2``, or ``lwl_boxinit``
+            for a start from a box, where empty.
+        sta: Weights of STA, which makes the first mask in a box; the networks that come with
+            spectrack make it where empty.
+        start: ``mask``, or ``box``: the network's own first mask in the box, which needs weights
+            with a box encoder; a mask that is given is not looked at then.
+        area: The target stays where it was when its probabilities sum up to less; pixels.
+        search: Side of the search region in sides of the target; here and wherever it is said, 0
+            stands for what goes with the weights: 5 for the published ones.
+        slowest: The scale changes at least by this factor a frame, at most 1,
+        fastest: and at most by this one, at least 1.
+        sides: Size of the target in standard deviations of its mask.
+        memory: Frames that are remembered.
+        rate: Weight of a new one.
+        share: Weight that the first frame keeps.
+        equal: The second frame counts as much as the first.
+        every: Learn in every so many-th frame.
+        first_steps: Steps of the few-shot learner in the first frame,
+        steps: and later.
+        height: Rows of the search region as the network sees it, a multiple of 32; 0: 480.
+        width: Its columns; 0: 832.
+        device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
+        half: Half precision in backbone and decoder, on a GPU.
+    """
+
+    weights: str = ""
+    sta: str = ""
+    start: str = "mask"
+    area: float = 100.0
+    search: float = 0.0
+    slowest: float = 0.95
+    fastest: float = 1.1
+    sides: float = 4.0
+    memory: int = 32
+    rate: float = 0.1
+    share: float = 0.25
+    equal: bool = False
+    every: int = 1
+    first_steps: int = 20
+    steps: int = 3
+    height: int = 0
+    width: int = 0
+    device: str = "auto"
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        if self.start not in ("mask", "box"):
+            raise InputError(f"start is {self.start!r}; give mask or box")
+        check_learning(self, "memory", "rate", "every", "sides")
+
+
+PUBLISHED: dict[str, float] = {"height": 480, "width": 832, "search": 5.0}
+"""What goes with the published weights."""
+
+
+class LWLTracker:
+    """Follows a target by LWL; see the module's text.
+
+    Args:
+        settings: See :class:`LWLSettings`.
+        network: To be used instead of the weights that the settings name.
+        sta: The same for the network that makes the first mask in a box.
+
+    Raises:
+        InputError: If weights or device cannot be used.
+    """
+
+    Settings = LWLSettings
+    reads_boxes = True
+    """Its boxes come from the moments of its masks, not from their edges."""
+
+    def __init__(
+        self,
+        settings: LWLSettings | None = None,
+        network: LWL | None = None,
+        sta: STA | None = None,
+    ) -> None:
+        s = settings or LWLSettings()
+        self._device = pick_device(s.device)
+        shown: Mapping[str, float] = {}
+        if network is None:
+            usual = "lwl_boxinit" if s.start == "box" else "lwl_stage2"
+            loaded = load_network(s.weights or usual, LWL)
+            network, shown = loaded.network, loaded.shown
+        s = self.settings = complete(s, {**PUBLISHED, **shown})
+        if s.start == "box" and network.box_label_encoder is None:
+            raise InputError("start is 'box' but the weights have no box encoder; give lwl_boxinit")
+        self._network = put_to_work(network, self._device, s.half)
+        self._patch_hw = (s.height, s.width)
+        self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
+        self._size: tuple[int, int] | None = None
+
+    @torch.inference_mode()
+    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
+        size = check_frame(frame_hwc)
+        target.check(size)
+        s, network = self.settings, self._network
+        if s.start == "box":
+            soft_hw = self._mask_of_box(frame_hwc, target)
+        else:
+            soft_hw = self._first_mask(frame_hwc, target)
+        self._size, self._number = size, 1
+        self.placement = Placement(target.box, s.search, self._patch_hw, (s.slowest, s.fastest))
+        mask = SoftWindow.of_frame(soft_hw, self._device)
+        image, label = first_sample(frame_hwc, mask, self.placement, self._patch_hw)
+        layer3 = look(network, image, ("layer3",))["layer3"]
+        weights = SampleWeights(s.memory, s.rate, s.share, protected=1, equal_first=s.equal)
+        features = network.target_features(layer3.float())
+        self.segmentation = SegmentationBranch(
+            network, weights, s.memory, features, label, s.first_steps
+        )
+        # the published program places the first region by logits of the mask that was given, whose
+        # sum is negative unless the mask fills half of the frame
+        self._measures: Measures = SoftWindow.of_frame(
+            (soft_hw - np.float32(0.5)) * np.float32(GIVEN), self._device
+        ).measure()
+        self._last: tuple[SoftWindow, Patch, Tensor] | None = None
+        return Prediction(target.box, soft_hw, 1.0)
+
+    def _mask_of_box(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
+        """The network's own first mask, of the whole frame."""
+        network, size_hw = self._network, (frame_hwc.shape[0], frame_hwc.shape[1])
+        rgb = torch.from_numpy(np.ascontiguousarray(frame_hwc)).to(self._device)
+        layers = look(network, rgb.permute(2, 0, 1)[None].float(), LAYERS)
+        features = network.target_features(layers["layer3"].float())
+        box = torch.tensor([list(target.box)], device=self._device)
+        logits = decode(network, network.encode_box(features, box, size_hw), layers, size_hw)
+        soft: SoftHW = logits.sigmoid().cpu().numpy()
+        return soft
+
+    @torch.inference_mode()
+    def update(self, frame_hwc: FrameHWC) -> Prediction:
+        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
+        if self._size is None:
+            raise InputError("the tracker was asked for a frame before init; call init first")
+        check_frame(frame_hwc, self._size)
+        self._number += 1
+        self._learn()
+        self._place()
+        network = self._network
+        patch = self.placement.region(self._size, self.segmentation.cells_hw)
+        layers = look(network, patch.cut(frame_hwc, self._device), LAYERS)
+        features = network.target_features(layers["layer3"].float())
+        logits = decode(network, self.segmentation.encode(features), layers, self._patch_hw)
+        soft = paste(logits, patch).sigmoid()
+        self._last = soft, patch, features
+        measures = self._measures = soft.measure(0.5)
+        mask = soft.fill()
+        side_hw = measures.size_hw(self.settings.sides)
+        if measures.pos_yx is None or side_hw is None or measures.box is None:
+            return Prediction(None, mask, 0.0, found=False)
+        score = soft.mean_above(0.5, measures.box)
+        return Prediction(box_about(measures.pos_yx, side_hw), mask, score)
+
+    def _learn(self) -> None:
+        if self._last is None:
+            return
+        soft, patch, features = self._last
+        self.segmentation.remember(features, soft.cut(patch))
+        if (self._number - 1) % self.settings.every == 0:
+            self.segmentation.learn(self.settings.steps)
+
+    def _place(self) -> None:
+        seen = self._measures
+        there = seen.total >= self.settings.area
+        self.placement.follow(
+            seen.pos_yx if there else None, seen.size_hw(self.settings.sides) if there else None
+        )

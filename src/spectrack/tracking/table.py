@@ -1,0 +1,122 @@
+"""The table of trackers: names, and what builds them; each is loaded when it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spectrack.errors import InputError
+from spectrack.tracking.base import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerEntry:
+    """One row of the table of trackers.
+
+    Args:
+        target: Import string ``module:Class`` of a tracker that is built from one settings object,
+            a frozen dataclass its attribute ``Settings`` names.
+        description: One line for people.
+        gives: Whether it answers with masks or only with boxes.
+        defaults: Settings that belong to this name.
+    """
+
+    target: str
+    description: str
+    gives: Literal["masks", "boxes"]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """The tracker's class."""
+        module, name = self.target.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    @property
+    def settings(self) -> type[Any]:
+        """The dataclass of the tracker's settings."""
+        found: type[Any] = self.load().Settings
+        return found
+
+
+def _opencv(kind: str, description: str) -> TrackerEntry:
+    target = "spectrack.trackers.opencv:OpenCVTracker"
+    return TrackerEntry(target, description, "boxes", {"kind": kind})
+
+
+TRACKERS: dict[str, TrackerEntry] = {
+    "sftrack": TrackerEntry(
+        "spectrack.trackers.sftrack.tracker:SFTracker",
+        "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
+        "masks",
+    ),
+    "sftrack-fast": TrackerEntry(
+        "spectrack.trackers.sftrack.fast:FastSFTracker",
+        "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
+        "masks",
+        {"inputs": "flow-fast,kcf", "iterations": 1, "box_rule": "tight"},
+    ),
+    "flow": TrackerEntry(
+        "spectrack.trackers.flow.tracker:FlowTracker",
+        "exact masks without weights: optical flow, adaptive colour models, re-detection",
+        "masks",
+    ),
+    "flow-fast": TrackerEntry(
+        "spectrack.trackers.flow.tracker:FlowTracker",
+        "the same as flow with coarser optical flow on fewer pixels",
+        "masks",
+        {"preset": "fast", "pixels": 30_000},
+    ),
+    "rts": TrackerEntry(
+        "spectrack.trackers.rts.tracker:RTSTracker",
+        "RTS: segmentation learned online, watched over by an instance branch (needs weights)",
+        "masks",
+    ),
+    "lwl": TrackerEntry(
+        "spectrack.trackers.lwl.tracker:LWLTracker",
+        "LWL: segmentation learned online, started by a mask (needs weights)",
+        "masks",
+    ),
+    "lwl-box": TrackerEntry(
+        "spectrack.trackers.lwl.tracker:LWLTracker",
+        "LWL that makes its own first mask in a box (needs weights)",
+        "masks",
+        {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
+    ),
+    "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
+    "kcf": _opencv("kcf", "OpenCV KCF: kernelised correlation filter, fast (boxes)"),
+    "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),
+    "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
+    "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
+    "external": TrackerEntry(
+        "spectrack.trackers.external:ExternalTracker",
+        "masks or boxes of another method, read from a folder or file",
+        "masks",
+    ),
+}
+
+
+def make_tracker(name: str, **settings: Any) -> Tracker:
+    """Build a tracker by its name.
+
+    Args:
+        name: A key of :data:`TRACKERS`.
+        **settings: Fields of the tracker's settings dataclass.
+
+    Raises:
+        InputError: If the name or a setting is unknown, or a setting is out of range.
+    """
+    entry = TRACKERS.get(name)
+    if entry is None:
+        raise InputError(f"tracker {name!r} is unknown; use one of {', '.join(TRACKERS)}")
+    cls = entry.load()
+    known = [f.name for f in dataclasses.fields(cls.Settings) if f.name not in entry.defaults]
+    unknown = [key for key in settings if key not in known]
+    if unknown:
+        raise InputError(
+            f"tracker {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    tracker: Tracker = cls(cls.Settings(**{**entry.defaults, **settings}))
+    return tracker

@@ -1,0 +1,1 @@
+"""What tracking networks learn from: clips, crops, samples, augmentation."""

@@ -1,0 +1,1 @@
+"""One small training loop with exact resume, and its run folder."""

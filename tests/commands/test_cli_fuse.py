@@ -1,0 +1,206 @@
+"""``spectrack fuse`` end to end, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spectrack.fusion.weights import save_weights
+from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.tracks import Track, write_index_png
+
+
+@pytest.fixture
+def methods(clip, tmp_path):
+    """Folders of the masks of three methods, each wrong in its own way; c lacks a frame."""
+    folders = []
+    for number, name in enumerate("abc"):
+        folder = tmp_path / "methods" / name
+        folder.mkdir(parents=True)
+        for t, (stem, mask) in enumerate(zip(clip.stems, clip.masks_thw, strict=True)):
+            wrong = np.roll(mask, (number - 1) * 4, axis=1)
+            if (name, t) != ("c", 4):
+                Image.fromarray(wrong).save(folder / f"{stem}.png")
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture
+def fuse(spectrack, frames_folder, tmp_path):
+    def run(*args):
+        video = () if "--video" in args else ("--video", frames_folder)
+        return spectrack("fuse", *args, *video, "--out", tmp_path / "out")
+
+    return run
+
+
+@pytest.fixture
+def refused(fuse, tmp_path):
+    """A run that must be refused; gives back its sentence."""
+
+    def run(*args) -> str:
+        before = set(tmp_path.rglob("*"))
+        ran = fuse(*args)
+        assert ran.status == 2, ran
+        assert ran.out == ""
+        assert ran.err.count("\n") == 1, ran.err
+        assert set(tmp_path.rglob("*")) == before, "files appeared or went"
+        return ran.err
+
+    return run
+
+
+def overlap(track, clip):
+    masks = track.masks_thw()
+    return (masks & clip.masks_thw).sum() / (masks | clip.masks_thw).sum()
+
+
+def test_the_result_folder(fuse, methods, clip, tmp_path):
+    ran = fuse(*methods, "--json")
+    assert ran.status == 0, ran
+    assert ran.err == ""
+    answer = json.loads(ran.out)
+    assert [c["name"] for c in answer["channels"]] == ["a", "b", "c"]
+    assert [c["frames"] for c in answer["channels"]] == [10, 10, 9]
+    assert answer["frames_without_mask"] == []
+    out = tmp_path / "out"
+    assert {p.name for p in out.iterdir()} == {"masks", "boxes.csv", "track.json", "overlay.mp4"}
+    track = Track.load(out)
+    assert track.stems == list(clip.stems)
+    assert overlap(track, clip) > 0.8
+    assert len(track.info["doubt"]) == 10
+    assert answer["most_doubtful"]["doubt"] == max(track.info["doubt"])
+    assert track.info["masks"] == {f.name: str(f) for f in methods}
+
+
+def test_what_it_says(fuse, methods, tmp_path):
+    ran = fuse(*methods, f"twin={methods[1]}", "--no-overlay")
+    assert ran.status == 0, ran
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["channel", "weight", "agreement", "frames"]
+    assert [line.split()[0] for line in lines[1:5]] == ["a", "b", "c", "twin"]
+    assert "10 frames of 4 channels fused by agreement alone" in ran.out
+    assert not (tmp_path / "out" / "overlay.mp4").exists()
+
+
+def test_with_weights_in_another_order(fuse, methods, clip, tmp_path):
+    file = tmp_path / "weights.safetensors"
+    save_weights(file, MixingSettings(names=("c", "b", "a"), weights=(0, 9, 0), bias=-4.5))
+    assert fuse(*methods, "--weights", file, "--no-overlay").status == 0
+    track = Track.load(tmp_path / "out")
+    assert [c["weight"] for c in track.info["channels"]] == [0, 9, 0]
+    assert overlap(track, clip) > 0.9
+
+
+def test_one_channel_and_a_result_folder(fuse, spectrack, still, frames_folder, tmp_path):
+    tracked = tmp_path / "tracked"
+    args = ("--box", "20,20,30,20", "--tracker", still, "--out", tracked)
+    assert spectrack("track", frames_folder, *args).status == 0
+    ran = fuse(tracked / "masks", "--json", "--no-overlay")
+    assert ran.status == 0, ran
+    assert [c["name"] for c in json.loads(ran.out)["channels"]] == ["tracked"]
+    assert Track.load(tmp_path / "out").masks_thw().any()
+
+
+def test_one_object_of_several(fuse, refused, clip, tmp_path):
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+        for stem, mask in zip(clip.stems, clip.masks_thw, strict=True):
+            index = mask.astype(np.uint8) * 3
+            index[60:75, 5:25] = 1
+            write_index_png(folder / f"{stem}.png", index)
+    assert "channel a holds objects 1, 3" in refused(*folders)
+    assert "channel a" in refused(*folders, "--object", 2)
+    assert fuse(*folders, "--object", 3, "--no-overlay").status == 0
+    assert overlap(Track.load(tmp_path / "out"), clip) > 0.8
+
+
+def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack, tmp_path):
+    for method in methods:
+        for name in ("x", "y", "only-a")[: 3 if method.name == "a" else 2]:
+            shutil.copytree(method, tmp_path / "all" / method.name / name)
+    for name in ("x", "y"):
+        shutil.copytree(frames_folder, tmp_path / "videos" / name)
+    masks = [tmp_path / "all" / name for name in "abc"]
+    places = ("--video", tmp_path / "videos", "--no-overlay")
+    ran = fuse(*masks, *places)
+    assert ran.status == 0, ran
+    assert "2 sequences fused" in ran.out
+    assert [line.split()[0] for line in ran.out.splitlines()[1:4]] == ["a", "b", "c"]
+    assert len(Track.load(tmp_path / "out" / "x")) == 10
+    again = json.loads(fuse(*masks, *places, "--json").out)
+    assert again["kept"] == ["x", "y"]
+    assert "was made with preset default, not deep" in refused(*masks, *places, "--preset", "deep")
+    assert "was made with masks" in refused(*masks[:2], *places)
+    assert "one sequence and others hold several" in refused(masks[0], methods[1], *places)
+
+
+def test_names(fuse, refused, methods, tmp_path):
+    assert "two channels are named b" in refused(methods[0], methods[1], f"b={methods[2]}")
+    shutil.copytree(methods[0], tmp_path / "x" / "a")
+    sentence = refused(*methods, tmp_path / "x" / "a")
+    assert "two channels are named a; give names of your own as NAME=FOLDER" in sentence
+    odd = shutil.copytree(methods[0], tmp_path / "run=3")
+    ran = fuse(odd, f"mine={odd}", methods[1], "--json", "--no-overlay")
+    assert [c["name"] for c in json.loads(ran.out)["channels"]] == ["run=3", "mine", "b"]
+
+
+def test_masks_that_are_not_there(refused, methods):
+    assert "no masks were given" in refused()
+    assert "does not exist" in refused(methods[0], methods[0] / "none")
+    assert "is not a folder" in refused(methods[0], methods[0] / "00000.png")
+
+
+def test_masks_of_another_size(refused, methods):
+    write_index_png(methods[1] / "00003.png", np.ones((40, 40), np.uint8))
+    assert "00003.png is 40x40 but the frames are 128x80" in refused(*methods)
+
+
+def test_masks_of_another_length(refused, methods):
+    for number, file in enumerate(sorted(methods[1].iterdir())):
+        file.rename(file.with_name(f"mask-{'abcdefghijkl'[number]}.png"))
+    (methods[1] / "mask-a.png").unlink()
+    assert "channel b:" in refused(*methods)
+    assert "9 masks" in refused(*methods)
+
+
+def test_a_damaged_mask(refused, methods):
+    file = methods[1] / "00006.png"
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])
+    assert "00006.png" in refused(*methods)
+
+
+def test_nan(refused, methods, clip):
+    bad = clip.masks_thw[5].astype(np.float32)
+    bad[0, 0] = np.nan
+    (methods[2] / "00005.png").unlink()
+    np.save(methods[2] / "00005.npy", bad)
+    assert "00005.npy holds NaN" in refused(*methods)
+
+
+def test_weights_of_other_channels(refused, methods, tmp_path):
+    file = tmp_path / "weights.safetensors"
+    save_weights(file, MixingSettings.robust(["a", "b", "d"]))
+    sentence = refused(*methods, "--weights", file)
+    assert "made for channels a, b, d and the masks are a, b, c" in sentence
+
+
+@pytest.mark.parametrize("keep", [0, 0.5, 0.95])
+def test_truncated_weights(refused, methods, tmp_path, keep):
+    file = tmp_path / "weights.safetensors"
+    save_weights(file, MixingSettings.robust(["a", "b", "c"]))
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * keep)])
+    assert "weights.safetensors" in refused(*methods, "--weights", file)
+    file.unlink()
+    assert "do not exist" in refused(*methods, "--weights", file)
+
+
+def test_unknown_preset(refused, methods):
+    assert "did you mean deep?" in refused(*methods, "--preset", "depe")

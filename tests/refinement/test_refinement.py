@@ -1,0 +1,125 @@
+"""Refining a whole video: flow, gaps, alignment, fixed memory; and that it helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.errors import InputError
+from spectrack.flow.local import quick_flow
+from spectrack.metrics.regions import jaccard_t
+from spectrack.refinement.streaming import refine_video, with_flow
+from spectrack.spectral.guided.stream import GuidedStream
+from spectrack.video.reader import ArrayFrames
+from spectrack.video.soft_masks import ArrayMasks
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return make_clip(12, (214, 120), seed=3)
+
+
+@pytest.fixture(scope="module")
+def damaged(clip):
+    """The true masks with holes and specks that last for several frames."""
+    rng = np.random.default_rng(5)
+    masks = clip.masks_thw.copy()
+    for _ in range(14):
+        t, y, x = rng.integers(0, 10), rng.integers(0, 110), rng.integers(0, 204)
+        masks[t : t + 3, y : y + 9, x : x + 9] = rng.random() < 0.5
+        rows, cols = np.nonzero(clip.masks_thw[t])
+        i = rng.integers(0, len(rows))
+        masks[t : t + 2, rows[i] - 4 : rows[i] + 4, cols[i] - 4 : cols[i] + 4] = False
+    return masks
+
+
+class Gaps(ArrayMasks):
+    """Masks of which some are missing."""
+
+    def __init__(self, masks_thw, missing):
+        super().__init__(masks_thw)
+        self.gone = set(missing)
+
+    def __getitem__(self, index):
+        return None if index in self.gone else super().__getitem__(index)
+
+
+def test_refining_brings_damaged_masks_closer_to_the_truth(clip, damaged):
+    before = jaccard_t(damaged, clip.masks_thw).mean()
+    track = refine_video(ArrayFrames(clip.frames_thwc), ArrayMasks(damaged))
+    after = jaccard_t(track.masks_thw(), clip.masks_thw).mean()
+    assert len(track) == 12
+    # Half of the error goes, at least.
+    assert after > (1 + before) / 2
+    assert all(0.5 <= entry.score <= 1 for entry in track)
+
+
+def test_flow_around_the_masks_is_enough(clip, damaged):
+    frames = ArrayFrames(clip.frames_thwc)
+    near = refine_video(frames, ArrayMasks(damaged)).masks_thw()
+    whole = refine_video(frames, ArrayMasks(damaged), crop=False).masks_thw()
+    assert jaccard_t(near, whole).min() > 0.97
+
+
+def test_missing_masks_are_carried_by_flow(clip):
+    masks = Gaps(clip.masks_thw, [0, 4, 5, 11])
+    track = refine_video(ArrayFrames(clip.frames_thwc), masks)
+    scores = jaccard_t(track.masks_thw(), clip.masks_thw)
+    assert scores[[4, 5, 11]].min() > 0.8
+    still = jaccard_t(clip.masks_thw[[3, 3, 10]], clip.masks_thw[[4, 5, 11]])
+    assert scores[[4, 5, 11]].mean() > still.mean()
+
+
+def test_flow_is_cropped_and_zero_elsewhere(clip):
+    masks = np.zeros_like(clip.masks_thw)
+    masks[:, 50:60, 100:110] = True
+    items = list(with_flow(clip.frames_thwc, ArrayMasks(masks), quick_flow(), margin=20))
+    assert [pair is None for *_, pair in items] == [True] + [False] * 11
+    forward = items[1][2].forward_hw2
+    assert np.abs(forward[30:80, 80:130]).max() > 0
+    forward[30:80, 80:130] = 0
+    assert not forward.any()
+
+
+def test_empty_masks_stay_empty_without_any_flow(clip):
+    class NoFlow:
+        def __call__(self, first_hwc, second_hwc):
+            raise AssertionError("flow was asked for")
+
+    track = refine_video(
+        ArrayFrames(clip.frames_thwc), ArrayMasks(np.zeros_like(clip.masks_thw)), flow=NoFlow()
+    )
+    assert not track.masks_thw().any()
+    assert not any(entry.found for entry in track)
+    assert all(entry.box is None and entry.score == 0 for entry in track)
+
+
+@pytest.mark.parametrize("count", [11, 13])
+def test_wrong_number_of_masks(clip, count):
+    masks = np.zeros((count, 120, 214), bool)
+    with pytest.raises(InputError, match=f"{count} masks were given"):
+        refine_video(ArrayFrames(clip.frames_thwc), ArrayMasks(masks))
+
+
+def test_no_mask_at_all(clip):
+    with pytest.raises(InputError, match="no frame has a mask"):
+        refine_video(ArrayFrames(clip.frames_thwc), Gaps(clip.masks_thw, range(12)))
+
+
+def test_one_frame(clip):
+    track = refine_video(ArrayFrames(clip.frames_thwc[:1]), ArrayMasks(clip.masks_thw[:1]))
+    assert jaccard_t(track.masks_thw(), clip.masks_thw[:1]).min() > 0.9
+
+
+def test_the_window_does_not_grow(clip):
+    stream = GuidedStream((214, 120))
+    still = np.zeros((120, 214, 2), np.float32)
+    given = 0
+    for t in range(70):
+        soft = clip.masks_thw[t % 12].astype(np.float32)
+        given += len(stream.push(clip.frames_thwc[t % 12], soft, still, still))
+        assert len(stream._window) <= stream.settings.iterations + 2
+    assert given == 70 - stream.settings.iterations
+    assert given + len(stream.flush()) == 70
+    assert not stream._window

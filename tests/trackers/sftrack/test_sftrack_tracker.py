@@ -1,0 +1,91 @@
+"""Parts of the online tracker against plain arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_sftrack import write_random_weights
+from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.structures import Box, Target
+from spectrack.trackers.flow.view import View
+from spectrack.trackers.sftrack.inputs import seen_side
+from spectrack.trackers.sftrack.tracker import FAR, without_far_parts
+from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
+from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.table import make_tracker
+
+
+def test_far_parts_go_and_near_ones_stay() -> None:
+    soft = np.zeros((100, 200), dtype=np.float32)
+    soft[30:70, 40:80] = 0.9  # 40 x 40: parts up to 20 pixels away belong to it
+    near, far = int(80 + FAR * 40), int(81 + FAR * 40)
+    soft[40:50, near : near + 6] = 0.8
+    kept = without_far_parts(soft)
+    np.testing.assert_array_equal(kept, soft)
+    moved = np.roll(soft, 0, axis=1)
+    moved[40:50, near : near + 6] = 0
+    moved[40:50, far : far + 6] = 0.8
+    moved[5, 150] = 0.4  # below one half: not a part, and left alone
+    expected = moved.copy()
+    expected[40:50, far : far + 6] = np.float32(0.3)
+    np.testing.assert_array_equal(without_far_parts(moved), expected)
+
+
+def test_likeness_tells_proportions_where_probability_does_not() -> None:
+    """Half red, half white; a thing of red alone shares half of the mass: sqrt(1/2)."""
+    index = np.zeros((20, 40), dtype=np.int32)
+    red, white, ground = 1000, 5000, 3000
+    index[:] = ground
+    target = np.zeros((20, 40), dtype=np.float32)
+    target[5:15, 10:30] = 1
+    index[5:15, 10:20], index[5:15, 20:30] = red, white
+    model = ColourModel(index, target, 0.5)
+    assert model.likeness(index, target) == pytest.approx(1.0, abs=1e-4)
+    other = np.full_like(index, ground)
+    other[5:15, 10:30] = red
+    assert model.probability_hw(other)[10, 15] > 0.9
+    assert model.likeness(other, target) == pytest.approx(np.sqrt(0.5), abs=0.02)
+    assert model.likeness(np.full_like(index, ground), target) < 0.05
+
+
+def test_flow_of_a_view_comes_back_in_pixels_of_the_frame() -> None:
+    view = View(20, 10, 100, 70, 0.5)
+    width, height = view.size_wh
+    flow = np.empty((height, width, 2), dtype=np.float32)
+    flow[..., 0], flow[..., 1] = 3, -2
+    out = view.paste_flow(flow, (160, 90))
+    np.testing.assert_allclose(out[10:70, 20:100], np.broadcast_to((6.0, -4.0), (60, 80, 2)))
+    out[10:70, 20:100] = 0
+    assert not out.any()
+
+
+@pytest.mark.parametrize("longest", [480, 64])
+def test_weights_follow_the_size_that_box_trackers_see(clip, tmp_path: Path, longest: int) -> None:
+    path = write_random_weights(tmp_path / "w.safetensors")
+    mixing = MixingSettings(
+        names=("flow", "csrt", "kcf"), weights=(4.0, 3.0, 2.0), bias=-4.0, sizes=(1.0, -1.0, 0.0)
+    )
+    save_sftrack(path, replace(load_sftrack(path), mixing=mixing))
+    tracker = make_tracker("sftrack", weights=str(path), longest=longest)
+    tracker.init(clip.frames_thwc[0], clip.target)
+    tracker.update(clip.frames_thwc[1])
+    # Frames of 128 x 80 are halved where 64 pixels are allowed; sizes count from 16 pixels on.
+    side = np.sqrt(clip.target.box.w * clip.target.box.h) * min(1, longest / 128)
+    scale = max(side, 16) / 60
+    raw = np.array([4 * scale, 3 / scale, 2])
+    found = tracker.explanation
+    assert all(h is not None for h in found.hypotheses)
+    np.testing.assert_allclose(found.mixed.weights_c, raw * 9 / raw.sum(), rtol=1e-5)
+    # A second target on the same tracker has weights of its own.
+    box = Box(10, 10, 90, 60)
+    tracker.init(clip.frames_thwc[0], Target(box))
+    assert tracker._mixing == mixing.at_size(seen_side(box, (128, 80), longest))
+
+
+def test_the_side_seen_is_that_in_smaller_frames() -> None:
+    assert seen_side(Box(0, 0, 40, 90), (960, 540), 480) == pytest.approx(30)
+    assert seen_side(Box(0, 0, 40, 90), (320, 240), 480) == pytest.approx(60)

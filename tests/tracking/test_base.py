@@ -1,0 +1,94 @@
+"""The loop, the table of names, and what they say about bad input."""
+
+import numpy as np
+import pytest
+
+from spectrack.errors import InputError
+from spectrack.structures import Box, Prediction, Target
+from spectrack.tracking.loop import run, run_many
+from spectrack.tracking.table import TRACKERS, make_tracker
+from spectrack.video.reader import open_video
+
+
+class Counter:
+    """Answers with a box whose x is the number of frames seen."""
+
+    def init(self, frame_hwc, target):
+        self.seen = 0
+        return Prediction(target.box)
+
+    def update(self, frame_hwc):
+        self.seen += 1
+        return Prediction(Box(self.seen, 0, 2, 2), score=0.5)
+
+
+FRAMES = np.zeros((4, 10, 12, 3), np.uint8)
+
+
+def test_run_answers_once_a_frame():
+    progress, shown = [], []
+    track = run(
+        Counter(),
+        open_video(FRAMES),
+        Target(box=(9, 1, 2, 2)),
+        lambda done, total: progress.append((done, total)),
+        lambda index, frame, prediction: shown.append((index, frame.shape, prediction.box.x)),
+    )
+    assert track.boxes_xywh()[:, 0].tolist() == [9, 1, 2, 3]
+    assert [e.score for e in track] == [1, 0.5, 0.5, 0.5]
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert shown == [(i, (10, 12, 3), x) for i, x in enumerate([9, 1, 2, 3])]
+    assert track.size_wh == (12, 10)
+
+
+def test_one_frame_and_no_frame():
+    assert len(run(Counter(), open_video(FRAMES[:1]), Target(box=(1, 1, 2, 2)))) == 1
+    with pytest.raises(InputError, match="no frames"):
+        run(Counter(), [], Target(box=(1, 1, 2, 2)))
+
+
+def test_several_objects_share_the_frames():
+    targets = {1: Target(box=(1, 1, 2, 2)), 7: Target(box=(5, 1, 2, 2))}
+    tracks = run_many({1: Counter(), 7: Counter()}, open_video(FRAMES), targets)
+    assert list(tracks) == [1, 7]
+    assert tracks[7].boxes_xywh()[0, 0] == 5
+    with pytest.raises(InputError, match="one of each"):
+        run_many({1: Counter()}, open_video(FRAMES), targets)
+
+
+def test_frames_that_change_size_and_targets_outside_are_told():
+    target = Target(box=(1, 1, 2, 2))
+    with pytest.raises(InputError, match="one size"):
+        run(Counter(), [FRAMES[0], FRAMES[0][:-1]], target)
+    with pytest.raises(InputError, match="outside"):
+        run(Counter(), open_video(FRAMES), Target(box=(50, 1, 2, 2)))
+    with pytest.raises(InputError, match="uint8"):
+        run(Counter(), [FRAMES[0].astype(np.float32)], target)
+
+
+def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path / "cache"))
+    for name, entry in TRACKERS.items():
+        assert entry.description
+        settings = {}
+        if name == "external":
+            boxes = tmp_path / "boxes.txt"
+            boxes.write_text("1,2,3,4\n")
+            settings["path"] = str(boxes)
+        if name in ("rts", "lwl", "lwl-box"):
+            with pytest.raises(InputError, match="get them by: spectrack weights pull"):
+                make_tracker(name)
+            continue
+        tracker = make_tracker(name, **settings)
+        first = tracker.init(FRAMES[0], Target(box=(1, 2, 5, 6)))
+        assert first.box is not None
+        assert (first.mask is not None) == (entry.gives == "masks" and name != "external")
+
+
+def test_unknown_names_and_settings_are_told():
+    with pytest.raises(InputError, match="use one of sftrack, sftrack-fast, flow, "):
+        make_tracker("magic")
+    with pytest.raises(InputError, match="has no setting speed; it has"):
+        make_tracker("flow", speed=3)
+    with pytest.raises(InputError, match="has no setting kind"):
+        make_tracker("kcf", kind="csrt")
