@@ -63,7 +63,7 @@ def test_spectral_page_quotes_the_settings():
 
 
 def test_pages_quote_what_the_figures_measured():
-    """``docs/pictures/figures.json`` is written by ``experiments/spectral_figures.py``."""
+    """``docs/pictures/figures.json`` is written by ``experiments/sfsegpp/spectral_figures.py``."""
     found = json.loads((ROOT / "docs" / "pictures" / "figures.json").read_text())
     rows = rows_of_the_spectral_page()
     for name, angles in found["convergence"]["angle"].items():
