@@ -1,4 +1,4 @@
-"""The pictures of docs/spectral.md and the README, from the project's own clip and code.
+"""The pictures of docs/concepts/spectral.md and the README, from the project's own clip and code.
 
     python experiments/sfsegpp/spectral_figures.py [--out docs/pictures] [--only before_after,...]
 
