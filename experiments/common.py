@@ -210,18 +210,18 @@ def machine() -> str:
 
 def davis(
     options: argparse.Namespace, split: str = "val", sequences: Iterable[str] | None = None
-) -> dict[str, base.Sequence]:
+) -> dict[str, base.VideoSequence]:
     """Sequences of DAVIS-2016 by name: 480p for ``val``, 240p for ``train``."""
     resolution = "480p" if split == "val" else "240p"
     return dict(Davis2016(options.root, split, resolution, sequences).items())
 
 
-def truths_of(sequence: base.Sequence) -> NDArray[np.bool_]:
+def truths_of(sequence: base.VideoSequence) -> NDArray[np.bool_]:
     """True masks, (T, H, W)."""
     return np.stack([sequence.truth_mask(t) for t in range(len(sequence))])
 
 
-def published_masks(root: Path, method: str, sequence: base.Sequence) -> NDArray[np.bool_]:
+def published_masks(root: Path, method: str, sequence: base.VideoSequence) -> NDArray[np.bool_]:
     """Published 480p masks of a method, (T, H, W); a missing frame takes its neighbour's."""
     folder = Path(root) / "Results" / "480p" / method / sequence.name
     with sequence.frames() as frames:

@@ -70,7 +70,7 @@ class Clip:
     channels_tchw: NDArray[np.uint8]
     present_tc: NDArray[np.bool_]
     truth_thw: NDArray[np.bool_]
-    sequence: base.Sequence
+    sequence: base.VideoSequence
 
     @property
     def scored(self) -> slice:

@@ -111,7 +111,7 @@ def crf_scores(frames: Frames, given: Hard, truths: Hard, every: int) -> dict[st
 
 
 def row_of(
-    sequence: base.Sequence,
+    sequence: base.VideoSequence,
     root: Path,
     methods: Sequence[str],
     every: int,

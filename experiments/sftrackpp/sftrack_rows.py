@@ -194,7 +194,7 @@ def _regions(masks: Sequence[Mask | None], truths: Sequence[Any]) -> list[float]
 
 
 def _measures(
-    sequence: base.Sequence,
+    sequence: base.VideoSequence,
     boxes: Sequence[Box | None],
     size_wh: tuple[int, int],
     regions: Sequence[float] | None,

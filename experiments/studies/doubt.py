@@ -51,20 +51,20 @@ class Rated:
     parts: dict[str, NDArray[np.float64]]
 
 
-def rate(sequence: base.Sequence, track: Track) -> Rated:
+def rate(sequence: base.VideoSequence, track: Track) -> Rated:
     j = jaccard_t(track.masks_thw(), truths_of(sequence))[1:-1]
     parts = {k: np.array(v)[1:-1] for k, v in track.info["doubt_parts"].items()}
     return Rated(sequence.name, j, np.array(track.info["doubt"])[1:-1], parts)
 
 
-def fused(sequence: base.Sequence, results: Path) -> Track:
+def fused(sequence: base.VideoSequence, results: Path) -> Track:
     with sequence.frames() as frames:
         folders = {m: results / m / sequence.name for m in METHODS}
         return fuse_video(frames, open_channels(folders, frames), MixingSettings.robust(METHODS))
 
 
-def refined(method: str) -> Callable[[base.Sequence, Path], Track]:
-    def run(sequence: base.Sequence, results: Path) -> Track:
+def refined(method: str) -> Callable[[base.VideoSequence, Path], Track]:
+    def run(sequence: base.VideoSequence, results: Path) -> Track:
         with sequence.frames() as frames:
             return refine_video(frames, open_masks(results / method / sequence.name, frames)[1])
 

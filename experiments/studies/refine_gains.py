@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
 from spectrack.flow.estimators import DISFlow
@@ -73,7 +73,7 @@ def mean_j(masks: list[NDArray[np.bool_]], truths: list[NDArray[np.bool_]]) -> f
 
 
 def rows_of(
-    sequence: Sequence, results: Path, methods: list[str], presets: list[str], done: set[tuple]
+    sequence: VideoSequence, results: Path, methods: list[str], presets: list[str], done: set[tuple]
 ) -> Iterator[dict]:
     todo = [(m, p) for m in methods for p in presets if (sequence.name, m, p) not in done]
     if not todo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class VideoSequence:
     """One video with its truth.
 
     Args:
@@ -84,24 +84,39 @@ class Sequence:
         return Target(box=box, mask=mask)
 
 
-class Dataset(Mapping[str, Sequence]):
+Sequence = VideoSequence
+"""Its earlier name, which collections.abc has too."""
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """A data set without options."""
+
+
+class Dataset(Mapping[str, VideoSequence]):
     """Sequences by name, in a fixed order.
 
+    One in the table of data sets is built as ``cls(root, sequences=names, **options)``, where
+    ``names`` is None for all sequences and the options are fields of ``Options``.
+
     Args:
-        name: Of the data set and its part, for reports.
+        name: Of the data set and its part, for reports; results of two parts or options must not
+            be taken for each other, so it tells them apart.
         sequences: In order.
 
     Attributes:
         protocol: How its boxes are scored, a name in ``spectrack.metrics.protocols``.
+        Options: What can be chosen about it: a frozen dataclass whose fields have defaults.
     """
 
     protocol: ClassVar[str] = "davis"
+    Options: ClassVar[type[Any]] = NoOptions
 
-    def __init__(self, name: str, sequences: list[Sequence]) -> None:
+    def __init__(self, name: str, sequences: list[VideoSequence]) -> None:
         self.name = name
         self._sequences = {sequence.name: sequence for sequence in sequences}
 
-    def __getitem__(self, key: str) -> Sequence:
+    def __getitem__(self, key: str) -> VideoSequence:
         try:
             return self._sequences[key]
         except KeyError:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.fusion.stream import open_channels, read_channels
 from spectrack.fusion.train_videos import FusionVideo
@@ -46,7 +46,7 @@ def folder_videos(
     return [_video(sequence, channels, with_frames) for sequence in dataset.values()]
 
 
-def _video(sequence: Sequence, channels: Mapping[str, Path], with_frames: bool) -> FusionVideo:
+def _video(sequence: VideoSequence, channels: Mapping[str, Path], with_frames: bool) -> FusionVideo:
     named = NamedFrames(sequence)
     folders = {name: folder / sequence.name for name, folder in channels.items()}
     opened = open_channels(folders, named)
@@ -73,7 +73,7 @@ class NamedFrames(Frames):
         InputError: If there is no true mask.
     """
 
-    def __init__(self, sequence: Sequence) -> None:
+    def __init__(self, sequence: VideoSequence) -> None:
         self.source = self.name = sequence.name
         self.stems, self.fps = list(sequence.stems), DEFAULT_FPS
         truths = (sequence.truth_mask(t) for t in range(len(sequence)))
