@@ -33,6 +33,8 @@ class VideoSequence:
         read_box: Frame number to box; taken from the mask where left out.
         read_polygon: Frame number to the corners of a rotated truth, float64 (N, 2) in pixels, or
             None where a frame has none; left out where truth is upright.
+        read_objects: Frame number to the objects one by one, uint8 (H, W) with 0 for none of them,
+            or None where a frame has none; left out where truth is of one object.
     """
 
     name: str
@@ -41,6 +43,7 @@ class VideoSequence:
     read_mask: Callable[[int], HardHW | None] | None = None
     read_box: Callable[[int], Box | None] | None = None
     read_polygon: Callable[[int], NDArray[np.float64] | None] | None = None
+    read_objects: Callable[[int], NDArray[np.uint8] | None] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -52,6 +55,19 @@ class VideoSequence:
     def truth_mask(self, index: int) -> HardHW | None:
         """True mask of a frame, bool (H, W), or None where the data set has none."""
         return None if self.read_mask is None else self.read_mask(index)
+
+    def truth_object(self, index: int, object_id: int) -> HardHW | None:
+        """True mask of one object of several, bool (H, W), or None where a frame has no truth.
+
+        Raises:
+            InputError: If the truth does not number its objects.
+        """
+        if self.read_objects is None:
+            raise InputError(
+                f"sequence {self.name!r} has truth of one object; objects of several have none"
+            )
+        ids_hw = self.read_objects(index)
+        return None if ids_hw is None else ids_hw == object_id
 
     def truth_box(self, index: int, mask_hw: HardHW | None = None) -> Box | None:
         """True box of a frame, or None where the object is out of sight or not annotated.

@@ -2,7 +2,8 @@
 
 Layout: ``JPEGImages/RES/SEQ/00000.jpg``, ``Annotations/RES/SEQ/00000.png`` and the lists of
 sequences, ``ImageSets/RES/SPLIT.txt`` (2016 packages) or ``ImageSets/2016/SPLIT.txt`` (2017 ones);
-a list of another size does as well, as the sequences are the same.
+a list of another size does as well, as the sequences are the same. Annotations that number several
+objects, as those of 2017 do, are one object here, but ``read_objects`` tells them apart.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
@@ -98,13 +102,28 @@ def _sequence(name: str, frames: Path, truth: Path, need_frames: bool) -> VideoS
     stems = tuple(sorted(path.stem for path in named.iterdir() if path.suffix == suffix))
     if not stems:
         raise InputError(f"{named} holds no {suffix} images; complete the data set")
-    return VideoSequence(name, stems, partial(open_video, frames), partial(_read, truth, stems))
+    return VideoSequence(
+        name,
+        stems,
+        partial(open_video, frames),
+        partial(_read, truth, stems),
+        read_objects=partial(_read_objects, truth, stems),
+    )
 
 
 def _read(folder: Path, stems: tuple[str, ...], index: int) -> HardHW | None:
     """Annotation of a frame, or None where there is none."""
     path = folder / f"{stems[index]}.png"
     return read_mask(path) > 0 if path.is_file() else None
+
+
+def _read_objects(folder: Path, stems: tuple[str, ...], index: int) -> NDArray[np.uint8] | None:
+    """Object ids of a frame, 1 where the annotation has no numbers, or None where there is none."""
+    path = folder / f"{stems[index]}.png"
+    if not path.is_file():
+        return None
+    mask = read_mask(path)
+    return mask if mask.dtype == np.uint8 else (mask > 0).astype(np.uint8)
 
 
 def _read_split(root: Path, split: str, resolution: str) -> list[str]:
