@@ -278,13 +278,44 @@ def fuse(
         agreement of each channel, ``info["doubt"]`` how much each frame is worth a look.
 
     Raises:
-        InputError: If masks, video, weights or preset cannot be used or do not belong together.
+        InputError: If masks, video, weights or preset cannot be used or do not belong together, or
+            masks hold several objects and none was chosen.
 
     Example:
         >>> import spectrack as st
         >>> track = st.fuse(["a/masks", "b/masks", "c/masks"], "bike.mp4")  # doctest: +SKIP
     """
-    from spectrack.fusion.stream import fuse_video, named_sources, no_mask_at_all, open_channels
+    return fuse_all(
+        sources, video, weights, preset, object_id=object_id, progress=progress, one=True
+    ).first
+
+
+def fuse_all(
+    sources: Mapping[str, MaskSource] | Sequence[MaskSource],
+    video: Video,
+    weights: str | Path | MixingSettings | None = None,
+    preset: str = "default",
+    *,
+    object_id: int | None = None,
+    progress: ProgressCall | None = None,
+    one: bool = False,
+) -> Tracks:
+    """As :func:`fuse`, for every object of indexed masks; a streaming recipe reads the video once.
+
+    Args:
+        sources: As in :func:`fuse`; a channel may lack objects that others hold.
+        video: As in :func:`fuse`.
+        weights: As in :func:`fuse`.
+        preset: As in :func:`fuse`.
+        object_id: Only this object.
+        progress: As in :func:`fuse`.
+        one: Refuse several objects.
+
+    Raises:
+        InputError: As :func:`fuse`.
+    """
+    from spectrack.fusion.objects import fuse_objects, open_objects, without_mask
+    from spectrack.fusion.stream import named_sources, open_channels
     from spectrack.refinement.presets import PRESETS
     from spectrack.spectral.mixing.mixing import MixingSettings
 
@@ -301,11 +332,15 @@ def fuse(
 
         mixing = load_weights(weights)[0].matched_to(names)
     with open_frames(video) as frames:
-        channels = open_channels(named, frames, object_id)
-        fused = fuse_video(frames, channels, mixing, preset, progress)
-        gaps = no_mask_at_all(channels)
-        fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
-    return fused
+        if one:
+            objects = {object_id or 1: open_channels(named, frames, object_id)}
+        else:
+            objects = open_objects(named, frames, object_id)
+        tracks = fuse_objects(frames, objects, mixing, preset, progress)
+        for key, fused in tracks.items():
+            gaps = without_mask(objects[key])
+            fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+    return tracks
 
 
 def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) -> dict[str, float]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
+    "datasets": ("DatasetsCommand", "list the data sets"),
     "weights": ("WeightsCommand", "list learned weights; fetch, convert and verify them"),
     "doctor": ("DoctorCommand", "check this machine and say what to do"),
 }

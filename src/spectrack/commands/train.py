@@ -199,7 +199,7 @@ class TrainCommand(Command):
             "out": str(self.out),
             "weights": str(run.file),
             "data": name,
-            "sequences": len(videos),
+            "sequences": len({video.sequence for video in videos}),
             "frames": sum(map(len, columns)),
             "through": self.through,
             "channels": [

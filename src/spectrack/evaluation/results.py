@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import BOXES, MASKS, Track
@@ -41,7 +41,7 @@ class Result:
     read_box: Callable[[int], Box | None] | None = None
 
     @classmethod
-    def of_track(cls, track: Track, sequence: Sequence) -> Result:
+    def of_track(cls, track: Track, sequence: VideoSequence) -> Result:
         """The entries of a track, in the order of the frames.
 
         Raises:
@@ -61,7 +61,7 @@ class Result:
         return cls("track", track.mask if masks else None, box)
 
     @classmethod
-    def of_folder(cls, results: str | Path, sequence: Sequence) -> Result:
+    def of_folder(cls, results: str | Path, sequence: VideoSequence) -> Result:
         """The files of one sequence in a folder of results.
 
         The first frame may be missing, as it was given; with masks as truth so may the last: J and

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.tracks import INFO, MASKS, Track
 
 RUN = "run.json"
 PART = ".part"
 
-RunSequence = Callable[[Sequence], Track]
+RunSequence = Callable[[VideoSequence], Track]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     return flat
 
 
-def _finished(folder: Path, sequence: Sequence) -> SequenceRun | None:
+def _finished(folder: Path, sequence: VideoSequence) -> SequenceRun | None:
     """An earlier run of the sequence, or None where there is none."""
     if not (folder / INFO).is_file():
         return None
@@ -146,7 +146,7 @@ def _finished(folder: Path, sequence: Sequence) -> SequenceRun | None:
     return SequenceRun(sequence.name, frames, seconds, resumed=True)
 
 
-def _run(run_sequence: RunSequence, sequence: Sequence, out: Path) -> SequenceRun:
+def _run(run_sequence: RunSequence, sequence: VideoSequence, out: Path) -> SequenceRun:
     started = time.perf_counter()
     track = run_sequence(sequence)
     seconds = time.perf_counter() - started

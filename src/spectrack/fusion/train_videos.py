@@ -37,6 +37,7 @@ class FusionVideo:
         truth: Frame number to the true mask, bool (H, W), or None where there is none.
         frame: Frame number to uint8 RGB (H, W, 3), of any size; needed to learn through the filter
             only.
+        sequence: Name of the sequence that the video shows an object of, where it has several.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FusionVideo:
     masks: Callable[[int], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
     truth: Callable[[int], HardHW | None]
     frame: Callable[[int], FrameHWC] | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@
 
 Each is in [0, 1]; they count alike and nothing in it is learned. A mask that is empty before and
 after the filter is not weak: there is nothing to see. The doubt orders frames; it is no estimate
-of their error. How well it does is measured in ``docs/results/doubt.md``.
+of their error. How well it does is measured in ``docs/results/studies/doubt.md``.
 """
 
 from __future__ import annotations

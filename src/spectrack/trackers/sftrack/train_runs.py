@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.fusion.train_columns import FrameColumns
 from spectrack.fusion.train_videos import FusionVideo, video_columns
 from spectrack.spectral.mixing.mixing import size_scale

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.datasets.synthetic.motion import MotionSettings, Wander, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.errors import InputError

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.errors import InputError
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
