@@ -297,9 +297,9 @@ def fuse(
     elif isinstance(weights, MixingSettings):
         mixing = weights.matched_to(names)
     else:
-        from spectrack.fusion.weights import load_weights
+        from spectrack.fusion.weights import load_mixing
 
-        mixing = load_weights(weights)[0].matched_to(names)
+        mixing = load_mixing(weights)[0].matched_to(names)
     with open_frames(video) as frames:
         channels = open_channels(named, frames, object_id)
         fused = fuse_video(frames, channels, mixing, preset, progress)

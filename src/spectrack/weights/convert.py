@@ -87,7 +87,7 @@ def pull(name: str, source: str | None = None, report: Report | None = None) -> 
 def _write(file: WeightFile, out: Path) -> Converted:
     given = shapes_of(file.tensors)
     networks = tuple(name for name, differences in fits(given) if not len(differences))
-    first = {"source": file.path.name, "sha256": sha256_of(file.path)}
-    about = {**first, **file.about, "networks": list(networks)}
+    about = {"source": file.path.name, **file.about, "networks": list(networks)}
+    about.setdefault("sha256", sha256_of(file.path))
     write_weights(out, file.tensors, about)
     return Converted(out, len(file.tensors), networks, about)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,17 @@ class WeightsEntry:
 
     def build(self) -> nn.Module | None:
         """The network these are for, with numbers of its own; None where there is none yet."""
-        made = {prefix: _built(target, self.arguments) for prefix, target in self.networks.items()}
+        made = {p: build_network(target, **self.arguments) for p, target in self.networks.items()}
         if not made:
             return None
         return made[""] if "" in made else nn.ModuleDict(made)
 
     def shapes(self) -> dict[str, tuple[int, ...]] | None:
         """Name to shape of every tensor the network has; None where there is no network yet."""
+        return self._shapes
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]] | None:
         with torch.device("meta"):  # no memory behind the tensors
             network = self.build()
         return None if network is None else shapes_of(network.state_dict())
@@ -69,9 +74,10 @@ class WeightsEntry:
         return Path(str(files("spectrack") / "assets" / self.asset)) if self.asset else None
 
 
-def _built(target: str, arguments: Mapping[str, Any]) -> nn.Module:
+def build_network(target: str, *arguments: Any, **named: Any) -> nn.Module:
+    """Call what an import string ``module:function`` names; it gives a network."""
     module, name = target.split(":")
-    network: nn.Module = getattr(importlib.import_module(module), name)(**arguments)
+    network: nn.Module = getattr(importlib.import_module(module), name)(*arguments, **named)
     return network
 
 
