@@ -17,14 +17,15 @@ from torch import nn
 
 from pytracking_like import checkpoint_of
 from spectrack.errors import InputError
-from spectrack.weights import described, files, table
+from spectrack.weights import described, entry, files, table
 from spectrack.weights.cache import cached
 from spectrack.weights.convert import convert, pull
+from spectrack.weights.entry import build_network
 from spectrack.weights.files import read_safetensors, read_weights, write_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import Differences, compare
 from spectrack.weights.networks import load_network
-from spectrack.weights.table import WEIGHTS, WeightsEntry, build_network
+from spectrack.weights.table import WEIGHTS, WeightsEntry
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec" / "pytracking_family"
 
@@ -85,7 +86,7 @@ def test_a_file_is_read_once_and_networks_built_once(checkpoint, tiny_entry, mon
         monkeypatch.setitem(described.KINDS, "tiny", "kind")
         note = {"network": {"kind": "tiny", "backbone": THIN}}
         write_weights(path, read_weights(path).tensors, note)
-    for module in (table, described):
+    for module in (entry, described):
         monkeypatch.setattr(module, "build_network", building)
     monkeypatch.setattr(files, "read_safetensors", reading)
     loaded = load_network("tiny" if says == "by name" else str(path), nn.Sequential)

@@ -13,9 +13,9 @@ from torch import nn
 
 from spectrack.errors import InputError
 from spectrack.networks.resnet import ResNet
+from spectrack.weights.entry import build_network
 from spectrack.weights.files import WeightFile, write_weights
 from spectrack.weights.matching import Differences, compare, shapes_of
-from spectrack.weights.table import build_network
 
 KINDS = {
     "rts": "spectrack.trackers.rts.network:RTS",

@@ -50,7 +50,7 @@ def find_weights(name_or_path: str | Path) -> Path:
         raise InputError(
             f"weights {name_or_path} are not on this machine; "
             f"get them by: spectrack weights pull {name_or_path}"
-            + ("" if entry.sources else " --from FILE_OR_URL")
+            + ("" if entry.fetchable else " --from FILE_OR_URL")
         )
     return path
 
