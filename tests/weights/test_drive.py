@@ -18,7 +18,7 @@ FORM = b"""<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</
 <input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="7"></form>
 </body></html>"""
 LINK = b"""<html><body><a id="uc-download-link"
-href="/uc?export=download&amp;confirm=Ab1&amp;id=ID-1&amp;uuid=7">Download anyway</a></body></html>"""
+href="/uc?export=download&amp;confirm=Ab1&amp;id=ID-1&amp;uuid=7">Download</a></body></html>"""
 QUOTA = b"""<!doctype html><html><head><title>Google Drive - Quota
 exceeded</title></head><body>Too many users have viewed or downloaded this file.</body></html>"""
 

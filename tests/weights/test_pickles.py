@@ -220,6 +220,31 @@ def test_zips_that_torch_would_not_write_are_refused(tmp_path, change, reason):
     assert list(tmp_path.parent.glob("archive*")) == []
 
 
+def test_two_archives_in_one_file_are_refused(tmp_path):
+    """Python's zipfile reads the second of them, torch the first."""
+    path = tmp_path / "a.pth"
+    first, second = (saved({"a": torch.full((4,), value)}) for value in (1.0, 2.0))
+    path.write_bytes(first + second)
+    assert torch.equal(torch.load(path)["a"], torch.ones(4))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("archive/data/0") == struct.pack("<4f", *[2.0] * 4)
+    with pytest.raises(InputError, match="something before its archive"):
+        read_weights(path)
+
+
+def test_what_is_not_used_is_not_read(tmp_path):
+    """Tensors are views of the file: a state of an optimiser takes no memory."""
+    held = torch.arange(1000.0)
+    path = save({"net": {"a": held}, "optimizer": {"b": held + 1}}, tmp_path / "a.pth", False)
+    content = read_checkpoint(path).content
+    used = content["net"]["a"].data_ptr()
+    assert abs(content["optimizer"]["b"].data_ptr() - used) < path.stat().st_size
+    assert torch.equal(content["optimizer"]["b"], held + 1)
+    ours = read_weights(path).tensors["a"]
+    path.write_bytes(bytes(path.stat().st_size))
+    assert torch.equal(ours, held), "what was read is a copy"
+
+
 def test_a_zip_written_on_a_big_endian_machine_is_turned(tmp_path):
     net = {"a": torch.tensor([1.5, -2.0]), "b": torch.tensor([3, 258])}
 

@@ -95,6 +95,7 @@ class PullWeightsCommand(Command):
         """Fetch, convert and say where they are."""
         from spectrack.weights.cache import cached
         from spectrack.weights.convert import pull
+        from spectrack.weights.records import read_record
         from spectrack.weights.table import WEIGHTS
 
         entry = WEIGHTS[choose("weights", self.name, WEIGHTS)]
@@ -106,9 +107,9 @@ class PullWeightsCommand(Command):
             return 0
         with console.progress(f"pulling {self.name}", "MiB") as progress:
             made = pull(self.name, self.source, progress)
-        if entry.sha256 is None:
-            digest = made.about["sha256"]
-            console.remark(f"no SHA-256 of {entry.file} is published; {digest} is recorded")
+        record = read_record(self.name)
+        if entry.sha256 is None and record is not None:
+            console.remark(f"no SHA-256 of {entry.file} is published; {record.sha256} is recorded")
         if not entry.networks:
             console.remark(f"there is no network for {self.name} yet, so it was not verified")
         values = {"name": self.name, "path": made.path, "pulled": True, "about": made.about}

@@ -5,7 +5,7 @@ mapped file, checked against the bytes that are there, so what is not used is no
 
 ``torch.load`` with an unpickler of ours would not do: by what a file looks like it turns to readers
 of its own, those of TorchScript and of tars, and it reads zips by another library than the one that
-checks them here, which can be shown another directory.
+checks them. Of two archives in one file ``zipfile`` sees the second and ``torch.load`` the first.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ def _zip(file: Any, mapped: mmap.mmap) -> Any:
     # Entries that overlap or are packed could unfold to far more than the file.
     if len(entries) < len(infos) or sum(info.file_size for info in infos) > len(mapped):
         raise ValueError("its entries claim more than the file has")
+    if min((info.header_offset for info in infos), default=0):
+        raise ValueError("it holds something before its archive")
     if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 for info in infos):
         raise ValueError("its entries are packed or locked, which torch does not do")
     if any(".." in name.split("/") or name.startswith("/") for name in entries):
