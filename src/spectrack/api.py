@@ -328,9 +328,9 @@ def fuse_all(
     elif isinstance(weights, MixingSettings):
         mixing = weights.matched_to(names)
     else:
-        from spectrack.fusion.weights import load_weights
+        from spectrack.fusion.weights import load_mixing
 
-        mixing = load_weights(weights)[0].matched_to(names)
+        mixing = load_mixing(weights)[0].matched_to(names)
     with open_frames(video) as frames:
         if one:
             objects = {object_id or 1: open_channels(named, frames, object_id)}

@@ -11,7 +11,7 @@ from PIL import Image
 
 import spectrack as st
 from spectrack.errors import InputError
-from spectrack.fusion.weights import save_weights
+from spectrack.fusion.weights import save_mixing
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.tracks import Track, Tracks, write_index_png
 
@@ -91,7 +91,7 @@ def test_what_it_says(fuse, methods, tmp_path):
 
 def test_with_weights_in_another_order(fuse, methods, clip, tmp_path):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings(names=("c", "b", "a"), weights=(0, 9, 0), bias=-4.5))
+    save_mixing(file, MixingSettings(names=("c", "b", "a"), weights=(0, 9, 0), bias=-4.5))
     assert fuse(*methods, "--weights", file, "--no-overlay").status == 0
     track = Track.load(tmp_path / "out")
     assert [c["weight"] for c in track.info["channels"]] == [0, 9, 0]
@@ -237,7 +237,7 @@ def test_nan(refused, methods, clip):
 
 def test_weights_of_other_channels(refused, methods, tmp_path):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings.robust(["a", "b", "d"]))
+    save_mixing(file, MixingSettings.robust(["a", "b", "d"]))
     sentence = refused(*methods, "--weights", file)
     assert "made for channels a, b, d and the masks are a, b, c" in sentence
 
@@ -245,7 +245,7 @@ def test_weights_of_other_channels(refused, methods, tmp_path):
 @pytest.mark.parametrize("keep", [0, 0.5, 0.95])
 def test_truncated_weights(refused, methods, tmp_path, keep):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings.robust(["a", "b", "c"]))
+    save_mixing(file, MixingSettings.robust(["a", "b", "c"]))
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * keep)])
     assert "weights.safetensors" in refused(*methods, "--weights", file)

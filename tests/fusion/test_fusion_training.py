@@ -11,7 +11,7 @@ import torch
 from spectrack.errors import InputError
 from spectrack.fusion.train import MIXING_TRAINING, THROUGH_TRAINING, fusion
 from spectrack.fusion.train_videos import FusionVideo, sub_videos, video_columns
-from spectrack.fusion.weights import load_weights
+from spectrack.fusion.weights import load_mixing
 from spectrack.spectral.guided.stream import GuidedSettings
 
 SIZE = (48, 64)
@@ -46,7 +46,7 @@ def test_good_channels_win(tmp_path: Path, through: str) -> None:
     assert [s.history[-1]["loss"] < s.history[0]["loss"] for s in run.stages] == [True] * len(
         run.stages
     )
-    saved, about = load_weights(run.file)
+    saved, about = load_mixing(run.file)
     assert saved == run.mixing
     assert (about["through"], about["videos"]) == (through, ["v0", "v1"])
     assert len(about["training"]) == len(run.stages) == (1 if through == "mixing" else 2)

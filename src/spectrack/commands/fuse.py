@@ -71,9 +71,9 @@ class FuseCommand(Command):
         at_least("--object", self.object)
         sources = channels(self.masks)
         if self.weights is not None:
-            from spectrack.fusion.weights import load_weights
+            from spectrack.fusion.weights import load_mixing
 
-            load_weights(self.weights)[0].matched_to(list(sources))
+            load_mixing(self.weights)[0].matched_to(list(sources))
         job = FuseJob(
             sources=sources,
             weights=self.weights,

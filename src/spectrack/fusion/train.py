@@ -26,7 +26,7 @@ from spectrack.fusion.train_videos import (
     sub_videos,
     video_columns,
 )
-from spectrack.fusion.weights import save_weights
+from spectrack.fusion.weights import save_mixing
 from spectrack.spectral.guided.stream import GUIDED_PRESETS
 from spectrack.spectral.guided.window import guided_differentiable
 from spectrack.spectral.mixing.learned import LearnedMixing, Pairwise
@@ -159,7 +159,7 @@ def fusion(
         training.append(asdict(second))
     mixing = model.settings()
     file = folder / "weights.safetensors"
-    save_weights(file, mixing, {**extra, "through": through, "training": training})
+    save_mixing(file, mixing, {**extra, "through": through, "training": training})
     return FusionRun(mixing, tuple(stages), file)
 
 

@@ -17,7 +17,7 @@ from spectrack.spectral.mixing.mixing import MixingSettings
 FORMAT = "spectrack-mixing-1"
 
 
-def save_weights(
+def save_mixing(
     path: str | Path, mixing: MixingSettings, about: dict[str, Any] | None = None
 ) -> None:
     """Write learned mixing to a file; one that is there is replaced whole.
@@ -47,8 +47,8 @@ def save_weights(
     part.replace(target)
 
 
-def load_weights(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:
-    """Read what :func:`save_weights` wrote.
+def load_mixing(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:
+    """Read what :func:`save_mixing` wrote.
 
     Returns:
         The mixing, and how it was made.
