@@ -5,10 +5,11 @@ Everything heavy is imported when a verb is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress as ProgressCall
 from spectrack.structures import Box, Target
 from spectrack.tracks import Track, Tracks
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 MOST_GREY_OBJECTS = 16
 """A grey target mask with no more levels than this is not taken for a soft mask."""
-
-ProgressCall = Callable[[int, int | None], None]
 
 
 def open_frames(video: Video, max_frames: int | None = None) -> Frames:

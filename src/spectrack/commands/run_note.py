@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

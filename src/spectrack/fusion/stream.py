@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowEstimator
-from spectrack.refinement.streaming import ProgressCall, filter_masks
+from spectrack.refinement.streaming import filter_masks
 from spectrack.refinement.whole_video import filter_mixed
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.mixing.mixing import Mixed, MixingSettings, MixStream
+from spectrack.storage import Progress as ProgressCall
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames

@@ -33,12 +33,12 @@ from spectrack.spectral.mixing.learned import LearnedMixing, Pairwise
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
 from spectrack.spectral.sfseg.settings import MIXED
+from spectrack.storage import Progress as ProgressCall
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.losses import focal_dice
 
 Through = Literal["mixing", "default", "paper"]
-ProgressCall = Callable[[int, int | None], None]
 
 GAMMA = 0.75
 """Exponent of Focal-Dice (section 5.1.6)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +13,10 @@ import av
 import numpy as np
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC
 from spectrack.video.frames import Frames
 
-Progress = Callable[[int, int | None], None]
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
 

@@ -19,13 +19,12 @@ from torch import Tensor
 
 from spectrack.datasets.synthetic.motion import MotionSettings, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
+from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.look import Hypothesis, colours_of, input_maps, learn_colours
 from spectrack.tracking.appearance import ColourModel
 from spectrack.training.data.hypotheses import Hypotheses
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from spectrack.datasets.base import Dataset, Sequence
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, HardHW, SoftHW, Target
 from spectrack.training.loop.checkpoint import write_atomic
 from spectrack.video.masks import read_mask
@@ -29,7 +30,7 @@ def with_box_masks(
     *,
     every: int = 1,
     most: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """The same data with masks in its boxes.
 

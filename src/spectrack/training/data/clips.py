@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,9 +15,8 @@ from spectrack.datasets.base import Sequence as Video
 from spectrack.datasets.synthetic.motion import MotionSettings, Wander, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, HardHW
-
-Progress = Callable[[int, int | None], None]
 
 FEWEST_PIXELS = 10
 """A target of so few pixels is out of sight."""

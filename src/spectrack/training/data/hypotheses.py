@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import Dataset
 from spectrack.datasets.base import Sequence as Video
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
 
@@ -66,7 +67,7 @@ def collect_hypotheses(
     folder: Path,
     *,
     length: int | None = LENGTH,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Hypotheses]:
     """Run trackers over a data set, or read what they said before.
 

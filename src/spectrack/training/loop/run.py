@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.training.loop.checkpoint import (
     RunState,
     load_resume,
@@ -34,7 +35,6 @@ from spectrack.training.loop.schedule import Best, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
 
-ProgressCall = Callable[[int, int | None], None]
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -64,7 +64,7 @@ class Run:
         best: Best,
         validate: Validate | None,
         collate: Callable[[list[Any]], Any] | None,
-        progress: ProgressCall | None,
+        progress: Progress | None,
     ) -> None:
         self.stepper, self.team, self.data = stepper, stepper.team, data
         self.settings, self.place = settings, place

@@ -16,9 +16,10 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.training.loop.distributed import join
 from spectrack.training.loop.order import Samples, kept_randomness
-from spectrack.training.loop.run import ProgressCall, Run, Validate
+from spectrack.training.loop.run import Run, Validate
 from spectrack.training.loop.run_folder import RunFolder
 from spectrack.training.loop.schedule import Best
 from spectrack.training.loop.settings import TrainSettings
@@ -60,7 +61,7 @@ def train(
     best: Best = "min",
     extra: dict[str, Any] | None = None,
     collate: Callable[[list[Any]], Any] | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     resume: bool = True,
 ) -> TrainResult:
     """Train a model, or go on where a run stopped.
