@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,8 @@ ADVICE = {
 
 _held: set[int] = set()
 """File descriptors of the locks that this process holds."""
+_holders: set[tuple[str, int]] = set()
+"""Folders that are held, each with the thread that may claim it again."""
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -173,16 +176,20 @@ def claimed(folder: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold a folder, so that no other run writes into it; made where it is absent.
 
     The lock is the operating system's: it ends with the process, even by ``kill -9``. Where a file
-    system knows no locks, nothing is checked. A folder that was made here and is still empty at
-    the end is removed.
+    system knows no locks, nothing is checked. The thread that holds a folder may claim it again. A
+    folder that was made here and is still empty at the end is removed.
 
     Args:
         folder: The folder.
         patience_s: Seconds to wait for another process to end.
 
     Raises:
-        InputError: If another process holds it, or it cannot be written.
+        InputError: If another process or thread holds it, or it cannot be written.
     """
+    holder = (os.path.realpath(folder), threading.get_ident())
+    if holder in _holders:
+        yield
+        return
     try:
         made = [p for p in (folder, *folder.parents) if not p.exists()]
         number = _take(folder, time.monotonic() + patience_s)
@@ -191,9 +198,11 @@ def claimed(folder: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
             f"output folder {_short(folder)} cannot be written ({error.strerror}); "
             "give another folder"
         ) from error
+    _holders.add(holder)
     try:
         yield
     finally:
+        _holders.discard(holder)
         _release(number, folder / LOCK)
         for empty in made:
             with suppress(OSError):
@@ -220,7 +229,7 @@ def _take(folder: Path, deadline: float) -> int:
         os.close(number)
         if time.monotonic() > deadline:
             raise InputError(
-                f"output folder {folder} is in use by another run; "
+                f"output folder {_short(folder)} is in use by another run; "
                 "wait until it ends or give another folder"
             )
         time.sleep(0.02)
@@ -267,6 +276,7 @@ else:
             with suppress(OSError):
                 os.close(number)
         _held.clear()
+        _holders.clear()
 
     os.register_at_fork(after_in_child=_forget)
 

@@ -8,15 +8,14 @@ was before. While a command works it holds the folder, so a second one is refuse
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 from spectrack.errors import InputError
 from spectrack.storage import PART, claimed, explained, names_in
-
-__all__ = ["DEMO", "PART", "TRACK", "Layout", "check_output", "discard", "is_complete", "staged"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,29 @@ class Layout:
 
 TRACK = Layout("track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png"}))
 DEMO = Layout("demo.json", frozenset({"clip.mp4", "truth", "result", "first_frame.png"}))
+
+
+def refuse_no_name(args: Sequence[str], command: type) -> None:
+    """Refuse ``--out ""``: an empty path would be the folder that the user happens to be in.
+
+    Args:
+        args: What was given to the command.
+        command: Its class; the fields whose type holds a ``Path`` are looked at.
+
+    Raises:
+        InputError: If a path among the flags, or a positional argument, is empty.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    paths = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if "Path" in str(hint)}
+    before = ""
+    for arg in args:
+        flag, equals, value = arg.partition("=")
+        if not arg and not before.startswith("--"):
+            raise InputError('"" was given where a file or folder was expected; give its name')
+        if (before in paths and not arg) or (flag in paths and equals and not value):
+            flag = before if not arg else flag
+            raise InputError(f'{flag} "" was given; expected a file or folder, give its name')
+        before = arg
 
 
 def is_complete(folder: Path, layout: Layout = TRACK) -> bool:

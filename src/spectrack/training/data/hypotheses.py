@@ -6,7 +6,6 @@ age, right ones and lost ones. Kept are the boxes of all and the soft masks of t
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import Dataset
 from spectrack.datasets.base import Sequence as Video
 from spectrack.errors import InputError
-from spectrack.storage import Progress
+from spectrack.storage import Progress, replacing
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
 
@@ -129,8 +128,7 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
 
 def _save(path: Path, said: Hypotheses) -> None:
     flat = [packed for row in said.masks for packed in row]
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez(
             file,
             trackers=np.array(said.trackers),
@@ -140,7 +138,6 @@ def _save(path: Path, said: Hypotheses) -> None:
             masks=np.frombuffer(b"".join(flat), np.uint8),
             size_wh=np.array(said.size_wh),
         )
-    os.replace(part, path)
 
 
 def _load(path: Path, video: Video, trackers: tuple[str, ...]) -> Hypotheses:

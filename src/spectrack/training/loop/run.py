@@ -12,13 +12,12 @@ import torch
 from torch import nn
 
 from spectrack.errors import InputError
-from spectrack.storage import Progress
+from spectrack.storage import Progress, write_bytes
 from spectrack.training.loop.checkpoint import (
     RunState,
     load_resume,
     save_resume,
     save_weights,
-    write_atomic,
 )
 from spectrack.training.loop.curves import TAKEN, draw_curves
 from spectrack.training.loop.interruption import Interruption
@@ -235,7 +234,7 @@ class Run:
 
     def _draw(self) -> None:
         if self.team.leads and self.place.log_lines.is_file():
-            write_atomic(self.place.curves, draw_curves(self.place.read_log()))
+            write_bytes(self.place.curves, draw_curves(self.place.read_log()))
 
     def _seconds(self) -> float:
         """Time spent so far, earlier starts included."""

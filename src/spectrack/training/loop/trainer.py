@@ -106,10 +106,10 @@ def train(
             f"the run monitors {monitor!r} without a validation; give one, or monitor 'loss'."
         )
     team = join(settings.device)
-    with kept_randomness(team.device):
+    place = RunFolder(folder, team.leads)
+    with kept_randomness(team.device), place.held():
         if settings.amp == "fp16" and team.device.type != "cuda":
             raise InputError("amp 'fp16' needs a CUDA device; give bf16 or none on a CPU.")
-        place = RunFolder(folder, team.leads)
         description = {
             "train": asdict(settings),
             "monitor": monitor,
