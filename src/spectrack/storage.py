@@ -190,20 +190,23 @@ def claimed(folder: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
     if holder in _holders:
         yield
         return
+    made: list[Path] = []
     try:
-        made = [p for p in (folder, *folder.parents) if not p.exists()]
-        number = _take(folder, time.monotonic() + patience_s)
-    except OSError as error:
-        raise InputError(
-            f"output folder {_short(folder)} cannot be written ({error.strerror}); "
-            "give another folder"
-        ) from error
-    _holders.add(holder)
-    try:
-        yield
+        try:
+            made += [p for p in (folder, *folder.parents) if not p.exists()]
+            number = _take(folder, time.monotonic() + patience_s)
+        except OSError as error:
+            raise InputError(
+                f"output folder {_short(folder)} cannot be written ({error.strerror}); "
+                "give another folder"
+            ) from error
+        _holders.add(holder)
+        try:
+            yield
+        finally:
+            _holders.discard(holder)
+            _release(number, folder / LOCK)
     finally:
-        _holders.discard(holder)
-        _release(number, folder / LOCK)
         for empty in made:
             with suppress(OSError):
                 empty.rmdir()

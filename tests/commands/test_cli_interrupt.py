@@ -45,6 +45,18 @@ def wait_until_dead(pid: int) -> None:
         time.sleep(0.02)
 
 
+def wait_for_workers(pids: Path, names: set[str], process: subprocess.Popen[str]) -> set[int]:
+    """Wait until the sequences of these names are being refined; the processes that do it."""
+    deadline = time.monotonic() + 120
+    while True:
+        begun = {p.name.split("-")[0]: int(p.name.split("-")[1]) for p in pids.iterdir()}
+        if names <= set(begun):
+            return {begun[name] for name in names}
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, f"{begun} and no more"
+        time.sleep(0.02)
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -101,14 +113,31 @@ def test_refine_many_keeps_what_is_finished(tmp_path, frames_folder, truth_folde
     assert other.returncode == 2
 
 
+def test_ctrl_c_does_not_wait_for_workers_that_compute(tmp_path, frames_folder, truth_folder):
+    command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
+    (tmp_path / "pids").mkdir()
+    deaf = {"SLOW_PIDS": tmp_path / "pids", "SLOW_SECONDS": 600, "SLOW_DEAF": 1}
+    process = start(*command, "--jobs", 2, **deaf)
+    workers = wait_for_workers(tmp_path / "pids", {"a", "b1", "b2"}, process)
+    wait_for(out / "a" / "track.json", process)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert said[1] == "spectrack: stopped; nothing was left half-written\n"
+    assert [p.name for p in out.iterdir()] == ["a"]
+    for pid in workers:
+        wait_until_dead(pid)
+
+
 @pytest.mark.parametrize("by", ["the kernel", "a pipe"])
 def test_workers_die_with_a_killed_parent(tmp_path, frames_folder, truth_folder, by):
     command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
     (tmp_path / "pids").mkdir()
     without = {} if by == "the kernel" else {"SLOW_NO_KERNEL": 1}
     process = start(*command, "--jobs", 2, SLOW_PIDS=tmp_path / "pids", SLOW_SECONDS=600, **without)
-    wait_for(out / "b1" / ".part", process)
-    wait_for(out / "b2" / ".part", process)
+    workers = wait_for_workers(tmp_path / "pids", {"b1", "b2"}, process)
+    assert len(workers) == 2
+    wait_for(out / "a" / "track.json", process)
     process.kill()
     process.wait()
     # Started again at once, it works and goes on.
@@ -120,8 +149,6 @@ def test_workers_die_with_a_killed_parent(tmp_path, frames_folder, truth_folder,
     assert sorted(p.name for p in out.iterdir()) == ["a", "b1", "b2"]
     names = {"boxes.csv", "masks", "track.json"}
     assert all({p.name for p in (out / name).iterdir()} == names for name in ("a", "b1", "b2"))
-    workers = [int(p.name) for p in (tmp_path / "pids").iterdir()]
-    assert len(workers) == 2
     for pid in workers:
         wait_until_dead(pid)
 
@@ -129,11 +156,10 @@ def test_workers_die_with_a_killed_parent(tmp_path, frames_folder, truth_folder,
 def test_a_worker_that_dies_is_told(tmp_path, frames_folder, truth_folder):
     command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
     (tmp_path / "pids").mkdir()
-    process = start(*command, "--jobs", 2, SLOW_PIDS=tmp_path / "pids")
+    process = start(*command, "--jobs", 2, SLOW_PIDS=tmp_path / "pids", SLOW_SECONDS=600)
+    workers = wait_for_workers(tmp_path / "pids", {"b1", "b2"}, process)
     wait_for(out / "a" / "track.json", process)
-    wait_for(out / "b2" / ".part", process)
-    workers = [int(p.name) for p in (tmp_path / "pids").iterdir()]
-    os.kill(workers[0], signal.SIGKILL)
+    os.kill(min(workers), signal.SIGKILL)
     answer, said = process.communicate(timeout=120)
     assert (process.returncode, answer) == (2, "")
     assert said.endswith("start again with fewer --jobs\n")

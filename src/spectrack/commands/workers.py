@@ -101,7 +101,7 @@ def _stop(pool: ProcessPoolExecutor, children: set[BaseProcess]) -> None:
     for child in children:
         if child.is_alive():
             child.kill()
-    pool.shutdown()
+        child.join()
 
 
 def _become_worker(threads: int) -> None:
