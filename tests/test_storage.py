@@ -257,3 +257,22 @@ def test_importing_it_costs_nothing():
     code = "import sys, spectrack.storage; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "torch", "cv2", "tyro"} & set(run.stdout.split())
+
+
+def test_evaluation_and_training_hold_their_folders(tmp_path):
+    from spectrack.evaluation.runner import run_dataset
+    from spectrack.training.loop.run_folder import RunFolder
+
+    class NoData(dict):
+        name = "none"
+
+    holder = Holder(tmp_path)
+    with pytest.raises(InputError, match="is in use by another run"):
+        run_dataset(None, NoData(), tmp_path, {})
+    with pytest.raises(InputError, match="is in use by another run"), RunFolder(tmp_path).held():
+        pass
+    with RunFolder(tmp_path, writes=False).held():  # the others of several that train together
+        pass
+    holder.kill()
+    assert run_dataset(None, NoData(), tmp_path, {}) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
