@@ -5,10 +5,11 @@ Everything heavy is imported when a verb is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import Box, Target
 from spectrack.tracks import Track, Tracks
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 MOST_GREY_OBJECTS = 16
 """A grey target mask with no more levels than this is not taken for a soft mask."""
-
-ProgressCall = Callable[[int, int | None], None]
 
 
 def open_frames(video: Video, max_frames: int | None = None) -> Frames:
@@ -91,7 +90,7 @@ def track(
     tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     explain: Explainer | None = None,
     **settings: Any,
 ) -> Track:
@@ -145,7 +144,7 @@ def track_all(
     tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     explain: Explainer | None = None,
     **settings: Any,
 ) -> Tracks:
@@ -183,7 +182,7 @@ def refine(
     preset: str = "default",
     *,
     object_id: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Track:
     """Make the masks of one object consistent in space and time, whatever method they come from.
 
@@ -216,7 +215,7 @@ def refine_all(
     preset: str = "default",
     *,
     object_id: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     one: bool = False,
 ) -> Tracks:
     """As :func:`refine`, for every object of indexed masks.
@@ -259,7 +258,7 @@ def fuse(
     preset: str = "default",
     *,
     object_id: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Track:
     """Fuse the masks that several methods give one object into one that beats each of them.
 
@@ -297,7 +296,7 @@ def fuse_all(
     preset: str = "default",
     *,
     object_id: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     one: bool = False,
 ) -> Tracks:
     """As :func:`fuse`, for every object of indexed masks; a streaming recipe reads the video once.

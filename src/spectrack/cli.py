@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import signal
@@ -19,7 +20,9 @@ import tyro
 
 from spectrack.commands.base import Command, choose
 from spectrack.commands.console import Console
+from spectrack.commands.output import refuse_no_name
 from spectrack.errors import InputError
+from spectrack.storage import refusal
 
 COMMANDS = {
     "demo": ("DemoCommand", "make a clip, follow the object in it, measure the result"),
@@ -50,8 +53,12 @@ VARIANTS = {
 
 DESCRIPTION = (
     "Follow objects through a video: a pixel-accurate mask, a box and a score in every frame, "
-    "consistent in space and time."
+    "consistent in space and time.\n\n"
+    "For every command: --json prints one JSON object on standard output and nothing else, "
+    "--quiet shows no progress, --help says what it takes. Without a command: --version prints the "
+    "version."
 )
+EVERYWHERE = {"--json", "--quiet", "--version"}
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -70,6 +77,8 @@ def parse(argv: Sequence[str]) -> Command:
     for name, (cls_name, description) in COMMANDS.items():
         module, cls_name = VARIANTS.get((name, args[1] if len(args) > 1 else ""), (name, cls_name))
         cls = getattr(import_module(f"spectrack.commands.{module}"), cls_name)
+        if name == args[0]:
+            refuse_no_name(args[1:], cls)
         named = tyro.conf.subcommand(name, description=_description(args, name, cls, description))
         members.append(Annotated[cls, named])
     complaints = io.StringIO()
@@ -105,10 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # A polite kill cleans up like Ctrl-C does; inside another program signals are its own.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    if args == ["--version"]:
+    if "--version" in args[:1] or ("--version" in args and not set(args) - EVERYWHERE):
         from spectrack import __version__
 
-        print(__version__)
+        print(json.dumps({"version": __version__}) if "--json" in args else __version__)
         return 0
     try:
         command = parse(args)
@@ -123,11 +132,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("spectrack: stopped; nothing was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); keep the interpreter from complaining too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # its reader has gone (`| head`)
         return 141
+    except OSError as error:
+        sentence = refusal(error)
+        if sentence is None:
+            raise
+        print(f"spectrack: {_one_line(str(sentence))}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _give_up_output()  # it is what cannot be written
+        return 2
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
+
+
+def _give_up_output() -> None:
+    """Send what is left of standard output nowhere, so that the interpreter does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flags_last(argv: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
+from spectrack.storage import write_json
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
+_BYTES = "surrogateescape"  # names of files that are no UTF-8 keep their bytes
 _COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
 
 
@@ -188,7 +189,9 @@ class Tracks(Mapping[int, Track]):
         (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
         for t, stem in enumerate(stems):
             write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
-        with (out / BOXES).open("w", newline="") as handle:
+        with (out / BOXES).open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as handle:
             rows = csv.writer(handle)
             rows.writerow(_COLUMNS)
             for t, stem in enumerate(stems):
@@ -203,9 +206,7 @@ class Tracks(Mapping[int, Track]):
             "stems": stems,
             "objects": {str(i): t.info for i, t in self._tracks.items()},
         }
-        temporary = out / (INFO + ".part")
-        temporary.write_text(json.dumps(info, indent=1) + "\n")
-        os.replace(temporary, out / INFO)
+        write_json(out / INFO, info)
         return out
 
     @classmethod
@@ -221,7 +222,9 @@ class Tracks(Mapping[int, Track]):
             size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
             stems = [str(s) for s in info["stems"]]
             tracks = {int(i): Track(size_wh, info=dict(v)) for i, v in info["objects"].items()}
-            with (root / BOXES).open(newline="") as handle:
+            with (root / BOXES).open(
+                newline="", encoding="utf-8", errors="surrogateescape"
+            ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
                 with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:

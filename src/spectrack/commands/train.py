@@ -22,6 +22,7 @@ from spectrack.commands.base import (
 )
 from spectrack.commands.fuse import channels
 from spectrack.errors import InputError
+from spectrack.storage import claimed, write_json
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -82,13 +83,13 @@ class TrainCommand(Command):
         self._check()
         folders = self._folders()
         asked = self._asked(folders)
-        finished = self._claim(asked)
-        if finished is not None:
-            console.remark(f"{self.out} holds this run, finished; it is not repeated")
-            console.result(finished, text(finished))
-            return 0
-        summary = self._learn(folders, asked, console)
-        console.result(summary, text(summary))
+        with claimed(self.out):
+            finished = self._claim(asked)
+            if finished is None:
+                finished = self._learn(folders, asked, console)
+            else:
+                console.remark(f"{self.out} holds this run, finished; it is not repeated")
+        console.result(finished, text(finished))
         return 0
 
     def _check(self) -> None:
@@ -143,7 +144,7 @@ class TrainCommand(Command):
         from spectrack.commands.output import Layout, check_output
 
         file = self.out / RESULT
-        names = {"weights.safetensors", f"{RESULT}.part", *THROUGH}
+        names = {"weights.safetensors", *THROUGH}
         check_output(self.out, Layout(RESULT, frozenset(names)), overwrite=True)
         if not file.is_file():
             return None
@@ -240,11 +241,9 @@ class TrainCommand(Command):
 
     def _note(self, asked: dict[str, Any], summary: dict[str, Any] | None) -> None:
         """Write what was asked, and what came of it, whole or not at all."""
-        part = self.out / f"{RESULT}.part"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps({"asked": asked, "summary": summary}, indent=2))
-            part.replace(self.out / RESULT)
+            write_json(self.out / RESULT, {"asked": asked, "summary": summary}, indent=2)
         except OSError as error:
             raise InputError(
                 f"run folder {self.out} cannot be written ({error.strerror}); give another folder"

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least
 from spectrack.commands.run_note import RunNote, stages
 from spectrack.errors import InputError
+from spectrack.storage import claimed
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -66,11 +67,12 @@ class TrainRTSCommand(Command):
         if self.small and self.paper:
             raise InputError("--paper was given with --small, which has a recipe of its own")
         note = RunNote(self.out, "rts.json", "rts.safetensors", self._asked())
-        finished = note.claim()
-        if finished is None:
-            finished = self._learn(console, note)
-        else:
-            console.remark(f"{self.out} holds this run, finished; it is not repeated")
+        with claimed(self.out):
+            finished = note.claim()
+            if finished is None:
+                finished = self._learn(console, note)
+            else:
+                console.remark(f"{self.out} holds this run, finished; it is not repeated")
         console.result(finished, text(finished))
         return 0
 

@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least
 from spectrack.commands.run_note import RunNote, stages
+from spectrack.storage import claimed
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -59,11 +60,12 @@ class TrainSFTrackCommand(Command):
             ("--seed", self.seed, 0),
         ):
             at_least(flag, value, least)
-        finished = self._note.claim()
-        if finished is None:
-            finished = self._learn(console)
-        else:
-            console.remark(f"{self.out} holds this run, finished; it is not repeated")
+        with claimed(self.out):
+            finished = self._note.claim()
+            if finished is None:
+                finished = self._learn(console)
+            else:
+                console.remark(f"{self.out} holds this run, finished; it is not repeated")
         console.result(finished, text(finished))
         return 0
 

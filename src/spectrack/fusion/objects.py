@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from spectrack.errors import InputError
 from spectrack.fusion.stream import fuse_steps, no_mask_at_all
-from spectrack.refinement.streaming import ProgressCall
 from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import Track, Tracks
 from spectrack.video.frames import Frames
@@ -85,7 +85,7 @@ def fuse_objects(
     objects: Mapping[int, Sequence[SoftMasks]],
     mixing: MixingSettings,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Tracks:
     """Fuse each object as :func:`spectrack.fusion.stream.fuse_video` does.
 

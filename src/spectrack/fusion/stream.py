@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowEstimator
-from spectrack.refinement.streaming import ProgressCall, filter_steps, result_of
+from spectrack.refinement.streaming import filter_steps, result_of
 from spectrack.refinement.whole_video import filter_mixed
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.mixing.mixing import Mixed, MixingSettings, MixStream
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames
@@ -41,7 +42,7 @@ def fuse_video(
     channels: Sequence[SoftMasks],
     mixing: MixingSettings,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Track:
     """Fuse the masks that several methods give one object.
@@ -74,7 +75,7 @@ def fuse_steps(
     channels: Sequence[SoftMasks],
     mixing: MixingSettings,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Generator[None, None, Track]:
     """What :func:`fuse_video` does, one frame a step, so that several objects share a video."""

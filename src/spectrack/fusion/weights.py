@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.storage import replacing
 
 FORMAT = "spectrack-mixing-1"
 
@@ -42,9 +43,8 @@ def save_mixing(
     metadata = {FORMAT: json.dumps({"channels": mixing.names, "about": about or {}})}
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    save_file(tensors, part, metadata=metadata)
-    part.replace(target)
+    with replacing(target) as part:
+        save_file(tensors, part, metadata=metadata)
 
 
 def load_mixing(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:

@@ -7,7 +7,7 @@ whatever makes the masks (reading, mixing) runs there too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
 from typing import TypeVar
@@ -21,11 +21,11 @@ from spectrack.refinement.whole_video import refine_whole
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
+from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import SoftMasks
 
-ProgressCall = Callable[[int, int | None], None]
 Item = tuple[FrameHWC, SoftHW, FlowPair | None]
 Result = TypeVar("Result")
 
@@ -34,7 +34,7 @@ def refine_video(
     frames: Iterable[FrameHWC],
     masks: SoftMasks,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
     crop: bool = True,
 ) -> Track:
@@ -69,7 +69,7 @@ def filter_masks(
     masks: Iterable[SoftHW | None],
     count: int,
     preset: str | GuidedSettings,
-    progress: ProgressCall | None,
+    progress: Progress | None,
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
@@ -107,7 +107,7 @@ def filter_steps(
     masks: Iterable[SoftHW | None],
     count: int,
     preset: str | GuidedSettings,
-    progress: ProgressCall | None,
+    progress: Progress | None,
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
@@ -152,7 +152,7 @@ def _filter_whole(
     frames: Iterable[FrameHWC],
     masks: list[SoftHW | None],
     preset: str,
-    progress: ProgressCall | None,
+    progress: Progress | None,
     flow: FlowEstimator | None,
     meter: DoubtMeter,
 ) -> Track:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.tracking.base import Tracker, check_frame
 from spectrack.tracks import Track, Tracks
@@ -16,7 +17,6 @@ from spectrack.tracks import Track, Tracks
 if TYPE_CHECKING:
     from spectrack.video.reader import Frames
 
-Progress = Callable[[int, int | None], None]
 OnFrame = Callable[[int, FrameHWC, dict[int, Prediction]], None]
 
 

@@ -6,17 +6,16 @@ so an error or Ctrl-C leaves nothing half-written.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, write_json
 from spectrack.structures import FrameHWC
 from spectrack.tracks import Track, Tracks
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
-from spectrack.video.writer import Progress, VideoWriter, write_video
+from spectrack.video.writer import VideoWriter, write_video
 
 __all__ = [
     "Progress",
@@ -129,10 +128,5 @@ def write_coco(path: str | Path, tracks: Tracks | Track, name: str = "video") ->
         "annotations": annotations,
     }
     out = Path(path)
-    part = out.with_name(out.name + ".part")
-    try:
-        part.write_text(json.dumps(content) + "\n")
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_json(out, content, indent=None)
     return out

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +12,10 @@ import av
 import numpy as np
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, replacing
 from spectrack.structures import FrameHWC
 from spectrack.video.frames import Frames
 
-Progress = Callable[[int, int | None], None]
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
 
@@ -60,11 +58,13 @@ class VideoWriter:
             raise InputError(f"folder {self.path.parent} does not exist; make it first")
         self.size_wh = size_wh
         self._lossless = lossless
-        self._part = self.path.with_name(self.path.name + ".part")
         self._count = 0
+        self._whole = replacing(self.path)
+        part = self._whole.__enter__()
         options = {"movflags": "+faststart"} if kind != "matroska" else {}
-        self._container: Any = av.open(str(self._part), "w", format=kind, options=options)
+        self._container: Any = None
         try:
+            self._container = av.open(str(part), "w", format=kind, options=options)
             self._stream = self._add_stream(Fraction(fps).limit_denominator(1001), quality)
         except BaseException:
             self.abort()
@@ -115,17 +115,18 @@ class VideoWriter:
             self.abort()
             raise
         self._container = None
-        os.replace(self._part, self.path)
+        self._whole.__exit__(None, None, None)
 
     def abort(self) -> None:
         """Close and remove the unfinished file; a file of that name from before stays."""
-        if self._container is None:
-            return
         container, self._container = self._container, None
+        if container is None:
+            return
         # The file is thrown away, so it does not matter whether it could be finished.
         with suppress(av.error.FFmpegError, OSError, ValueError):
             container.close()
-        self._part.unlink(missing_ok=True)
+        given_up = InterruptedError()
+        self._whole.__exit__(InterruptedError, given_up, None)
 
     def __enter__(self) -> Self:
         return self

@@ -14,8 +14,8 @@ import numpy as np
 
 from spectrack.datasets.base import Dataset, Sequence
 from spectrack.errors import InputError
+from spectrack.storage import Progress, write_bytes
 from spectrack.structures import FrameHWC, HardHW, SoftHW, Target
-from spectrack.training.loop.checkpoint import write_atomic
 from spectrack.video.masks import read_mask
 
 FindMask = Callable[[FrameHWC, Target], SoftHW]
@@ -29,7 +29,7 @@ def with_box_masks(
     *,
     every: int = 1,
     most: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """The same data with masks in its boxes.
 
@@ -79,7 +79,7 @@ def _make(video: Sequence, find: FindMask, folder: Path, every: int, most: int |
             assert done
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                write_atomic(folder / f"{video.stems[t]}.png", content.tobytes())
+                write_bytes(folder / f"{video.stems[t]}.png", content.tobytes())
             except OSError as error:
                 raise InputError(
                     f"{folder} cannot be written ({error.strerror}); give another folder"

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, write_bytes
 from spectrack.training.loop.checkpoint import (
     RunState,
     load_resume,
     save_resume,
     save_weights,
-    write_atomic,
 )
 from spectrack.training.loop.curves import TAKEN, draw_curves
 from spectrack.training.loop.interruption import Interruption
@@ -34,7 +34,6 @@ from spectrack.training.loop.schedule import Best, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
 
-ProgressCall = Callable[[int, int | None], None]
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -64,7 +63,7 @@ class Run:
         best: Best,
         validate: Validate | None,
         collate: Callable[[list[Any]], Any] | None,
-        progress: ProgressCall | None,
+        progress: Progress | None,
     ) -> None:
         self.stepper, self.team, self.data = stepper, stepper.team, data
         self.settings, self.place = settings, place
@@ -235,7 +234,7 @@ class Run:
 
     def _draw(self) -> None:
         if self.team.leads and self.place.log_lines.is_file():
-            write_atomic(self.place.curves, draw_curves(self.place.read_log()))
+            write_bytes(self.place.curves, draw_curves(self.place.read_log()))
 
     def _seconds(self) -> float:
         """Time spent so far, earlier starts included."""
