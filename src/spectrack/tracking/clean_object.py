@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,20 +13,14 @@ from numpy.typing import NDArray
 from spectrack.flow.estimators import FlowEstimator
 from spectrack.flow.local import CONTEXT, around, flow_pair
 from spectrack.spectral.doubt import DoubtMeter
-from spectrack.spectral.guided.canvas import Canvas, View, flow_between
+from spectrack.spectral.guided.canvas import FAINT, Canvas, View, flow_between, merge
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.spectral.guided.stream import GuidedStream
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracking.colour import robust_box
 
-FAINT = 0.05
-"""What is fainter than this everywhere beyond a box does not count as the object."""
-
 SLACK = 12
 """Grid pixels beyond the filter's reach that a window is larger, so that it need not move."""
-
-CHANGED = 0.02
-"""Where a shrunk mask was changed by less, the full mask stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +91,8 @@ class ObjectCleaner:
         if last is not None and last_hwc is not None:
             view, last_soft = new.view, last.soft_hw
             if last.view != view:
-                last_soft = cv2.warpAffine(last_soft, last.view.to(view), view.size_wh)
+                moved = cv2.warpAffine(last_soft, last.view.to(view), view.size_wh)
+                last_soft = np.asarray(moved, np.float32)
             area = around([last_soft, new.soft_hw], self._margin)
             pair = flow_pair(self._flow, view.cut(last_hwc), seen_hwc, area)
             forward = flow_between(pair.forward_hw2, view, last.view, view)
@@ -126,7 +119,9 @@ class ObjectCleaner:
         area = (slice(0, 0), slice(0, 0)) if box is None else box.slices(self._size)
         packed = np.empty((0, 0), np.uint8)
         if box is not None:
-            packed = cv2.convertScaleAbs(soft[area].astype(np.float32), alpha=255)
+            packed = np.asarray(
+                cv2.convertScaleAbs(soft[area].astype(np.float32), alpha=255), np.uint8
+            )
         (rows, cols), last = area, None if self._newest is None else self._newest.view
         corners = None if box is None else (cols.start, rows.start, cols.stop, rows.stop)
         view = self._canvas.view(corners, last)
@@ -177,17 +172,13 @@ class ObjectCleaner:
         if not view.shrinks:
             out[rows, cols] = soft_hw
         else:
-            change = np.abs(soft_hw - self._raised(waiting.soft_hw)) > CHANGED
-            part = _under(view, cv2.boundingRect(change.astype(np.uint8)))
-            if part is not None:
-                share = cv2.dilate(change.astype(np.float32), np.ones((3, 3), np.uint8))
-                target = out[part.slices]
-                target += _enlarged(share, view, part) * (_enlarged(soft_hw, view, part) - target)
+            merge(out, view, soft_hw, self._raised(waiting.soft_hw))
         return out, _union(waiting.area, view.slices)
 
-    def _raised(self, soft: NDArray[np.float32]) -> NDArray[Any]:
+    def _raised(self, soft: SoftHW) -> SoftHW:
         """The curve of the filter that moves its level to one half, for masks it has not seen."""
-        return self._rise * soft / (1 + (self._rise - 1) * soft)
+        raised: SoftHW = self._rise * soft / (1 + (self._rise - 1) * soft)
+        return raised
 
 
 def _paste(
@@ -206,29 +197,6 @@ def _paste(
 
 def _moved(span: slice, by: int) -> slice:
     return slice(span.start + by, span.stop + by)
-
-
-def _under(view: View, rectangle: Sequence[int]) -> View | None:
-    """The part of the frame under a rectangle (x, y, w, h) of a grid and two pixels around it."""
-    x, y, w, h = rectangle
-    if not w or not h:
-        return None
-    scale_x, scale_y = view.scale_xy
-    x1, x2 = max(int((x - 2) / scale_x), 0), min(math.ceil((x + w + 2) / scale_x), view.width)
-    y1, y2 = max(int((y - 2) / scale_y), 0), min(math.ceil((y + h + 2) / scale_y), view.height)
-    return View(view.x + x1, view.y + y1, x2 - x1, y2 - y1, (x2 - x1, y2 - y1))
-
-
-def _enlarged(soft_hw: SoftHW, view: View, part: View) -> SoftHW:
-    """What the grid of a view shows of a part of the frame, at full resolution."""
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    large: SoftHW = np.asarray(
-        cv2.warpAffine(
-            soft_hw, part.to(view), part.size_wh, flags=how, borderMode=cv2.BORDER_REPLICATE
-        ),
-        np.float32,
-    )
-    return large
 
 
 def _union(one: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:

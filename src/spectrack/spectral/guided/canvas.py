@@ -21,6 +21,12 @@ from spectrack.errors import InputError
 _STEP = 2**0.25
 """Views grow in such steps, so that a target that breathes does not change them all the time."""
 
+FAINT = 0.05
+"""What is fainter than this everywhere beyond a box does not count as the target."""
+
+_CHANGED = 0.02
+"""Where a shrunk mask was changed by less, the full mask stays as it is."""
+
 _FAR = 1e9
 """Flow to nowhere: where a grid has no place in another. Links do not trust it."""
 
@@ -190,9 +196,8 @@ def flow_between(
     if start != seen:
         map_x = np.broadcast_to(at_x.astype(np.float32), (height, width))
         map_y = np.broadcast_to(at_y.astype(np.float32)[:, None], (height, width))
-        known = cv2.remap(
-            flow_hw2, np.ascontiguousarray(map_x), np.ascontiguousarray(map_y), cv2.INTER_LINEAR
-        )
+        maps = np.ascontiguousarray(map_x), np.ascontiguousarray(map_y)
+        known = np.asarray(cv2.remap(flow_hw2, *maps, cv2.INTER_LINEAR), np.float32)
     out = np.empty((height, width, 2), dtype=np.float32)
     out[..., 0] = to_end[0, 0] * (at_x + known[..., 0]) + to_end[0, 2] - np.arange(width)
     rows = np.arange(height)[:, None]
@@ -200,3 +205,45 @@ def flow_between(
     out[:, (at_x < 0) | (at_x > seen.size_wh[0] - 1)] = _FAR
     out[(at_y < 0) | (at_y > seen.size_wh[1] - 1)] = _FAR
     return out
+
+
+def merge(
+    out_hw: NDArray[np.float32],
+    view: View,
+    after_hw: NDArray[np.float32],
+    before_hw: NDArray[np.float32],
+) -> None:
+    """Write what a filter made of a mask on a grid into the mask at full resolution.
+
+    Where the grid is the frame's own, its result counts. Where it is coarser, the full mask keeps
+    its detail except near what changed.
+
+    Args:
+        out_hw: Mask of the frame, float32 (H, W); changed in place.
+        view: What the filter saw.
+        after_hw: The filtered mask on the grid, float32 (h, w).
+        before_hw: What it would be had the filter changed nothing.
+    """
+    if not view.shrinks:
+        out_hw[view.slices] = after_hw
+        return
+    change = (np.abs(after_hw - before_hw) > _CHANGED).astype(np.float32)
+    x, y, w, h = cv2.boundingRect(change.astype(np.uint8))
+    if not w:
+        return
+    scale_x, scale_y = view.scale_xy
+    x1, x2 = max(int((x - 2) / scale_x), 0), min(math.ceil((x + w + 2) / scale_x), view.width)
+    y1, y2 = max(int((y - 2) / scale_y), 0), min(math.ceil((y + h + 2) / scale_y), view.height)
+    part = View(view.x + x1, view.y + y1, x2 - x1, y2 - y1, (x2 - x1, y2 - y1))
+    share = np.asarray(cv2.dilate(change, np.ones((3, 3), np.uint8)), np.float32)
+    target = out_hw[part.slices]
+    target += _enlarged(share, view, part) * (_enlarged(after_hw, view, part) - target)
+
+
+def _enlarged(soft_hw: NDArray[np.float32], view: View, part: View) -> NDArray[np.float32]:
+    """What the grid of a view shows of a part of the frame, at full resolution."""
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    large = cv2.warpAffine(
+        soft_hw, part.to(view), part.size_wh, flags=how, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(large, np.float32)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowPair
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
-from spectrack.spectral.guided.online import OnlineFilter, OnlineSettings
+from spectrack.spectral.guided.online import OnlineSettings
+from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
@@ -123,7 +124,7 @@ class SFTracker:
         if self.settings.adapt > 0:
             self._adaptation = Adaptation(self._network, self.settings.adapt)
             self._segment = Segmenter(self._adaptation.network)
-        self._filter = OnlineFilter(size, self._filter_settings())
+        self._filter = WindowedOnlineFilter(size, self._filter_settings())
         self._mixing = self._any_size.at_size(seen_side(target.box, size, self.settings.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._youth = 1.0 if known is None else 0.0
