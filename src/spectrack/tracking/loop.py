@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,8 @@ class _Collector:
         self._wait()
         if self._cleaner is not None:
             self._append(self._cleaner.flush())
+            for key, track in self._tracks.items():
+                track.info.update(self._cleaner.info(key))
         return self._tracks
 
     def _wait(self) -> None:
@@ -158,7 +160,7 @@ class _Collector:
             self._append(self._running.result())
             self._running = None
 
-    def _append(self, ready: list[dict[int, Prediction]]) -> None:
+    def _append(self, ready: Iterable[dict[int, Prediction]]) -> None:
         for predictions in ready:
             for key, track in self._tracks.items():
                 stem = self._stems[len(track)] if self._stems else None

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from spectrack.flow.estimators import FlowPair
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
-from spectrack.spectral.guided.online import OnlineFilter, OnlineSettings
+from spectrack.spectral.guided.online import OnlineSettings
+from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
@@ -85,7 +86,7 @@ class SFTracker(Tracker):
         if self._adaptation is not None:
             self._segment = Segmenter(self._adaptation.network)
         steps = OnlineSettings(reach=s.reach, lengths=(1.0,) * s.iterations)
-        self._filter = OnlineFilter(size_wh, steps)
+        self._filter = WindowedOnlineFilter(size_wh, steps)
         self._mixing = self._any_size.at_size(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
