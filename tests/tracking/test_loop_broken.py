@@ -87,7 +87,7 @@ def test_one_that_counts_frames_does_not_fall_behind(broken_folder):
 
 
 def test_refused_where_not_asked(broken_folder):
-    with open_video(broken_folder(4)) as frames, pytest.raises(BrokenFrame, match="00004.png"):
+    with open_video(broken_folder(4)) as frames, pytest.raises(BrokenFrame, match=r"00004\.png"):
         run_many({1: Walker()}, frames, TARGETS)
 
 
@@ -103,7 +103,7 @@ def test_a_first_frame_that_breaks_is_refused(broken_folder):
     folder = broken_folder()
     with open_video(folder) as frames:
         (folder / "00000.png").write_bytes(b"")
-        with pytest.raises(BrokenFrame, match="00000.png is empty"):
+        with pytest.raises(BrokenFrame, match=r"00000\.png is empty"):
             run_many({1: Walker()}, frames, TARGETS, skip_broken=True)
 
 

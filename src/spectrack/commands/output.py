@@ -8,7 +8,7 @@ was before.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +76,16 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
 
 
 @contextmanager
-def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterator[Path]:
+def staged(
+    out: Path, layout: Layout = TRACK, overwrite: bool = False, keep: Collection[str] = ()
+) -> Iterator[Path]:
     """A folder to write into that becomes ``out`` only when all went well.
 
     Args:
         out: The final folder.
         layout: What will be written; its marker moves last.
         overwrite: Replace a finished result of the same layout.
+        keep: Files that a run which was killed left in ``OUT/.part``, to go on from.
 
     Yields:
         The folder to write into, ``OUT/.part``.
@@ -95,8 +98,8 @@ def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterat
     part = out / PART
     try:
         try:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
+            _clear(part, keep)
+            part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
                 f"output folder {out} cannot be written ({error.strerror}); give another folder"
@@ -109,6 +112,15 @@ def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterat
             with suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def _clear(part: Path, keep: Collection[str]) -> None:
+    """Remove what a run which was killed left, but for some files."""
+    for old in part.iterdir() if part.is_dir() else ():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.name not in keep:
+            old.unlink(missing_ok=True)
 
 
 def _publish(part: Path, out: Path, layout: Layout) -> None:

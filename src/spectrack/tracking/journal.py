@@ -107,6 +107,7 @@ class Journal:
         self.close()
 
     def _begin(self, tracks: Mapping[int, Track]) -> IO[bytes]:
+        handle: IO[bytes]
         if self.kept is None:
             handle = self._path.open("wb")
             size_wh = next(iter(tracks.values())).size_wh

@@ -155,7 +155,8 @@ def run_many(
 
 def _settings(tracker: Tracker) -> dict[str, Any]:
     settings = tracker.settings
-    return dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else {}
+    own = dataclasses.is_dataclass(settings) and not isinstance(settings, type)
+    return dataclasses.asdict(settings) if own else {}
 
 
 def _check_broken(broken: Mapping[int, str], stems: Sequence[str]) -> None:

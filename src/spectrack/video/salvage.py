@@ -35,8 +35,11 @@ def by_stamp(
     known = [stamp for stamp in stamps if stamp is not None]
     done = 0
     for frame in _whole_frames(container, stream):
-        place = bisect_left(known, frame.pts)
-        if place < done or place == len(known) or known[place] != frame.pts:
+        stamp = frame.pts
+        if stamp is None:
+            continue
+        place = bisect_left(known, stamp)
+        if place < done or place == len(known) or known[place] != stamp:
             continue
         yield from ((lost, None) for lost in range(done, place))
         yield place, frame
@@ -51,7 +54,7 @@ def _whole_frames(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
             with suppress(av.error.FFmpegError):
                 frames = packet.decode()
             for frame in frames:
-                if frame.pts is not None and not getattr(frame, "is_corrupt", False):
+                if not getattr(frame, "is_corrupt", False):
                     yield frame
 
 
