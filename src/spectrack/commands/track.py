@@ -60,6 +60,8 @@ class TrackCommand(Command):
     """Leave the tracker's masks as they are: no spectral filter behind it."""
     no_overlay: Flag = False
     """Leave out overlay.mp4."""
+    soft_overlay: Flag = False
+    """Draw the masks on overlay.mp4 as soft as the tracker gives them."""
     explain: Flag = False
     """Write explain.png: boxes and masks of the inputs, their mix and the result."""
     explain_frames: Annotated[str, arg(metavar="N,N")] = ""
@@ -101,7 +103,7 @@ class TrackCommand(Command):
         if kept is not None:
             console.remark(
                 f"going on at frame {kept.frames}, where an earlier run was killed: the tracker "
-                f"starts again from its answer for frame {kept.frames - 1}"
+                "starts again from the last frame in which it found the target"
             )
 
         started = time.perf_counter()
@@ -110,7 +112,11 @@ class TrackCommand(Command):
             staged(self.out, overwrite=self.overwrite, keep=keep) as part,
             told_at_the_end() as told,
         ):
-            journal = None if asked is None else Journal(part / JOURNAL, asked, kept)
+            journal = (
+                None
+                if asked is None
+                else Journal(part / JOURNAL, asked, kept, self.soft_overlay and not self.no_overlay)
+            )
             with console.progress("tracking") as progress:
                 tracks, stopped = self._follow(
                     source, targets, settings, progress, explainer, journal
@@ -124,7 +130,8 @@ class TrackCommand(Command):
                 write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             overlay = not (self.no_overlay or camera or stopped)
             if overlay:
-                write_overlay(source, tracks, part, console, self.max_frames)
+                soft = part / JOURNAL if self.soft_overlay else None
+                write_overlay(source, tracks, part, console, self.max_frames, soft)
             (part / JOURNAL).unlink(missing_ok=True)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
@@ -260,14 +267,24 @@ def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) 
 
 
 def write_overlay(
-    source: str | int, tracks: Tracks, folder: Path, console: Console, max_frames: int | None
+    source: str | int,
+    tracks: Tracks,
+    folder: Path,
+    console: Console,
+    max_frames: int | None,
+    journal: Path | None = None,
 ) -> None:
-    """Write ``overlay.mp4`` beside the masks."""
+    """Write ``overlay.mp4`` beside the masks; with the soft masks of a journal, where given."""
     from spectrack.api import open_frames
+    from spectrack.tracking.soft_masks import KeptSoftMasks
     from spectrack.video.export import write_overlay as write
     from spectrack.video.salvage import HeldFrames
 
-    with open_frames(source, max_frames) as frames, console.progress("overlay") as progress:
+    with (
+        open_frames(source, max_frames) as frames,
+        console.progress("overlay") as progress,
+        nullcontext() if journal is None else KeptSoftMasks(journal) as soft,
+    ):
         if tracks.first.info.get("broken_frames"):
             frames = HeldFrames(frames)
-        write(folder / "overlay.mp4", frames, tracks, progress=progress)
+        write(folder / "overlay.mp4", frames, tracks, progress=progress, soft=soft)

@@ -89,4 +89,4 @@ class Collector:
             for key, track in self._tracks.items():
                 track.append(predictions[key], self._stems[index] if self._stems else None)
             if self._journal is not None:
-                self._journal.add(self._tracks, self._broken.get(index))
+                self._journal.add(self._tracks, predictions, self._broken.get(index))

@@ -15,8 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import numpy as np
+
 from spectrack.errors import InputError
-from spectrack.structures import Box, Mask
+from spectrack.structures import Box, Mask, Prediction
+from spectrack.tracking.soft_masks import pack
 from spectrack.tracks import Entry, Track
 
 FORMAT = "spectrack journal 1"
@@ -52,19 +55,28 @@ class Journal:
         path: The file; its folder exists before the first answer comes.
         asked: What decides the answers: plain numbers, words, lists and dictionaries.
         kept: What :func:`read_journal` found there, to go on from; else the file is begun anew.
+        soft: Keep soft masks, too, as :mod:`spectrack.tracking.soft_masks` packs them.
     """
 
-    def __init__(self, path: Path, asked: Mapping[str, Any], kept: Kept | None = None) -> None:
-        self._path, self._asked = path, dict(asked)
+    def __init__(
+        self, path: Path, asked: Mapping[str, Any], kept: Kept | None = None, soft: bool = False
+    ) -> None:
+        self._path, self._asked, self._soft = path, dict(asked), soft
         self.kept = kept
         self._handle: IO[bytes] | None = None
         self._started = time.perf_counter()
 
-    def add(self, tracks: Mapping[int, Track], broken: str | None = None) -> None:
+    def add(
+        self,
+        tracks: Mapping[int, Track],
+        predictions: Mapping[int, Prediction],
+        broken: str | None = None,
+    ) -> None:
         """Keep the newest answers.
 
         Args:
             tracks: Object id to track; the last entry of each is new.
+            predictions: What that entry was made from.
             broken: Why the frame could not be decoded, if it could not.
 
         Raises:
@@ -77,6 +89,8 @@ class Journal:
             "seconds": round(earlier + time.perf_counter() - self._started, 3),
             "objects": [_plain(track.entries[-1]) for track in tracks.values()],
         }
+        if self._soft:
+            line["soft"] = [_packed(predictions[key]) for key in tracks]
         if broken is not None:
             line["broken"] = broken
         try:
@@ -183,6 +197,11 @@ def _plain(entry: Entry) -> list[Any]:
     box = None if entry.box is None else [float(v) for v in entry.box]
     counts = None if entry.mask is None else entry.mask.counts.decode("ascii")
     return [box, counts, entry.score, entry.found]
+
+
+def _packed(prediction: Prediction) -> list[Any] | None:
+    mask = prediction.mask
+    return None if mask is None or mask.dtype == np.bool_ else pack(mask.astype(np.float32))
 
 
 def _entry(plain: list[Any], size_wh: tuple[int, int]) -> Entry:
