@@ -112,11 +112,8 @@ class TrackCommand(Command):
             staged(self.out, overwrite=self.overwrite, keep=keep) as part,
             told_at_the_end() as told,
         ):
-            journal = (
-                None
-                if asked is None
-                else Journal(part / JOURNAL, asked, kept, self.soft_overlay and not self.no_overlay)
-            )
+            soft = self.soft_overlay and not self.no_overlay
+            journal = None if asked is None else Journal(part / JOURNAL, asked, kept, soft)
             with console.progress("tracking") as progress:
                 tracks, stopped = self._follow(
                     source, targets, settings, progress, explainer, journal
@@ -130,8 +127,8 @@ class TrackCommand(Command):
                 write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             overlay = not (self.no_overlay or camera or stopped)
             if overlay:
-                soft = part / JOURNAL if self.soft_overlay else None
-                write_overlay(source, tracks, part, console, self.max_frames, soft)
+                drawn_from = part / JOURNAL if soft else None
+                write_overlay(source, tracks, part, console, self.max_frames, drawn_from)
             (part / JOURNAL).unlink(missing_ok=True)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from spectrack.structures import SoftHW
+from spectrack.structures import Box, SoftHW
 
 LEVELS = 15
 
@@ -29,12 +29,12 @@ def pack(soft_hw: SoftHW) -> list[Any]:
         First row, first column, rows and columns of the part that is not zero, and its levels, two
         in a byte, compressed and in base 64.
     """
-    levels = np.rint(np.clip(soft_hw, 0, 1) * np.float32(LEVELS)).astype(np.uint8)
-    rows, cols = np.flatnonzero(levels.any(axis=1)), np.flatnonzero(levels.any(axis=0))
-    if not rows.size:
+    box = Box.from_mask(soft_hw > 0.5 / LEVELS)
+    if box is None:
         return [0, 0, 0, 0, ""]
-    top, left = int(rows[0]), int(cols[0])
-    part = levels[top : rows[-1] + 1, left : cols[-1] + 1]
+    rows, cols = box.slices((soft_hw.shape[1], soft_hw.shape[0]))
+    top, left = rows.start, cols.start
+    part = np.rint(np.clip(soft_hw[rows, cols], 0, 1) * np.float32(LEVELS)).astype(np.uint8)
     flat = np.append(part.ravel(), np.zeros(part.size % 2, np.uint8))
     halves = (flat[::2] << 4) | flat[1::2]
     text = base64.b64encode(zlib.compress(halves.tobytes(), 1)).decode("ascii")
