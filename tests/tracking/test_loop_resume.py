@@ -150,6 +150,26 @@ def test_a_tracker_that_counts_frames_starts_at_the_first(tmp_path, frames):
     same(tracks, run_many({k: StepTracker() for k in TARGETS}, open_video(frames), TARGETS))
 
 
+def test_answers_from_files_go_on_by_their_number(tmp_path, frames):
+    from spectrack.trackers.sftrack.inputs import Input
+    from spectrack.tracking.table import make_tracker
+
+    boxes = tmp_path / "boxes.txt"
+    boxes.write_text("".join(f"{t + 1},{2 * t},5,6\n" for t in range(12)))
+    target, path = {1: TARGETS[1]}, tmp_path / "journal"
+    with Journal(path, ASKED) as journal:
+        tracker = make_tracker("external", path=str(boxes))
+        whole = run_many({1: tracker}, open_video(frames), target, journal=journal)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
+    with Journal(path, ASKED, read_journal(path)) as journal:
+        tracker = make_tracker("external", path=str(boxes))
+        tracks = run_many({1: tracker}, open_video(frames), target, journal=journal)
+    assert tracks[1].info["resumed_at"] == [5]
+    same(tracks, whole)
+    assert Input(str(boxes), 100).counts_frames
+    assert not Input("kcf", 100).counts_frames
+
+
 def test_cleaned_answers_are_kept_and_frames_in_flight_are_done_again(tmp_path, rng):
     still_hwc = rng.integers(0, 255, (48, 64, 3), np.uint8)
     frames = np.stack([np.roll(still_hwc, t, axis=1) for t in range(26)])  # moves with the target
