@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from spectrack.spectral.mixing.mixing import MixingSettings
     from spectrack.tracking.base import Tracker
+    from spectrack.tracking.choosing import TrackerChoice
     from spectrack.tracking.explaining import Explainer
+    from spectrack.tracking.journal import Journal
     from spectrack.video.reader import Frames
     from spectrack.video.soft_masks import MaskSource
 
@@ -87,11 +89,12 @@ def track(
     box: Box | Sequence[float] | None = None,
     mask: NDArray[Any] | str | Path | None = None,
     *,
-    tracker: str = "sftrack",
+    tracker: TrackerChoice = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
     progress: Progress | None = None,
     explain: Explainer | None = None,
+    skip_broken: bool = False,
     **settings: Any,
 ) -> Track:
     """Follow one object through a video.
@@ -100,19 +103,22 @@ def track(
         video: Video file, folder of images, glob, array (T, H, W, 3) uint8 RGB, or camera number.
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
         mask: Its mask in the first frame instead: array (H, W) or image file.
-        tracker: Name of a tracker.
+        tracker: Name of a tracker, or a :class:`~spectrack.tracking.base.Tracker` of your own.
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
         progress: Called with the number of frames done and in all (None where unknown).
         explain: Draws how chosen answers came about, if the tracker can tell; its ``sheet`` is
             there when the video is over.
-        **settings: Settings of the tracker.
+        skip_broken: Go on past frames that cannot be decoded: they keep the answer before them,
+            with score 0, and ``info["broken_frames"]`` names them.
+        **settings: Settings of a tracker that is named.
 
     Returns:
         One entry a frame: mask, box, score.
 
     Raises:
-        InputError: If video, target or tracker cannot be used.
+        InputError: If video, target or tracker cannot be used, settings come with a tracker that
+            is not named, or more than a third of the frames cannot be decoded.
 
     Example:
         >>> import spectrack as st
@@ -133,6 +139,7 @@ def track(
         max_frames=max_frames,
         progress=progress,
         explain=explain,
+        skip_broken=skip_broken,
         **settings,
     ).first
 
@@ -141,11 +148,14 @@ def track_all(
     video: Video,
     targets: Mapping[int, Target],
     *,
-    tracker: str = "sftrack",
+    tracker: TrackerChoice = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
     progress: Progress | None = None,
     explain: Explainer | None = None,
+    skip_broken: bool = False,
+    journal: Journal | None = None,
+    keep_partial: bool = False,
     **settings: Any,
 ) -> Tracks:
     """Follow several objects through a video, decoded once.
@@ -153,26 +163,52 @@ def track_all(
     Args:
         video: As in :func:`track`.
         targets: Object id (1 to 255) to what to follow in the first frame.
-        tracker: Name of a tracker; each object gets its own.
+        tracker: Name of a tracker; each object gets its own. Or what makes one of your own: a
+            class or function without arguments. A tracker itself serves one object.
         clean: As in :func:`track`.
         max_frames: Stop after this many frames.
         progress: As in :func:`track`.
         explain: As in :func:`track`.
-        **settings: Settings of the tracker.
+        skip_broken: As in :func:`track`.
+        journal: Keeps every answer as it comes, for a run that is killed to go on from.
+        keep_partial: Raise :class:`~spectrack.tracking.loop.Interrupted` with what is done on
+            Ctrl-C or a kill.
+        **settings: Settings of a tracker that is named.
 
     Raises:
-        InputError: If video, targets or tracker cannot be used.
+        InputError: If video, targets or tracker cannot be used; see :func:`track`.
+        Interrupted: See ``keep_partial``.
     """
-    from spectrack.tracking.loop import run_many
+    from spectrack.tracking.choosing import name_of, trackers_for
+    from spectrack.tracking.loop import Interrupted, run_many
 
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
-    trackers = {key: make_tracker(tracker, **settings) for key in targets}
-    look = None if explain is None else explain.watch(trackers)
+    trackers = trackers_for(targets, tracker, settings)
+    watch = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
-        tracks = run_many(trackers, frames, targets, progress, look, clean)
-        for found in tracks.values():
-            found.info.update(source=frames.source, tracker=tracker)
+        made = {"source": frames.source, "tracker": name_of(tracker, trackers)}
+        try:
+            tracks = run_many(
+                trackers,
+                frames,
+                targets,
+                progress,
+                watch,
+                clean,
+                skip_broken,
+                journal,
+                keep_partial,
+            )
+        except Interrupted as stop:
+            _describe(stop.tracks, made)
+            raise
+    return _describe(tracks, made)
+
+
+def _describe(tracks: Tracks, made: Mapping[str, Any]) -> Tracks:
+    for found in tracks.values():
+        found.info.update(made)
     return tracks
 
 

@@ -8,7 +8,7 @@ was before. While a command works it holds the folder, so a second one is refuse
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,13 +94,16 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
 
 
 @contextmanager
-def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterator[Path]:
+def staged(
+    out: Path, layout: Layout = TRACK, overwrite: bool = False, keep: Collection[str] = ()
+) -> Iterator[Path]:
     """A folder to write into that becomes ``out`` only when all went well.
 
     Args:
         out: The final folder.
         layout: What will be written; its marker moves last.
         overwrite: Replace a finished result of the same layout.
+        keep: Files that a run which was killed left in ``OUT/.part``, to go on from.
 
     Yields:
         The folder to write into, ``OUT/.part``.
@@ -114,8 +117,8 @@ def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterat
         check_output(out, layout, overwrite)  # another run may have ended meanwhile
         part = out / PART
         try:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
+            _clear(part, keep)
+            part.mkdir(exist_ok=True)
             yield part
             _publish(part, out, layout)
         finally:
@@ -130,6 +133,15 @@ def discard(out: Path) -> None:
         shutil.rmtree(out / PART, ignore_errors=True)
     with suppress(OSError):
         out.rmdir()
+
+
+def _clear(part: Path, keep: Collection[str]) -> None:
+    """Remove what a run which was killed left, but for some files."""
+    for old in part.iterdir() if part.is_dir() else ():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.name not in keep:
+            old.unlink(missing_ok=True)
 
 
 def _publish(part: Path, out: Path, layout: Layout) -> None:

@@ -6,12 +6,13 @@ so an error or Ctrl-C leaves nothing half-written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
 from spectrack.storage import Progress, write_json
-from spectrack.structures import FrameHWC
+from spectrack.structures import FrameHWC, HardHW, SoftHW
 from spectrack.tracks import Track, Tracks
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
@@ -26,6 +27,9 @@ __all__ = [
     "write_video",
 ]
 
+SoftCall = Callable[[int, int], SoftHW | None]
+"""Object id and index of a frame to its soft mask, float32 (H, W), if there is one."""
+
 
 def write_overlay(
     path: str | Path,
@@ -33,6 +37,7 @@ def write_overlay(
     tracks: Tracks | Track,
     fps: float | None = None,
     progress: Progress | None = None,
+    soft: SoftCall | None = None,
 ) -> Path:
     """Write the video with masks, contours, boxes and scores drawn on it.
 
@@ -42,6 +47,7 @@ def write_overlay(
         tracks: One or several objects.
         fps: Frames per second; the source's own where left out.
         progress: Called with (frames done, all frames) after each frame.
+        soft: Soft mask of an object in a frame, drawn in place of the hard one where there is one.
 
     Returns:
         The file.
@@ -57,7 +63,7 @@ def write_overlay(
     done = 0
     with VideoWriter(path, fps or frames.fps, frames.size_wh) as writer:
         for done, (frame, _) in enumerate(zip(frames, range(total), strict=False), start=1):
-            writer.write(overlay_frame(frame, objects, done - 1))
+            writer.write(overlay_frame(frame, objects, done - 1, soft))
             if progress is not None:
                 progress(done, total)
         if done < total:
@@ -68,7 +74,9 @@ def write_overlay(
     return Path(path)
 
 
-def overlay_frame(frame_hwc: FrameHWC, tracks: Tracks, index: int) -> FrameHWC:
+def overlay_frame(
+    frame_hwc: FrameHWC, tracks: Tracks, index: int, soft: SoftCall | None = None
+) -> FrameHWC:
     """One frame of an overlay video: every object drawn in its colour, "lost" where not found."""
     out = frame_hwc
     for object_id, track in tracks.items():
@@ -76,9 +84,12 @@ def overlay_frame(frame_hwc: FrameHWC, tracks: Tracks, index: int) -> FrameHWC:
         label = str(object_id) if len(tracks) > 1 else None
         if not entry.found:
             label = "lost" if label is None else f"{label} lost"
+        mask: HardHW | SoftHW | None = soft(object_id, index) if soft is not None else None
+        if mask is None and entry.mask is not None:
+            mask = track.mask(index)
         out = draw_overlay(
             out,
-            mask_hw=track.mask(index) if entry.mask is not None else None,
+            mask_hw=mask,
             box=entry.box,
             score=entry.score,
             label=label,

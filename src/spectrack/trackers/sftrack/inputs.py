@@ -40,6 +40,7 @@ class Input:
         self._scale = 1.0
         self._tracker = self._make()
         self.failed = False
+        self.counts_frames: bool = self._tracker.counts_frames
 
     @property
     def carries_masks(self) -> bool:

@@ -70,6 +70,7 @@ class SFTracker(Tracker):
         self._any_size = weights.mixing_of(s.names)
         self._learned_box = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
         self._pool = InputPool(s.names, s.longest)
+        self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self._flow = quick_flow()
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
