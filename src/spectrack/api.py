@@ -183,20 +183,25 @@ def refine(
     preset: str = "default",
     *,
     object_id: int | None = None,
+    resize: bool = False,
     progress: ProgressCall | None = None,
 ) -> Track:
     """Make the masks of one object consistent in space and time, whatever method they come from.
 
     Args:
-        masks: A track, an array (T, H, W), a result folder, or a folder of mask images named like
-            the frames; soft masks are in [0, 1].
+        masks: A track, an array or tensor (T, H, W), a list or a dict (frame number or name to
+            mask), a result folder, a folder of mask images named like the frames, or one file:
+            ``.npy``, ``.npz``, COCO run lengths (``.json``) or a video of masks; soft masks are in
+            [0, 1].
         video: The video the masks belong to, as in :func:`track`.
         preset: Name of a recipe: ``default``, ``deep``, ``paper`` or ``published``.
         object_id: Which object of indexed masks; may be left out where there is one.
+        resize: Bring masks of another size to that of the frames.
         progress: Called with the number of frames done and in all.
 
     Returns:
-        A hard mask, box and score a frame.
+        A hard mask, box and score a frame; ``info["warnings"]`` holds what is worth knowing of how
+        masks and frames were matched.
 
     Raises:
         InputError: If masks, video or preset cannot be used or do not belong together, or the
@@ -206,7 +211,9 @@ def refine(
         >>> import spectrack as st
         >>> track = st.refine("masks/", video="bike.mp4")  # doctest: +SKIP
     """
-    tracks = refine_all(masks, video, preset, object_id=object_id, progress=progress, one=True)
+    tracks = refine_all(
+        masks, video, preset, object_id=object_id, resize=resize, progress=progress, one=True
+    )
     return tracks.first
 
 
@@ -216,6 +223,7 @@ def refine_all(
     preset: str = "default",
     *,
     object_id: int | None = None,
+    resize: bool = False,
     progress: ProgressCall | None = None,
     one: bool = False,
 ) -> Tracks:
@@ -226,6 +234,7 @@ def refine_all(
         video: As in :func:`refine`.
         preset: As in :func:`refine`.
         object_id: Only this object.
+        resize: As in :func:`refine`.
         progress: As in :func:`refine`; starts again for each object.
         one: Refuse several objects.
 
@@ -233,14 +242,15 @@ def refine_all(
         InputError: As :func:`refine`.
     """
     from spectrack.refinement.presets import PRESETS
-    from spectrack.video.soft_masks import missing_stems, open_masks
+    from spectrack.video.soft_masks import missing_stems, noted_warnings, open_masks
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
     recipe = PRESETS[preset].load()
     tracks: dict[int, Track] = {}
     with open_frames(video) as frames:
-        opened = open_masks(masks, frames, object_id)
+        with noted_warnings() as notes:
+            opened = open_masks(masks, frames, object_id, resize)
         if one and len(opened) > 1:
             shown = ", ".join(map(str, opened))
             raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
@@ -248,6 +258,7 @@ def refine_all(
             refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress)
             gaps = missing_stems(soft_masks)
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+            refined.info.update({"warnings": notes} if notes else {})
             tracks[key] = refined
     return Tracks(tracks)
 
@@ -287,6 +298,7 @@ def fuse(
     from spectrack.fusion.stream import fuse_video, named_sources, no_mask_at_all, open_channels
     from spectrack.refinement.presets import PRESETS
     from spectrack.spectral.mixing.mixing import MixingSettings
+    from spectrack.video.soft_masks import noted_warnings
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
@@ -301,10 +313,12 @@ def fuse(
 
         mixing = load_weights(weights)[0].matched_to(names)
     with open_frames(video) as frames:
-        channels = open_channels(named, frames, object_id)
+        with noted_warnings() as notes:
+            channels = open_channels(named, frames, object_id)
         fused = fuse_video(frames, channels, mixing, preset, progress)
         gaps = no_mask_at_all(channels)
         fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+        fused.info.update({"warnings": notes} if notes else {})
     return fused
 
 

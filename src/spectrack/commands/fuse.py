@@ -125,12 +125,12 @@ class FuseJob(Job):
         """Fuse one sequence into its result folder; see ``Job``."""
         from spectrack.api import fuse
         from spectrack.commands.output import staged
-        from spectrack.commands.track import write_overlay
+        from spectrack.commands.track import dropped_inputs, write_overlay
         from spectrack.tracks import Tracks
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("fusing") as progress:
+            with console.progress("fusing") as progress, dropped_inputs() as warned:
                 track = fuse(
                     self.sources,
                     self.video,
@@ -146,7 +146,7 @@ class FuseJob(Job):
             tracks.save(part)
             if self.overlay:
                 write_overlay(self.video, tracks, part, console, None)
-        return summarise(track, self, seconds)
+        return {**summarise(track, self, seconds), "warnings": warned}
 
 
 def channels(given: tuple[str, ...]) -> dict[str, Path]:
@@ -225,6 +225,7 @@ def text(summary: dict[str, Any]) -> str:
     if gaps:
         some = ", ".join(gaps[:5]) + (", ..." if len(gaps) > 5 else "")
         lines.append(f"{len(gaps)} frames had no mask of any channel and were filled: {some}")
+    lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
     doubt = summary["most_doubtful"]
     lines += [
         f"most doubtful: frame {doubt['frame']} ({doubt['doubt']:.2f}); "

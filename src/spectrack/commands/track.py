@@ -23,7 +23,7 @@ from spectrack.commands.base import (
     parse_settings,
     versions,
 )
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -191,7 +191,7 @@ def parse_frames(value: str) -> list[int]:
 
 @contextmanager
 def dropped_inputs() -> Iterator[list[str]]:
-    """What trackers say of inputs that failed, to be told at the end and not as a Python warning.
+    """What is said of inputs that failed or were taken otherwise than named, to be told at the end.
 
     Yields:
         The sentences, as they come.
@@ -199,6 +199,7 @@ def dropped_inputs() -> Iterator[list[str]]:
     said: list[str] = []
     with warnings.catch_warnings():
         warnings.filterwarnings("always", "input ", RuntimeWarning)
+        warnings.simplefilter("always", InputWarning)
         show = warnings.showwarning
 
         def take(
@@ -209,7 +210,8 @@ def dropped_inputs() -> Iterator[list[str]]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if category is RuntimeWarning and str(message).startswith("input "):
+            failed = category is RuntimeWarning and str(message).startswith("input ")
+            if failed or issubclass(category, InputWarning):
                 said.append(str(message))
             else:
                 show(message, category, filename, lineno, file, line)

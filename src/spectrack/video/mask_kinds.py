@@ -34,6 +34,8 @@ Kind = Literal["hard", "index", "soft"]
 VOID = 255
 """Object id of pixels that count for nobody."""
 _MOST_IDS = 16
+TOLERANCE = 1e-3
+"""A soft mask may be that far outside [0, 1]: networks and resizing round."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,28 @@ def _load_numpy(path: Path) -> RawMask:
         )
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"mask {path} has dtype {array.dtype}; expected bool, integers or floats")
-    if not np.isfinite(array).all():
-        raise InputError(f"mask {path} holds NaN or infinite values; expected numbers in [0, 1]")
-    if array.min() < 0 or array.max() > 1:
+    return RawMask("soft", unit_values(array, f"mask {path}"))
+
+
+def unit_values(values: NDArray[np.floating[Any]], source: str) -> NDArray[np.float32]:
+    """Values of a soft mask as float32 in [0, 1]; what rounding put slightly outside is clipped.
+
+    Args:
+        values: Floats of any shape.
+        source: What holds them, for messages.
+
+    Raises:
+        InputError: If a value is NaN, infinite, or more than ``TOLERANCE`` outside [0, 1].
+    """
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):  # a NaN is the minimum of all
+        raise InputError(f"{source} holds NaN or infinite values; expected numbers in [0, 1]")
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise InputError(
-            f"mask {path} holds values from {array.min():g} to {array.max():g}; "
-            "expected a soft mask in [0, 1]"
+            f"{source} holds values from {low:g} to {high:g}; expected a soft mask in [0, 1]"
         )
-    return RawMask("soft", array.astype(np.float32))
+    out: NDArray[np.float32] = values.astype(np.float32)
+    return out if low >= 0 and high <= 1 else np.clip(out, 0, 1)
 
 
 def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
