@@ -256,6 +256,7 @@ def refine_all(
             raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
         for key, soft_masks in opened.items():
             refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress)
+            refined.take_times(frames.times_s, frames.fps)
             gaps = missing_stems(soft_masks)
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
             refined.info.update({"warnings": notes} if notes else {})
@@ -316,6 +317,7 @@ def fuse(
         with noted_warnings() as notes:
             channels = open_channels(named, frames, object_id)
         fused = fuse_video(frames, channels, mixing, preset, progress)
+        fused.take_times(frames.times_s, frames.fps)
         gaps = no_mask_at_all(channels)
         fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
         fused.info.update({"warnings": notes} if notes else {})

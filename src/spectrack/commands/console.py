@@ -146,11 +146,18 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("always", InputWarning)
         show = warnings.showwarning
 
-        def tell(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        def tell(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if issubclass(category, InputWarning):
                 print(f"warning: {message}", file=sys.stderr, flush=True)
             else:
-                show(message, category, *rest)
+                show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = tell
         yield

@@ -105,7 +105,9 @@ def run_many(
             raise InputError("the video holds no frames; give one with at least one frame")
         tracks = collector.finish()
     seconds = round(time.perf_counter() - started, 3)
+    times_s, fps = getattr(frames, "times_s", None), getattr(frames, "fps", 0.0)
     for key, track in tracks.items():
+        track.take_times(times_s, fps)
         settings: Any = getattr(trackers[key], "settings", None)
         described = {} if settings is None else dataclasses.asdict(settings)
         track.info.update(settings=described, cleaned=clean, seconds=seconds)
