@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ class Frames(ABC):
         size_wh: Width and height of every frame in pixels, after rotation.
         fps: Frames per second; the average for variable rates.
         stems: File stem of each frame for image folders, else None.
+        media: The file that may hold sound beside the frames, else None.
     """
 
     source: str
@@ -38,6 +40,7 @@ class Frames(ABC):
     size_wh: tuple[int, int]
     fps: float
     stems: list[str] | None = None
+    media: Path | None = None
 
     @property
     @abstractmethod
