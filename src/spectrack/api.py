@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
 
-MOST_GREY_OBJECTS = 16
-"""A grey target mask with no more levels than this is not taken for a soft mask."""
-
 ProgressCall = Callable[[int, int | None], None]
 
 
@@ -63,24 +60,9 @@ def read_targets(path: str | Path) -> dict[int, Target]:
         InputError: If the mask cannot be read, is empty, or is grey with a few levels, which may
             be several objects or none.
     """
-    import numpy as np
+    from spectrack.video.targets import read_targets as read
 
-    from spectrack.video.masks import object_ids, read_mask
-
-    mask = read_mask(path)
-    if mask.dtype == np.float32:
-        levels = len(np.unique(mask))
-        if levels <= MOST_GREY_OBJECTS:
-            raise InputError(
-                f"mask {path} has {levels} grey levels, which may be several objects; "
-                "give an indexed PNG, or one with two levels"
-            )
-        mask = mask >= 0.5
-    if not mask.any():
-        raise InputError(f"mask {path} is empty; give one with foreground pixels")
-    if mask.dtype == np.bool_:
-        return {1: Target(mask=mask)}
-    return {i: Target(mask=mask == i) for i in object_ids(mask)}
+    return read(path)
 
 
 def track(
@@ -98,9 +80,11 @@ def track(
     """Follow one object through a video.
 
     Args:
-        video: Video file, folder of images, glob, array (T, H, W, 3) uint8 RGB, or camera number.
+        video: Video file, folder of images, glob, camera number; RGB array or tensor (T, H, W, 3),
+            uint8 or floats in [0, 1], in memory or as ``.npy``; list or generator of frames.
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
-        mask: Its mask in the first frame instead: array (H, W) or image file.
+        mask: Its mask in the first frame instead: array or tensor (H, W), or image file; soft
+            masks are cut at one half.
         tracker: Name of a tracker.
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
@@ -119,13 +103,14 @@ def track(
         >>> import spectrack as st
         >>> track = st.track("bike.mp4", box=(120, 80, 200, 160))  # doctest: +SKIP
     """
-    from pathlib import Path
+    if box is not None and mask is not None:
+        raise InputError("both box and mask were given; give one of them")
+    if mask is None:
+        targets = {1: Target(box=box)}
+    else:
+        from spectrack.video.targets import one_target
 
-    if isinstance(mask, str | Path):
-        from spectrack.video.masks import read_target_mask
-
-        mask = read_target_mask(mask)
-    targets = {1: Target(box=box, mask=mask)}
+        targets = {1: one_target(mask)}
     return track_all(
         video,
         targets,
@@ -165,15 +150,21 @@ def track_all(
         InputError: If video, targets or tracker cannot be used.
     """
     from spectrack.tracking.loop import run_many
+    from spectrack.video.soft_masks import noted_warnings
+    from spectrack.video.targets import question_box
 
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
+    with noted_warnings() as notes:
+        for target in targets.values():
+            question_box(target)
     trackers = {key: make_tracker(tracker, **settings) for key in targets}
     look = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
         tracks = run_many(trackers, frames, targets, progress, look, clean)
         for found in tracks.values():
             found.info.update(source=frames.source, tracker=tracker)
+            found.info.update({"warnings": notes} if notes else {})
     return tracks
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import SoftHW
 from spectrack.video.files import VideoFile
 from spectrack.video.frames import Frames
+from spectrack.video.given import load_array
 from spectrack.video.mask_kinds import VOID
 
 if TYPE_CHECKING:
@@ -68,27 +68,6 @@ def open_mask_file(
     if kind in {".npy", ".npz"}:
         return _of_array(path, object_id)
     return {object_id or 1: VideoMasks(path)}
-
-
-def load_array(path: Path, what: str) -> NDArray[Any]:
-    """The array in a ``.npy`` (mapped, not read) or the only one in a ``.npz``.
-
-    Raises:
-        InputError: If the file cannot be read or holds several arrays.
-    """
-    try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            names = loaded.files
-            array = loaded[names[0]] if len(names) == 1 else None
-    except Exception as error:
-        # NumPy and zipfile raise many kinds for broken files; all mean the same to the user.
-        raise InputError(f"{what} {path} cannot be read ({error}); replace it") from None
-    if array is None:
-        raise InputError(f"{what} {path} holds {len(names)} arrays; give a file with one")
-    return np.asarray(array)
 
 
 class VideoMasks:

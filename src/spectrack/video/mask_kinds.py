@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.tracks import davis_palette
 from spectrack.video.folder import load_image
+from spectrack.video.given import TOLERANCE
 
 Kind = Literal["hard", "index", "soft"]
 VOID = 255
 """Object id of pixels that count for nobody."""
 _MOST_IDS = 16
-TOLERANCE = 1e-3
-"""A soft mask may be that far outside [0, 1]: networks and resizing round."""
+_MOST_TINT = 32
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def load_mask(path: Path) -> RawMask:
         rgb = array[..., :3]
         if (rgb[..., :1] == rgb).all():
             return RawMask("grey", rgb[..., 0])
+        if path.suffix.lower() in {".jpg", ".jpeg", ".webp"} and _nearly_grey(rgb):
+            return RawMask("grey", np.rint(rgb.mean(axis=2)).astype(np.uint8))
         return RawMask("index", _ids_of_colours(rgb, path))
     return RawMask("grey", array)
 
@@ -135,6 +137,11 @@ def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
     full = 1.0 if floating else 255.0 if raw.array.dtype == np.uint8 else 65535.0
     values = np.clip(raw.array.astype(np.float32) / np.float32(full), 0, 1)
     return "soft", values
+
+
+def _nearly_grey(rgb_hwc: NDArray[np.uint8]) -> bool:
+    """Whether colours are no more than what a lossy codec makes of black and white."""
+    return int((rgb_hwc.max(axis=2) - rgb_hwc.min(axis=2)).max()) <= _MOST_TINT
 
 
 def _ids_of_colours(rgb_hwc: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
