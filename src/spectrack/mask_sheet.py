@@ -18,7 +18,7 @@ MOST_FRAMES = 8
 """Frames on a sheet, whatever the length of the video."""
 SIDE = 160
 """Longer side of a picture in pixels."""
-_GROUND, _EDGE = (24, 26, 32), (235, 235, 240)
+_GROUND, _EDGE = (238, 238, 240), (60, 60, 68)
 
 
 @dataclass(frozen=True)

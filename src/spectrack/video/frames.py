@@ -117,16 +117,16 @@ class ArrayFrames(Frames):
         name: str = "array",
         fps: float = DEFAULT_FPS,
     ) -> None:
-        many = isinstance(frames_thwc, Sequence)
-        if not many and frames_thwc.ndim != 4:
+        shape = None if isinstance(frames_thwc, Sequence) else tuple(frames_thwc.shape)
+        if shape is not None and len(shape) != 4:
             raise InputError(
-                f"an array of shape {tuple(frames_thwc.shape)} was given as video; "
+                f"an array of shape {shape} was given as video; "
                 "expected uint8 RGB of shape (frames, height, width, 3)"
             )
         if len(frames_thwc) == 0:
             raise InputError("an empty array of frames was given; expected at least one frame")
         first = rgb_frame(frames_thwc[0])
-        for frame in frames_thwc if many else [first]:
+        for frame in frames_thwc if shape is None else [first]:
             given = rgb_frame(frame)
             if given.shape != first.shape or 0 in given.shape:
                 raise InputError(

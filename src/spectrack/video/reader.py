@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def open_video(source: str | Path | int | Frames | Any) -> Frames:
     if isinstance(source, int | np.integer):
         return Camera(int(source))
     if isinstance(source, np.ndarray | list | tuple) or is_tensor(source):
-        return ArrayFrames(source)
+        return ArrayFrames(cast(Any, source))
     if isinstance(source, Iterator):
         return StreamFrames(source)
     if not isinstance(source, str | Path):
