@@ -1,42 +1,42 @@
-"""The house rules: imports go down only, nothing forbidden is imported, files stay short."""
+"""The house rules: imports go down only, a tracker is reached by its name, files stay short."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "spectrack"
 
-# Rooms from the ground up. A room may import from lower floors and from itself; rooms of one floor
-# do not know each other, except where NEIGHBOURS says so.
+# Rooms from the ground up: a room may import from lower floors and from itself; rooms of one floor
+# do not know each other. A folder of SPLIT is rooms of its own, one a subfolder.
+SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
-    {"structures"},
+    {"structures", "storage", "plugins"},
     {"tracks"},
-    {"spectral", "flow", "metrics", "datasets", "video", "networks"},
-    {"local_flow", "weights"},
-    {"trackers"},
-    {"soft_masks", "fusion_weights"},
-    {"refinement", "whole_video", "fusion"},
+    {"video", "metrics", "flow", "networks"},
+    {"spectral/sfseg", "spectral/guided", "spectral/mixing"},
+    {"spectral", "datasets", "weights"},
+    {"datasets/synthetic", "refinement"},
+    {"tracking"},
+    {"training/loop"},
+    {"training/data"},
     {"training"},
-    {"evaluation", "presets"},
+    {"fusion"},
+    {"trackers/*"},
+    {"evaluation"},
     {"api"},
-    {"progress", "output"},
     {"commands"},
     {"cli"},
     {"__main__"},
 ]
-NEIGHBOURS = {
-    ("datasets", "video"),
-    ("refinement", "whole_video"),
-    ("fusion", "refinement"),
-    ("fusion", "whole_video"),
-}
-ARRAYS_ONLY = {"spectral", "flow", "local_flow", "metrics", "networks"}
+ARRAYS_ONLY = {"spectral", "flow", "metrics", "networks"}
 FILE_MODULES = {"av", "PIL", "pathlib", "shutil", "csv"}
 READS_PROC = {"benchmark.py"}  # how much memory the process itself holds
 FORBIDDEN = {"torchvision", "timm", "segmentation_models_pytorch", "kornia"}
@@ -49,8 +49,16 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(parts: tuple[str, ...]) -> str:
+    """The room of a module, by the path or the dotted name below the package."""
+    folder = len(parts) > 1 and (PACKAGE.joinpath(*parts[:2])).is_dir()
+    if parts[0] in SPLIT and folder:
+        return "/".join(parts[:2])
+    return parts[0].removesuffix(".py")
+
+
+def floor_of(room: str) -> int | None:
+    return FLOOR_OF.get("trackers/*" if room.startswith("trackers/") else room)
 
 
 def imported(path: Path) -> list[tuple[int, str]]:
@@ -61,58 +69,122 @@ def imported(path: Path) -> list[tuple[int, str]]:
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} uses a relative import"
-            if node.module == "spectrack":
-                found += [(node.lineno, f"spectrack.{alias.name}") for alias in node.names]
+            names = [alias.name for alias in node.names]
+            if node.module is not None and node.module.split(".")[0] == "spectrack":
+                # a name may be a module: `from spectrack.trackers import rts`
+                found += [(node.lineno, f"{node.module}.{name}") for name in names]
             else:
                 found.append((node.lineno, node.module or ""))
     return found
 
 
 def violations(path: Path) -> list[str]:
-    room, wrong = room_of(path), []
+    parts = path.relative_to(PACKAGE).parts
+    room, wrong = room_of(parts), []
+    top = parts[0].removesuffix(".py")
     for line, name in imported(path):
-        parts = name.split(".")
-        if parts[0] in FORBIDDEN:
+        target = name.split(".")
+        if target[0] in FORBIDDEN:
             wrong.append(f"{path.name}:{line} imports {name}")
-        files = parts[0] in FILE_MODULES and path.name not in READS_PROC
-        if room in ARRAYS_ONLY and files:
+        files = target[0] in FILE_MODULES and path.name not in READS_PROC
+        if top in ARRAYS_ONLY and files:
             wrong.append(f"{path.name}:{line} knows files ({name}); {room} knows arrays only")
-        if parts[0] != "spectrack" or len(parts) < 2 or parts[1] == "__version__":
+        if target[0] != "spectrack" or len(target) < 2 or target[1] == "__version__":
             continue
-        other = parts[1]
-        if other not in FLOOR_OF:
-            wrong.append(f"{path.name}:{line} imports {name}, which has no floor in FLOORS")
-        elif other == room or (room, other) in NEIGHBOURS:
+        other = room_of(tuple(target[1:]))
+        if other == room:
+            wrong += training_in_tracking(path, line, name)
             continue
-        elif FLOOR_OF[other] >= FLOOR_OF[room]:
+        floor, below = floor_of(room), floor_of(other)
+        if floor is None or below is None:
+            wrong.append(f"{path.name}:{line} {room} imports {name}: give both a floor in FLOORS")
+        elif other.startswith("trackers/"):
+            why = "another tracker" if room.startswith("trackers/") else "a tracker"
+            wrong.append(f"{path.name}:{line} ({room}) imports {why}: {name}; use its name")
+        elif below >= floor:
             wrong.append(f"{path.name}:{line} ({room}) imports upward or sideways: {name}")
+        elif learns(other) and room.startswith("trackers/") and not path.name.startswith("train"):
+            wrong.append(f"{path.name}:{line} imports {name}; only train*.py of a tracker may")
     return wrong
 
 
+def learns(room: str) -> bool:
+    return room.split("/")[0] in {"training", "datasets"}
+
+
+def training_in_tracking(path: Path, line: int, name: str) -> list[str]:
+    """Rule 3: what tracks does not import what trains, within a tracker's folder."""
+    target = name.split(".")
+    inside = target[1] == "trackers" and len(target) > 3
+    if inside and target[3].startswith("train") and not path.name.startswith("train"):
+        return [f"{path.name}:{line} imports {name}; what tracks does not know what trains"]
+    return []
+
+
 def test_every_room_has_a_floor():
-    rooms = {room_of(path) for path in modules()} - {"__init__"}
-    assert rooms <= set(FLOOR_OF), f"give {rooms - set(FLOOR_OF)} a floor in FLOORS"
+    rooms = {room_of(path.relative_to(PACKAGE).parts) for path in modules()} - {"__init__"}
+    lost = {room for room in rooms if floor_of(room) is None} - {"trackers"}
+    assert not lost, f"give {lost} a floor in FLOORS"
+    assert (PACKAGE / "trackers" / "__init__.py").read_text().count("import") == 0
+    assert [p.name for p in (PACKAGE / "trackers").glob("*.py")] == ["__init__.py"]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_module_keeps_the_rules(path):
-    if room_of(path) != "__init__":
+    if path.relative_to(PACKAGE).parts[0] != "__init__.py":
         assert not violations(path)
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines < LONGEST, f"{path.name} has {lines} lines; split it by idea"
 
 
-def test_the_check_sees_a_hidden_upward_import(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "statement", "told"),
+    [
+        ("metrics/regions.py", "from spectrack.api import track", "upward"),
+        ("metrics/regions.py", "import torchvision", "imports torchvision"),
+        ("metrics/regions.py", "from spectrack.structures import Box", None),
+        ("metrics/regions.py", "from spectrack.video.reader import open_video", "sideways"),
+        ("metrics/regions.py", "import pathlib", "arrays only"),
+        ("tracking/loop.py", "from spectrack.trackers.rts.tracker import RTSTracker", "a tracker"),
+        ("tracking/loop.py", "from spectrack.trackers import rts", "a tracker"),
+        ("trackers/lwl/a.py", "from spectrack.trackers.rts.network import RTS", "another tracker"),
+        ("trackers/lwl/a.py", "from spectrack.tracking.base import Tracker", None),
+        ("trackers/lwl/a.py", "from spectrack.training.losses import dice", r"only train\*.py"),
+        ("trackers/lwl/train.py", "from spectrack.training.losses import dice", None),
+        ("trackers/lwl/a.py", "from spectrack.trackers.lwl.train import fit", "what trains"),
+        ("trackers/lwl/a.py", "from spectrack.trackers.lwl import train_fit", "what trains"),
+    ],
+)
+def test_the_check_sees_what_is_forbidden(tmp_path, monkeypatch, file, statement, told):
+    for folder in ("metrics", "tracking", "trackers/lwl", "trackers/rts", "video", "training"):
+        (tmp_path / folder).mkdir(parents=True)
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
-    room = tmp_path / "metrics"
-    room.mkdir()
-    bad = room / "regions.py"
-    bad.write_text("def f():\n    from spectrack.api import track\n    import torchvision\n")
-    assert len(violations(bad)) == 2
-    bad.write_text("from spectrack.structures import Box\nimport numpy\n")
-    assert violations(bad) == []
-    bad.write_text("from spectrack.video.reader import open_video\n")
-    assert "sideways" in violations(bad)[0]
+    path = tmp_path / file
+    path.write_text(f"def f():\n    {statement}\n")
+    found = violations(path)
+    assert bool(found) == (told is not None)
+    if told is not None:
+        assert re.search(told, found[0])
+
+
+def strings_of_tables() -> list[str]:
+    """Every import string, ``module:name``, in the package."""
+    found = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= set(re.findall(r"^spectrack(?:\.\w+)+:\w+$", node.value))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("target", strings_of_tables())
+def test_every_string_of_every_table_can_be_loaded(target):
+    module, name = target.split(":")
+    assert getattr(import_module(module), name) is not None
+
+
+def test_the_tables_are_seen():
+    assert len(strings_of_tables()) > 15
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -29,7 +29,7 @@ def test_weights_that_are_there(weights_finding, tmp_path):
     status, finding = weights_finding(write_random_weights(tmp_path / "w.safetensors"))
     assert status == 0
     assert finding["state"] == "ok"
-    assert "for flow, csrt, kcf; no download" in finding["found"]
+    assert "they fit; no download" in finding["found"]
 
 
 @pytest.mark.parametrize(("damage", "told"), [(None, "do not exist"), (b"junk", "cannot be read")])

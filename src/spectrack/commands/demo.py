@@ -42,9 +42,9 @@ class DemoCommand(Command):
     def run(self, console: Console) -> int:
         """Make, follow, measure, and say where everything lies."""
         from spectrack.commands.output import DEMO, check_output, staged
-        from spectrack.tracking.table import TRACKERS
+        from spectrack.tracking.table import tracker_table
 
-        choose("tracker", self.tracker, TRACKERS)
+        choose("tracker", self.tracker, tracker_table())
         at_least("--frames", self.frames, 3)
         check_output(self.out, DEMO, self.overwrite)
 

@@ -63,10 +63,10 @@ def examine() -> Iterator[Finding]:
     """Run every check; one that fails to run is itself a finding."""
     yield _python()
     yield from _packages()
+    yield from _shipped_weights()
     checks: tuple[Callable[[], Finding], ...] = (
         _threads,
         _kernels,
-        _sftrack,
         _numba_cache,
         _opencv,
         _h264,
@@ -130,17 +130,22 @@ def _kernels() -> Finding:
     return Finding("kernels", "ok", found)
 
 
-def _sftrack() -> Finding:
-    """Read the weights that the default tracker needs."""
-    from spectrack.trackers.sftrack.weights import load_sftrack, shipped
+def _shipped_weights() -> Iterator[Finding]:
+    """Build every tracker whose weights come with the package."""
+    from spectrack.tracking.table import TRACKERS, make_tracker
+    from spectrack.weights.table import WEIGHTS
 
-    try:
-        weights = load_sftrack()
-    except InputError as error:
-        return Finding("sftrack weights", "bad", str(error), "reinstall spectrack")
-    inputs = ", ".join(weights.mixing.names)
-    size = shipped().stat().st_size / 1e6
-    return Finding("sftrack weights", "ok", f"{size:.1f} MB, for {inputs}; no download")
+    for name, entry in WEIGHTS.items():
+        path = entry.shipped()
+        if path is None or name not in TRACKERS:
+            continue
+        try:
+            make_tracker(name)
+        except InputError as error:
+            yield Finding(f"{name} weights", "bad", str(error), "reinstall spectrack")
+        else:
+            size = path.stat().st_size / 1e6
+            yield Finding(f"{name} weights", "ok", f"{size:.1f} MB, they fit; no download")
 
 
 def _numba_cache() -> Finding:

@@ -86,9 +86,9 @@ class EvaluateCommand(Command):
             raise InputError("give either --results DIR to score or --tracker NAME to run")
         choose("data set", self.dataset, DATASETS)
         if self.tracker is not None:
-            from spectrack.tracking.table import TRACKERS
+            from spectrack.tracking.table import tracker_table
 
-            choose("tracker", self.tracker, TRACKERS)
+            choose("tracker", self.tracker, tracker_table())
             if self.out is None:
                 raise InputError("--tracker needs a place for its results; give --out DIR")
         if self.protocol is not None:

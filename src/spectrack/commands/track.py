@@ -71,9 +71,9 @@ class TrackCommand(Command):
         """Follow the objects and write the result folder."""
         from spectrack.commands.output import check_output, staged
         from spectrack.tracking.settings import split_pairs
-        from spectrack.tracking.table import TRACKERS, settings_of
+        from spectrack.tracking.table import settings_of, tracker_table
 
-        choose("tracker", self.tracker, TRACKERS)
+        choose("tracker", self.tracker, tracker_table())
         at_least("--max-frames", self.max_frames)
         settings = split_pairs(self.set)
         settings_of(self.tracker, **settings)  # a wrong setting is told before work begins
@@ -124,9 +124,9 @@ class TrackCommand(Command):
             return None
         from spectrack.api import open_frames
         from spectrack.tracking.explaining import Explainer
-        from spectrack.tracking.table import TRACKERS
+        from spectrack.tracking.table import tracker_table
 
-        if not TRACKERS[self.tracker].load().explains:
+        if not tracker_table()[self.tracker].load().explains:
             raise InputError(
                 f"tracker {self.tracker} fuses no others, so it has nothing to explain; "
                 "use --tracker sftrack or leave out --explain"

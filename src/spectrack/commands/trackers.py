@@ -23,19 +23,19 @@ class TrackersCommand(Command):
 
     def run(self, console: Console) -> int:
         """Print the table of trackers, or of the settings of one."""
-        from spectrack.tracking.table import TRACKERS
+        from spectrack.tracking.table import tracker_table
 
         if self.name is not None:
-            return self._settings(choose("tracker", self.name, TRACKERS), console)
-        rows = [(name, entry.gives, entry.description) for name, entry in TRACKERS.items()]
+            return self._settings(choose("tracker", self.name, tracker_table()), console)
+        rows = [(name, entry.gives, entry.description) for name, entry in tracker_table().items()]
         listed = [dict(zip(("name", "gives", "description"), row, strict=True)) for row in rows]
         console.result({"trackers": listed}, table(rows))
         return 0
 
     def _settings(self, name: str, console: Console) -> int:
-        from spectrack.tracking.table import TRACKERS
+        from spectrack.tracking.table import tracker_table
 
-        entry = TRACKERS[name]
+        entry = tracker_table()[name]
         defaults = {
             field.name: entry.defaults.get(field.name, "needed")
             if field.default is MISSING

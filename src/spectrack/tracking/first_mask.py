@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from spectrack.networks.folding import for_inference
 from spectrack.networks.sta import STA
-from spectrack.structures import FrameHWC, SoftHW, Target
+from spectrack.structures import Box, FrameHWC, SoftHW, Target
 from spectrack.tracking.first_frame import box_in_patch
 from spectrack.tracking.patches import pair, plan_patch
 from spectrack.tracking.search_region import centre_of, scale_of
 from spectrack.tracking.soft_window import paste
+from spectrack.tracking.table import FIRST_MASK, load_object
 from spectrack.weights.networks import load_network
-
-if TYPE_CHECKING:
-    from spectrack.trackers.sftrack.segmenter import Segmenter
 
 SEARCH = 4.0
 """Side of what STA sees, in sides of the box."""
@@ -40,7 +38,7 @@ class FirstMask:
             network = load_network(sta, STA).network
         self._sta = None if network is None else for_inference(network).to(device)
         self._patch_hw, self._device = patch_hw, device
-        self._ours: Segmenter | None = None
+        self._ours: Callable[[FrameHWC, Box], SoftHW] | None = None
 
     def __call__(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
         """The mask given, or the one found in the box: float32 (H, W) of 0 and 1, not empty."""
@@ -66,11 +64,6 @@ class FirstMask:
         return (window.fill(-100.0) > 0).astype(np.float32)
 
     def _by_ours(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
-        from spectrack.trackers.sftrack.first import first_mask
-        from spectrack.trackers.sftrack.segmenter import Segmenter
-        from spectrack.trackers.sftrack.weights import load_sftrack
-
         if self._ours is None:
-            self._ours = Segmenter(load_sftrack().feat2seg)
-        soft = first_mask(self._ours, frame_hwc, target.box)
-        return (soft >= 0.5).astype(np.float32)
+            self._ours = load_object(FIRST_MASK)()
+        return (self._ours(frame_hwc, target.box) >= 0.5).astype(np.float32)

@@ -5,11 +5,22 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from spectrack.errors import InputError
+from spectrack.plugins import with_plugins
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.settings import make_settings
+
+FIRST_MASK = "spectrack.trackers.sftrack.shipped:ShippedFirstMask"
+"""What makes the mask in a box for trackers that need one and bring nothing of their own."""
+
+
+def load_object(target: str) -> Any:
+    """What an import string ``module:name`` names."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +42,7 @@ class TrackerEntry:
 
     def load(self) -> Any:
         """The tracker's class."""
-        module, name = self.target.split(":")
-        return getattr(importlib.import_module(module), name)
+        return load_object(self.target)
 
     @property
     def settings(self) -> type[Any]:
@@ -86,7 +96,10 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
     ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
-    "kcf": _opencv("kcf", "OpenCV KCF: kernelised correlation filter, fast (boxes)"),
+    "kcf": _opencv(
+        "kcf",
+        "OpenCV KCF: fast; early says that fast or turning targets are lost (boxes)",
+    ),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
@@ -102,7 +115,7 @@ def make_tracker(name: str, **settings: Any) -> Tracker:
     """Build a tracker by its name.
 
     Args:
-        name: A key of :data:`TRACKERS`.
+        name: A key of :func:`tracker_table`.
         **settings: Fields of the tracker's settings dataclass.
 
     Raises:
@@ -117,7 +130,7 @@ def settings_of(name: str, **settings: Any) -> Any:
     """The settings of a tracker, checked without building it.
 
     Args:
-        name: A key of :data:`TRACKERS`.
+        name: A key of :func:`tracker_table`.
         **settings: Fields of the tracker's settings dataclass, or text that stands for them.
 
     Raises:
@@ -133,13 +146,27 @@ def settings_of(name: str, **settings: Any) -> Any:
     return make_settings(entry.settings, {**entry.defaults, **settings}, f"tracker {name}")
 
 
+@lru_cache(maxsize=1)
+def _with_plugins() -> dict[str, TrackerEntry]:
+    return with_plugins("spectrack.trackers", TRACKERS, TrackerEntry)
+
+
+def tracker_table() -> dict[str, TrackerEntry]:
+    """All trackers: ours, and those that other packages add by entry points.
+
+    An entry point of the group ``spectrack.trackers`` names a :class:`TrackerEntry`; see
+    ``docs/guides/add_a_tracker.md``.
+    """
+    return {**_with_plugins(), **TRACKERS}
+
+
 def tracker_entry(name: str) -> TrackerEntry:
     """The row of a tracker.
 
     Raises:
         InputError: If there is none.
     """
-    entry = TRACKERS.get(name)
+    entry = TRACKERS.get(name) or tracker_table().get(name)
     if entry is None:
-        raise InputError(f"tracker {name!r} is unknown; use one of {', '.join(TRACKERS)}")
+        raise InputError(f"tracker {name!r} is unknown; use one of {', '.join(tracker_table())}")
     return entry

@@ -14,7 +14,7 @@ from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.settings import split_pairs
-from spectrack.tracking.table import TRACKERS, make_tracker
+from spectrack.tracking.table import make_tracker, tracker_table
 
 
 class Input:
@@ -29,14 +29,14 @@ class Input:
     def __init__(self, name: str, longest: int) -> None:
         self.name, self._longest = name, longest
         kind, settings = named(name)
-        self.restarts = kind in TRACKERS
+        self.restarts = kind in tracker_table()
         """Whether it can be started again in any frame: not where its answers come from files."""
         self._make: Callable[[], Tracker] = (
             (lambda: make_tracker(kind, **settings))
             if self.restarts
             else (lambda: make_tracker("external", path=name))
         )
-        self._shrinks = self.restarts and TRACKERS[kind].gives == "boxes"
+        self._shrinks = self.restarts and tracker_table()[kind].gives == "boxes"
         self._scale = 1.0
         self._tracker = self._make()
         self.failed = False
@@ -117,7 +117,7 @@ def named(text: str) -> tuple[str, dict[str, str]]:
         InputError: If a setting has no value or is given twice.
     """
     kind, colon, rest = text.partition(":")
-    if not colon or kind not in TRACKERS:
+    if not colon or kind not in tracker_table():
         return text, {}
     return kind, split_pairs(rest.split(";"), f"input {text!r} with the setting")
 
