@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import re
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +121,7 @@ def test_interrupted_save_is_not_complete(
 
     monkeypatch.setattr(Tracks, "index_hw", stop)
     with pytest.raises(KeyboardInterrupt):
-        _track(rng).save(tmp_path)
+        _track(rng).save(tmp_path, overwrite=True)
     with pytest.raises(InputError, match="not a complete result folder"):
         Track.load(tmp_path)
 
@@ -152,3 +155,91 @@ def test_tracks_refuse(rng: np.random.Generator) -> None:
         Tracks({0: _track(rng)})
     with pytest.raises(InputError, match="differ in length"):
         Tracks({1: _track(rng), 2: _track(rng, 4)})
+
+
+def _long(count: int) -> Track:
+    track = Track((854, 480), info={"tracker": "sftrack"})
+    y, x = np.mgrid[:480, :854]
+    for i in range(count):
+        mask = (y - 200) ** 2 + (x - 100 - 3 * i) ** 2 < 80**2
+        track.append(Prediction(Box.from_mask(mask), mask, 0.5), f"<f{i}>")
+    return track
+
+
+def test_repr_is_one_short_line() -> None:
+    track = _long(120)
+    assert repr(track) == (
+        "Track(120 frames of 854x480, found in 120, mean score 0.50, by sftrack)"
+    )
+    assert repr(Tracks({1: track, 4: track})) == "Tracks(objects 1, 4; 120 frames of 854x480)"
+    assert len(repr(Tracks(dict.fromkeys(range(1, 256), track)))) < 100
+    assert len(repr(track[0])) < 200
+    assert repr(Track(SIZE)) == "Track(0 frames of 20x14, found in 0)"
+
+
+def test_html_is_a_small_sheet_of_the_masks() -> None:
+    track = _long(120)
+    page = track._repr_html_()
+    assert len(page) < 40_000
+    assert len(page) < 1.5 * len(_long(12)._repr_html_())  # bounded whatever the length
+    assert "&lt;f0&gt; 0.50" in page
+    assert "&lt;f119&gt;" in page
+    assert "<f0>" not in page
+    pictures = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert len(pictures) == 8
+    with Image.open(BytesIO(base64.b64decode(pictures[0]))) as image:
+        picture = np.asarray(image.convert("RGB"))
+    assert picture.shape == (90, 160, 3)
+    # where the object is, its colour; far from it, the ground
+    scale = 160 / 854
+    assert picture[int(200 * scale), int(100 * scale)].tolist() == davis_palette()[1].tolist()
+    assert picture[80, 150].tolist() == picture[80, 120].tolist() != davis_palette()[1].tolist()
+    both = Tracks({1: track, 2: _long(120)})._repr_html_()
+    assert both.count("<img") == 8
+    assert "Track(0 frames" in Track(SIZE)._repr_html_()
+
+
+def test_times_come_back(tmp_path: Path, rng: np.random.Generator) -> None:
+    track = _track(rng)
+    track.take_times(np.array([0.5, 0.54, 0.6, 0.9, 1.0, 7.0]), 25.0)
+    assert track.times_s == [0.5, 0.54, 0.6, 0.9, 1.0]
+    folder = track.save(tmp_path / "out")
+    with (folder / "boxes.csv").open() as handle:
+        rows = list(csv.reader(handle))
+    assert rows[0] == ["frame", "object", "x", "y", "w", "h", "score", "found", "time_s"]
+    assert [row[-1] for row in rows[1:]] == [
+        "0.500000",
+        "0.540000",
+        "0.600000",
+        "0.900000",
+        "1.000000",
+    ]
+    loaded = Track.load(folder)
+    assert loaded.times_s == track.times_s
+    assert (loaded.info["fps"], loaded.info["variable_frame_rate"]) == (25.0, True)
+    even = _track(rng)
+    even.take_times(np.arange(5) / 25 + 3, 25.0)
+    assert even.info["variable_frame_rate"] is False
+    even.take_times(None, 24.0)
+    short = _track(rng)
+    short.take_times(np.arange(4) / 25, 25.0)
+    assert short.times_s is None
+
+
+def test_folders_from_before_have_no_times(tmp_path: Path, rng: np.random.Generator) -> None:
+    loaded = Track.load(_track(rng).save(tmp_path / "old"))
+    assert loaded.times_s is None
+    assert "fps" not in loaded.info
+
+
+def test_an_old_result_is_not_replaced_silently(tmp_path: Path, rng: np.random.Generator) -> None:
+    folder = _track(rng, 5).save(tmp_path / "out")
+    before = (folder / "boxes.csv").read_text()
+    for again in (_track(rng, 3), Tracks({2: _track(rng, 3)})):
+        with pytest.raises(InputError, match="holds a finished result; pass overwrite=True"):
+            again.save(folder)
+    assert (folder / "boxes.csv").read_text() == before
+    assert len(Track.load(folder)) == 5
+    _track(rng, 3).save(folder, overwrite=True)
+    assert len(Track.load(folder)) == 3
+    assert len(list((folder / "masks").iterdir())) == 3

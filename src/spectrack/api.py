@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
     Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
 
-MOST_GREY_OBJECTS = 16
-"""A grey target mask with no more levels than this is not taken for a soft mask."""
-
 
 def open_frames(video: Video, max_frames: int | None = None) -> Frames:
     """Open a video, or its first frames only; use it in a ``with`` block.
@@ -64,24 +61,9 @@ def read_targets(path: str | Path) -> dict[int, Target]:
         InputError: If the mask cannot be read, is empty, or is grey with a few levels, which may
             be several objects or none.
     """
-    import numpy as np
+    from spectrack.video.targets import read_targets as read
 
-    from spectrack.video.masks import object_ids, read_mask
-
-    mask = read_mask(path)
-    if mask.dtype == np.float32:
-        levels = len(np.unique(mask))
-        if levels <= MOST_GREY_OBJECTS:
-            raise InputError(
-                f"mask {path} has {levels} grey levels, which may be several objects; "
-                "give an indexed PNG, or one with two levels"
-            )
-        mask = mask >= 0.5
-    if not mask.any():
-        raise InputError(f"mask {path} is empty; give one with foreground pixels")
-    if mask.dtype == np.bool_:
-        return {1: Target(mask=mask)}
-    return {i: Target(mask=mask == i) for i in object_ids(mask)}
+    return read(path)
 
 
 def track(
@@ -100,9 +82,11 @@ def track(
     """Follow one object through a video.
 
     Args:
-        video: Video file, folder of images, glob, array (T, H, W, 3) uint8 RGB, or camera number.
+        video: Video file, folder of images, glob, camera number; RGB array or tensor (T, H, W, 3),
+            uint8 or floats in [0, 1], in memory or as ``.npy``; list or generator of frames.
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
-        mask: Its mask in the first frame instead: array (H, W) or image file.
+        mask: Its mask in the first frame instead: array or tensor (H, W), or image file; soft
+            masks are cut at one half.
         tracker: Name of a tracker, or a :class:`~spectrack.tracking.base.Tracker` of your own.
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
@@ -124,13 +108,14 @@ def track(
         >>> import spectrack as st
         >>> track = st.track("bike.mp4", box=(120, 80, 200, 160))  # doctest: +SKIP
     """
-    from pathlib import Path
+    if box is not None and mask is not None:
+        raise InputError("both box and mask were given; give one of them")
+    if mask is None:
+        targets = {1: Target(box=box)}
+    else:
+        from spectrack.video.targets import one_target
 
-    if isinstance(mask, str | Path):
-        from spectrack.video.masks import read_target_mask
-
-        mask = read_target_mask(mask)
-    targets = {1: Target(box=box, mask=mask)}
+        targets = {1: one_target(mask)}
     return track_all(
         video,
         targets,
@@ -181,13 +166,19 @@ def track_all(
     """
     from spectrack.tracking.choosing import name_of, trackers_for
     from spectrack.tracking.loop import Interrupted, run_many
+    from spectrack.video.soft_masks import noted_warnings
+    from spectrack.video.targets import question_box
 
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
+    with noted_warnings() as notes:
+        for target in targets.values():
+            question_box(target)
     trackers = trackers_for(targets, tracker, settings)
     watch = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
-        made = {"source": frames.source, "tracker": name_of(tracker, trackers)}
+        made: dict[str, Any] = {"source": frames.source, "tracker": name_of(tracker, trackers)}
+        made |= {"warnings": notes} if notes else {}
         try:
             tracks = run_many(
                 trackers,
@@ -218,20 +209,25 @@ def refine(
     preset: str = "default",
     *,
     object_id: int | None = None,
+    resize: bool = False,
     progress: Progress | None = None,
 ) -> Track:
     """Make the masks of one object consistent in space and time, whatever method they come from.
 
     Args:
-        masks: A track, an array (T, H, W), a result folder, or a folder of mask images named like
-            the frames; soft masks are in [0, 1].
+        masks: A track, an array or tensor (T, H, W), a list or a dict (frame number or name to
+            mask), a result folder, a folder of mask images named like the frames, or one file:
+            ``.npy``, ``.npz``, COCO run lengths (``.json``) or a video of masks; soft masks are in
+            [0, 1].
         video: The video the masks belong to, as in :func:`track`.
         preset: Name of a recipe: ``default``, ``deep``, ``paper`` or ``published``.
         object_id: Which object of indexed masks; may be left out where there is one.
+        resize: Bring masks of another size to that of the frames.
         progress: Called with the number of frames done and in all.
 
     Returns:
-        A hard mask, box and score a frame.
+        A hard mask, box and score a frame; ``info["warnings"]`` holds what is worth knowing of how
+        masks and frames were matched.
 
     Raises:
         InputError: If masks, video or preset cannot be used or do not belong together, or the
@@ -241,7 +237,9 @@ def refine(
         >>> import spectrack as st
         >>> track = st.refine("masks/", video="bike.mp4")  # doctest: +SKIP
     """
-    tracks = refine_all(masks, video, preset, object_id=object_id, progress=progress, one=True)
+    tracks = refine_all(
+        masks, video, preset, object_id=object_id, resize=resize, progress=progress, one=True
+    )
     return tracks.first
 
 
@@ -251,6 +249,7 @@ def refine_all(
     preset: str = "default",
     *,
     object_id: int | None = None,
+    resize: bool = False,
     progress: Progress | None = None,
     one: bool = False,
 ) -> Tracks:
@@ -261,6 +260,7 @@ def refine_all(
         video: As in :func:`refine`.
         preset: As in :func:`refine`.
         object_id: Only this object.
+        resize: As in :func:`refine`.
         progress: As in :func:`refine`; starts again for each object.
         one: Refuse several objects.
 
@@ -268,21 +268,24 @@ def refine_all(
         InputError: As :func:`refine`.
     """
     from spectrack.refinement.presets import PRESETS
-    from spectrack.video.soft_masks import missing_stems, open_masks
+    from spectrack.video.soft_masks import missing_stems, noted_warnings, open_masks
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
     recipe = PRESETS[preset].load()
     tracks: dict[int, Track] = {}
     with open_frames(video) as frames:
-        opened = open_masks(masks, frames, object_id)
+        with noted_warnings() as notes:
+            opened = open_masks(masks, frames, object_id, resize)
         if one and len(opened) > 1:
             shown = ", ".join(map(str, opened))
             raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
         for key, soft_masks in opened.items():
             refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress)
+            refined.take_times(frames.times_s, frames.fps)
             gaps = missing_stems(soft_masks)
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+            refined.info.update({"warnings": notes} if notes else {})
             tracks[key] = refined
     return Tracks(tracks)
 
@@ -353,6 +356,7 @@ def fuse_all(
     from spectrack.fusion.stream import named_sources, open_channels
     from spectrack.refinement.presets import PRESETS
     from spectrack.spectral.mixing.mixing import MixingSettings
+    from spectrack.video.soft_masks import noted_warnings
 
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} does not exist; choose from {', '.join(PRESETS)}")
@@ -367,14 +371,17 @@ def fuse_all(
 
         mixing = load_mixing(weights)[0].matched_to(names)
     with open_frames(video) as frames:
-        if one:
-            objects = {object_id or 1: open_channels(named, frames, object_id)}
-        else:
-            objects = open_objects(named, frames, object_id)
+        with noted_warnings() as notes:
+            if one:
+                objects = {object_id or 1: open_channels(named, frames, object_id)}
+            else:
+                objects = open_objects(named, frames, object_id)
         tracks = fuse_objects(frames, objects, mixing, preset, progress)
         for key, fused in tracks.items():
             gaps = without_mask(objects[key])
+            fused.take_times(frames.times_s, frames.fps)
             fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+            fused.info.update({"warnings": notes} if notes else {})
     return tracks
 
 

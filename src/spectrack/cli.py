@@ -19,7 +19,7 @@ from typing import Annotated, Any, Union, cast
 import tyro
 
 from spectrack.commands.base import Command, choose
-from spectrack.commands.console import Console
+from spectrack.commands.console import Console, plain_warnings
 from spectrack.commands.output import refuse_no_name
 from spectrack.errors import InputError
 from spectrack.storage import refusal
@@ -123,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = parse(args)
         out = sys.stdout
         console = Console(command.json, command.quiet, out)
-        with contextlib.redirect_stdout(sys.stderr if command.json else out):
+        stdout = contextlib.redirect_stdout(sys.stderr if command.json else out)
+        with stdout, plain_warnings():
             return command.run(console)
     except InputError as error:
         print(f"spectrack: {_one_line(str(error))}", file=sys.stderr)

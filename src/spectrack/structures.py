@@ -149,6 +149,9 @@ class Mask:
     width: int
     counts: bytes
 
+    def __repr__(self) -> str:
+        return f"Mask({self.width}x{self.height}, area {self.area})"
+
     @classmethod
     def encode(cls, mask_hw: NDArray[Any]) -> Mask:
         """Compress a mask of shape (H, W); non-zero is foreground.

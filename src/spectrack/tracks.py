@@ -1,7 +1,8 @@
 """Track and Tracks: what a whole run gives, and the result folder it is kept in.
 
 A result folder holds ``masks/00000.png`` ... (indexed PNG, DAVIS palette, value = object id),
-``boxes.csv`` (``frame,object,x,y,w,h,score,found``) and ``track.json`` (what made it).
+``boxes.csv`` (``frame,object,x,y,w,h,score,found``, and ``time_s`` where the video has time
+stamps) and ``track.json`` (what made it).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
 _BYTES = "surrogateescape"  # names of files that are no UTF-8 keep their bytes
 _COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
+_TIME = "time_s"
+_SHOWN_OBJECTS = 5
 
 
 def davis_palette() -> NDArray[np.uint8]:
@@ -58,7 +61,7 @@ class Entry:
     found: bool
 
 
-@dataclass
+@dataclass(repr=False)
 class Track:
     """One object over a whole video; masks are kept compressed.
 
@@ -67,12 +70,25 @@ class Track:
         stems: File stem of every frame seen so far, or numbers where the source has none.
         entries: One entry a frame.
         info: What made the track: source, tracker, settings, versions, timings.
+        times_s: Time of every frame in seconds as the video has it; None where it has no stamps.
     """
 
     size_wh: tuple[int, int]
     stems: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
+    times_s: list[float] | None = None
+
+    def __repr__(self) -> str:
+        found = sum(e.found for e in self.entries)
+        size = f"{len(self)} frames of {self.size_wh[0]}x{self.size_wh[1]}"
+        score = f", mean score {np.mean([e.score for e in self]):.2f}" if self.entries else ""
+        by = self.info.get("tracker") or self.info.get("preset")
+        return f"Track({size}, found in {found}{score}{f', by {by}' if by else ''})"
+
+    def _repr_html_(self) -> str:
+        """A contact sheet of some frames, drawn from the masks."""
+        return Tracks({1: self}).sheet(repr(self)) if self.entries else f"<code>{self!r}</code>"
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -96,6 +112,20 @@ class Track:
         self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found)))
         self.stems.append(f"{len(self.stems):05d}" if stem is None else stem)
 
+    def take_times(self, times_s: NDArray[np.float64] | None, fps: float) -> None:
+        """Keep the time of every frame, and the frame rate in ``info``.
+
+        Args:
+            times_s: Seconds, one a frame at least; None for a source without time stamps, of which
+                nothing is kept.
+            fps: Frames per second, the average where the rate varies.
+        """
+        if times_s is None or len(times_s) < len(self) or not self.entries:
+            return
+        self.times_s = [round(float(t), 6) for t in times_s[: len(self)]]
+        self.info["fps"] = round(float(fps), 6)
+        self.info["variable_frame_rate"] = varies(times_s[: len(self)], fps)
+
     def mask(self, index: int) -> HardHW:
         """Hard mask of a frame, shape (H, W); empty where the track has none."""
         entry = self.entries[index]
@@ -114,9 +144,9 @@ class Track:
         rows = [tuple(e.box) if e.box is not None else (np.nan,) * 4 for e in self.entries]
         return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write the result folder; see :meth:`Tracks.save`."""
-        return Tracks({1: self}).save(folder)
+        return Tracks({1: self}).save(folder, overwrite)
 
     @classmethod
     def load(cls, folder: str | Path) -> Track:
@@ -157,6 +187,29 @@ class Tracks(Mapping[int, Track]):
     def __len__(self) -> int:
         return len(self._tracks)
 
+    def __repr__(self) -> str:
+        shown = ", ".join(map(str, list(self)[:_SHOWN_OBJECTS]))
+        more = ", ..." if len(self) > _SHOWN_OBJECTS else ""
+        width, height = self.first.size_wh
+        return f"Tracks(objects {shown}{more}; {len(self.first)} frames of {width}x{height})"
+
+    def _repr_html_(self) -> str:
+        """A contact sheet of some frames, drawn from the masks."""
+        return self.sheet(repr(self))
+
+    def sheet(self, title: str) -> str:
+        """A contact sheet of some frames as HTML with this text above it."""
+        from spectrack.mask_sheet import Cell, chosen_frames, sheet_html
+
+        cells = []
+        for t in chosen_frames(len(self.first)):
+            entries = [track[t] for track in self._tracks.values()]
+            score = f" {entries[0].score:.2f}" if len(entries) == 1 else ""
+            lost = "" if any(e.found for e in entries) else " lost"
+            boxes = [e.box for e in entries if e.box is not None]
+            cells.append(Cell(f"{self.first.stems[t]}{score}{lost}", self.index_hw(t), boxes))
+        return sheet_html(title, cells, davis_palette())
+
     @property
     def first(self) -> Track:
         """The track with the lowest id."""
@@ -171,15 +224,28 @@ class Tracks(Mapping[int, Track]):
             out[track.mask(frame)] = object_id
         return out
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write ``masks/*.png``, ``boxes.csv`` and ``track.json`` into a folder.
 
         ``track.json`` is written last and in one piece, so a folder with it is complete.
 
+        Args:
+            folder: Where to; it is made.
+            overwrite: Replace an earlier result there.
+
         Returns:
             The folder.
+
+        Raises:
+            InputError: If the folder holds a result and ``overwrite`` is not set, or a frame has
+                no name that a file can have.
         """
         out = Path(folder)
+        if (out / INFO).exists() and not overwrite:
+            raise InputError(
+                f"folder {out} holds a finished result; "
+                "pass overwrite=True to replace it or give another folder"
+            )
         stems = self.first.stems
         for stem in stems:
             _safe_stem(stem)
@@ -187,18 +253,22 @@ class Tracks(Mapping[int, Track]):
             raise InputError("two frames share one name; give every frame its own stem")
         (out / MASKS).mkdir(parents=True, exist_ok=True)
         (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
+        for old in (out / MASKS).glob("*.png"):
+            old.unlink()
         for t, stem in enumerate(stems):
             write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
         with (out / BOXES).open(
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         ) as handle:
             rows = csv.writer(handle)
-            rows.writerow(_COLUMNS)
+            times_s = self.first.times_s
+            rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
             for t, stem in enumerate(stems):
                 for object_id, track in self._tracks.items():
                     e = track[t]
                     box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
-                    rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found)])
+                    time_s = [] if times_s is None else [f"{times_s[t]:.6f}"]
+                    rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found), *time_s])
         info = {
             "format": FORMAT,
             "size_wh": list(self.first.size_wh),
@@ -238,6 +308,9 @@ class Tracks(Mapping[int, Track]):
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
+            for object_id, track in tracks.items():
+                times = [rows[stem, object_id].get(_TIME) for stem in stems]
+                track.times_s = [float(t) for t in times if t] if all(times) and times else None
         except (
             OSError,
             KeyError,
@@ -253,6 +326,17 @@ class Tracks(Mapping[int, Track]):
                 "give one that track, refine or fuse wrote"
             ) from error
         return cls(tracks)
+
+
+def varies(times_s: NDArray[np.float64], fps: float) -> bool:
+    """Whether frames are off an even beat by more than a quarter of a frame.
+
+    Args:
+        times_s: Seconds, shape (T,).
+        fps: Frames per second of the beat.
+    """
+    beat = np.arange(len(times_s)) / fps
+    return bool(np.abs(np.asarray(times_s) - times_s[0] - beat).max() > 0.25 / fps)
 
 
 def _safe_stem(stem: str) -> str:

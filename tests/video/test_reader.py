@@ -31,7 +31,11 @@ def test_arrays(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        np.zeros((2, 4, 4, 3), np.float32),
+        np.full((2, 4, 4, 3), 2.0, np.float32),
+        np.full((2, 4, 4, 3), np.nan),
+        np.zeros((2, 4, 4, 3), np.int64),
+        iter([]),
+        (frame for frame in [np.zeros((4, 4), np.uint8)]),
         np.zeros((4, 4, 3), np.uint8),
         np.zeros((2, 4, 4, 1), np.uint8),
         np.zeros((2, 4, 4), np.uint8),

@@ -9,10 +9,14 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TextIO
+
+from spectrack.errors import InputWarning
 
 TTY_INTERVAL = 0.1
 LOG_INTERVAL = 10.0
@@ -160,6 +164,30 @@ def _printable(text: str, stream: TextIO) -> str:
     """The text with what a stream cannot show, as names of files that are no UTF-8, escaped."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show an ``InputWarning`` that no command took up as one line without file and line number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        show = warnings.showwarning
+
+        def tell(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, InputWarning):
+                print(f"warning: {message}", file=sys.stderr, flush=True)
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = tell
+        yield
 
 
 def _plain(value: Any) -> Any:

@@ -126,10 +126,11 @@ class FuseJob(Job):
         from spectrack.api import fuse_all
         from spectrack.commands.output import staged
         from spectrack.commands.track import write_overlay
+        from spectrack.commands.track_summary import told_at_the_end
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("fusing") as progress:
+            with console.progress("fusing") as progress, told_at_the_end() as warned:
                 tracks = fuse_all(
                     self.sources,
                     self.video,
@@ -145,7 +146,7 @@ class FuseJob(Job):
             tracks.save(part)
             if self.overlay:
                 write_overlay(self.video, tracks, part, console, None)
-        return summarise(tracks, self, seconds)
+        return {**summarise(tracks, self, seconds), "warnings": warned}
 
 
 def channels(given: tuple[str, ...]) -> dict[str, Path]:
@@ -251,6 +252,7 @@ def text(summary: dict[str, Any]) -> str:
     if gaps:
         some = ", ".join(gaps[:5]) + (", ..." if len(gaps) > 5 else "")
         lines.append(f"{len(gaps)} frames had no mask of any channel and were filled: {some}")
+    lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
     doubt = summary["most_doubtful"]
     which = f" of object {doubt['object']}" if of else ""
     lines += [

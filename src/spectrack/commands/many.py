@@ -105,8 +105,13 @@ def run_many(job: Job, names: Sequence[str], workers: int, console: Console) -> 
 def text(summary: Mapping[str, Any], done: str) -> str:
     """The summary in two lines."""
     frames = sum(one["frames"] for one in summary["done"])
+    warned = "".join(
+        f"warning: {one['sequence']}: {sentence}\n"
+        for one in summary["done"]
+        for sentence in one.get("warnings", [])
+    )
     return (
-        f"{len(summary['done'])} sequences {done} with preset {summary['preset']} "
+        f"{warned}{len(summary['done'])} sequences {done} with preset {summary['preset']} "
         f"({frames} frames), {len(summary['kept'])} kept\nresults: {summary['out']}"
     )
 
@@ -118,8 +123,11 @@ def sequence_names(masks: Path) -> list[str]:
         InputError: If it is no folder.
     """
     from spectrack.tracks import MASKS
+    from spectrack.video.mask_files import MASK_FILE_SUFFIXES
     from spectrack.video.masks import MASK_SUFFIXES
 
+    if masks.suffix.lower() in MASK_FILE_SUFFIXES and masks.is_file():
+        return []
     if not masks.is_dir():
         what = "is not a folder" if masks.exists() else "does not exist"
         raise InputError(f"masks {masks} {what}; give a folder of mask images")

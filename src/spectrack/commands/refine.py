@@ -30,7 +30,8 @@ class RefineCommand(Command):
     """
 
     masks: Annotated[Positional[Path], arg(metavar="MASKS")]
-    """Folder of masks, result folder of `track`, or folder of such folders."""
+    """Folder of masks, result folder of `track`, folder of such folders, or one file: .npy, .npz,
+    COCO run lengths (.json), video of masks."""
     video: Annotated[str, arg(metavar="VIDEO")]
     """Video file or folder of images; for a folder of sequences, the folder of their videos."""
     out: Annotated[Path, arg(metavar="DIR")]
@@ -39,6 +40,8 @@ class RefineCommand(Command):
     """Recipe: default, deep (for weak masks), paper, published."""
     object: OptionalCount = None
     """Refine only this object of indexed masks; all by default."""
+    resize: Flag = False
+    """Bring masks of another size to that of the frames."""
     jobs: Annotated[int, arg(metavar="N")] = 1
     """Sequences done at the same time."""
     no_overlay: Flag = False
@@ -63,6 +66,7 @@ class RefineCommand(Command):
             object_id=self.object,
             overlay=not self.no_overlay,
             overwrite=self.overwrite,
+            resize=self.resize,
         )
         if names:
             summary = run_many(job, names, self.jobs, console)
@@ -80,9 +84,11 @@ class RefineJob(Job):
 
     Args:
         masks: The masks, or the folder of the folders of masks.
+        resize: Bring masks to the size of the frames.
     """
 
     masks: Path
+    resize: bool = False
     done = "refined"
 
     def at(self, name: str) -> RefineJob:
@@ -95,15 +101,17 @@ class RefineJob(Job):
         from spectrack.api import refine_all
         from spectrack.commands.output import staged
         from spectrack.commands.track import write_overlay
+        from spectrack.commands.track_summary import told_at_the_end
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("refining") as progress:
+            with console.progress("refining") as progress, told_at_the_end() as warned:
                 tracks = refine_all(
                     self.masks,
                     self.video,
                     self.preset,
                     object_id=self.object_id,
+                    resize=self.resize,
                     progress=progress,
                 )
             seconds = time.perf_counter() - started
@@ -113,7 +121,7 @@ class RefineJob(Job):
             tracks.save(part)
             if self.overlay:
                 write_overlay(self.video, tracks, part, console, None)
-        return summarise(tracks, self, seconds)
+        return {**summarise(tracks, self, seconds), "warnings": warned}
 
 
 def summarise(tracks: Tracks, job: RefineJob, seconds: float) -> dict[str, Any]:
@@ -141,6 +149,7 @@ def text(summary: dict[str, Any]) -> str:
     if gaps:
         some = ", ".join(gaps[:5]) + (", ..." if len(gaps) > 5 else "")
         lines.append(f"{len(gaps)} frames had no mask and were filled: {some}")
+    lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
     lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
     if summary["overlay"]:
         lines.append(f"overlay: {summary['overlay']}")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from spectrack.errors import InputWarning
+
 if TYPE_CHECKING:
     from spectrack.tracks import Tracks
 
@@ -18,7 +20,7 @@ TOLD = ("input ", "frames that cannot be decoded ")
 
 @contextmanager
 def told_at_the_end() -> Iterator[list[str]]:
-    """Inputs that failed and frames that are broken, told at the end and not as Python warnings.
+    """Inputs that failed, broken frames, and what was taken otherwise than named: told at the end.
 
     Yields:
         The sentences, as they come.
@@ -27,6 +29,7 @@ def told_at_the_end() -> Iterator[list[str]]:
     with warnings.catch_warnings():
         for start in TOLD:
             warnings.filterwarnings("always", start, RuntimeWarning)
+        warnings.simplefilter("always", InputWarning)
         show = warnings.showwarning
 
         def take(
@@ -37,7 +40,8 @@ def told_at_the_end() -> Iterator[list[str]]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if category is RuntimeWarning and str(message).startswith(TOLD):
+            failed = category is RuntimeWarning and str(message).startswith(TOLD)
+            if failed or issubclass(category, InputWarning):
                 sentences.append(str(message))
             else:
                 show(message, category, filename, lineno, file, line)

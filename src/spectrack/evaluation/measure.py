@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spectrack.datasets.base import VideoSequence
@@ -12,9 +12,10 @@ from spectrack.evaluation.results import Result
 from spectrack.evaluation.score import score_result
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import Track
+from spectrack.video.mask_files import MASK_FILE_SUFFIXES
 from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
-from spectrack.video.soft_masks import ArrayMasks, MaskSource, SoftMasks, TrackMasks
+from spectrack.video.soft_masks import MaskSource, SoftMasks, TrackMasks, in_memory, open_masks
 
 
 def measure(result: MaskSource, truth: MaskSource, frames: Frames | None) -> dict[str, float]:
@@ -74,9 +75,19 @@ def _open(source: MaskSource, frames: Frames | None) -> tuple[SoftMasks, list[st
     if isinstance(source, Track):
         return TrackMasks(source), list(source.stems)
     if isinstance(source, str | Path):
+        path = Path(source)
+        if path.suffix.lower() in MASK_FILE_SUFFIXES and path.is_file() and frames is not None:
+            return next(iter(open_masks(path, frames).values())), _names(frames, len(frames))
         folder = MaskFolder(source, frames)
         return folder, list(folder.stems)
-    return ArrayMasks(source), [f"{i:05d}" for i in range(len(source))]
+    masks = in_memory(source, frames)
+    return masks, _names(frames if isinstance(source, Mapping) else None, len(masks))
+
+
+def _names(frames: Frames | None, count: int) -> list[str]:
+    """Names of the frames, numbers where they have none."""
+    stems = None if frames is None else frames.stems
+    return [f"{i:05d}" for i in range(count)] if stems is None else list(stems)
 
 
 def _hard(masks: SoftMasks, index: int) -> HardHW | None:

@@ -9,6 +9,7 @@ beside them its boxes are taken, otherwise the boxes of the masks.
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from spectrack.datasets.base import VideoSequence
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import BOXES, MASKS, Track
+from spectrack.video.alignment import constant_offset, offset_sentence
+from spectrack.video.folder import natural_key
 from spectrack.video.masks import read_mask
 
 SHOWN = 5
@@ -81,7 +84,7 @@ class Result:
                 "choose the sequences to score"
             )
         masks = folder / MASKS if (folder / MASKS).is_dir() else folder
-        there = {path.stem: path for path in masks.glob("*.png")}
+        there = in_order({path.stem: path for path in masks.glob("*.png")}, sequence, masks)
         boxes = _read_boxes(folder / BOXES) if (folder / BOXES).is_file() else None
         answered = set(there) if there or boxes is None else set(boxes)
         scored = sequence.stems[1:] if sequence.read_mask is None else sequence.stems[1:-1]
@@ -123,6 +126,15 @@ class Result:
             return self.read_box(index)
         mask = self.mask(index) if mask_hw is None else mask_hw
         return None if mask is None else Box.from_mask(mask)
+
+
+def in_order(there: dict[str, Path], sequence: VideoSequence, folder: Path) -> dict[str, Path]:
+    """Masks by the stem of their frame; by position where all numbers differ by the same amount."""
+    stems = sorted(there, key=natural_key)
+    if not constant_offset(stems, sequence.stems):
+        return there
+    warnings.warn(offset_sentence(str(folder), stems, sequence.stems), InputWarning, stacklevel=3)
+    return {mine: there[its] for mine, its in zip(sequence.stems, stems, strict=True)}
 
 
 def _read_boxes(path: Path) -> dict[str, Box | None]:

@@ -121,6 +121,7 @@ def run_many(
     def described(tracks: dict[int, Track], complete: bool) -> Tracks:
         seconds = time.perf_counter() - started + (0.0 if kept is None else kept.seconds)
         for key, track in tracks.items():
+            track.take_times(getattr(frames, "times_s", None), getattr(frames, "fps", 0.0))
             track.info.update(settings=_settings(trackers[key]), cleaned=clean)
             track.info.update(seconds=round(seconds, 3), complete=complete)
             track.info["broken_frames"] = [track.stems[i] for i in broken if i < len(track)]

@@ -30,6 +30,7 @@ class FirstFrames(Frames):
         self._frames, self._count = frames, count
         self.source, self.name = frames.source, frames.name
         self.size_wh, self.fps = frames.size_wh, frames.fps
+        self.media = frames.media
         self.stems = None if frames.stems is None else frames.stems[:count]
 
     @property

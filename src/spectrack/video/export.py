@@ -13,9 +13,10 @@ from typing import Any
 from spectrack.errors import InputError
 from spectrack.storage import Progress, write_json
 from spectrack.structures import FrameHWC, HardHW, SoftHW
-from spectrack.tracks import Track, Tracks
+from spectrack.tracks import Track, Tracks, varies
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
+from spectrack.video.sound import open_sound
 from spectrack.video.writer import VideoWriter, write_video
 
 __all__ = [
@@ -41,11 +42,13 @@ def write_overlay(
 ) -> Path:
     """Write the video with masks, contours, boxes and scores drawn on it.
 
+    It is shown as the source is: at the times of its frames, and with its sound.
+
     Args:
         path: File to write, .mp4.
         frames: The video that was tracked; frames after the end of the tracks are left out.
         tracks: One or several objects.
-        fps: Frames per second; the source's own where left out.
+        fps: Frames per second, without sound; the source's own times and sound where left out.
         progress: Called with (frames done, all frames) after each frame.
         soft: Soft mask of an object in a frame, drawn in place of the hard one where there is one.
 
@@ -61,9 +64,16 @@ def write_overlay(
         given, wanted = ("x".join(map(str, s)) for s in (frames.size_wh, objects.first.size_wh))
         raise InputError(f"the video is {given} but the track is {wanted}; give its own video")
     done = 0
-    with VideoWriter(path, fps or frames.fps, frames.size_wh) as writer:
+    rate = fps or frames.fps
+    times_s = None if fps is not None else frames.times_s
+    if times_s is not None and len(times_s) < total:
+        times_s = None
+    timed = times_s is not None and varies(times_s[:total], rate)
+    sound = None if times_s is None else open_sound(frames.media, float(times_s[0]))
+    with VideoWriter(path, rate, frames.size_wh, timed=timed, sound=sound) as writer:
         for done, (frame, _) in enumerate(zip(frames, range(total), strict=False), start=1):
-            writer.write(overlay_frame(frame, objects, done - 1, soft))
+            time_s = None if times_s is None else float(times_s[done - 1] - times_s[0])
+            writer.write(overlay_frame(frame, objects, done - 1, soft), time_s)
             if progress is not None:
                 progress(done, total)
         if done < total:

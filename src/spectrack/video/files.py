@@ -56,7 +56,7 @@ class VideoFile(Frames):
 
     def __init__(self, path: str | Path) -> None:
         self.source = str(path)
-        self._path = Path(path)
+        self._path = self.media = Path(path)
         self.name = self._path.stem
         self._counted: int | None = None
         self._cursor: Iterator[av.VideoFrame] | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import FrameHWC
+from spectrack.video.given import rgb_frame
 
 DEFAULT_FPS = 24.0
 """Frames per second assumed for sources that do not tell (folders, arrays); DAVIS plays at 24."""
@@ -36,6 +38,7 @@ class Frames(ABC):
         size_wh: Width and height of every frame in pixels, after rotation.
         fps: Frames per second; the average for variable rates.
         stems: File stem of each frame for image folders, else None.
+        media: The file that may hold sound beside the frames, else None.
     """
 
     source: str
@@ -43,6 +46,7 @@ class Frames(ABC):
     size_wh: tuple[int, int]
     fps: float
     stems: list[str] | None = None
+    media: Path | None = None
 
     @property
     @abstractmethod
@@ -113,7 +117,9 @@ class ArrayFrames(Frames):
     """Frames already in memory.
 
     Args:
-        frames_thwc: uint8 RGB array of shape (T, H, W, 3), or a list of (H, W, 3) arrays.
+        frames_thwc: Array or tensor of shape (T, H, W, 3), or a list of frames; a frame is as
+            :func:`spectrack.video.given.rgb_frame` takes it. An array on disk is read, and its
+            values are checked, frame by frame.
         name: Short name.
         fps: Frames per second.
 
@@ -123,25 +129,21 @@ class ArrayFrames(Frames):
 
     def __init__(
         self,
-        frames_thwc: NDArray[np.uint8] | Sequence[FrameHWC],
+        frames_thwc: NDArray[Any] | Sequence[Any],
         name: str = "array",
         fps: float = DEFAULT_FPS,
     ) -> None:
-        if isinstance(frames_thwc, np.ndarray) and frames_thwc.ndim != 4:
+        shape = None if isinstance(frames_thwc, Sequence) else tuple(frames_thwc.shape)
+        if shape is not None and len(shape) != 4:
             raise InputError(
-                f"an array of shape {frames_thwc.shape} was given as video; "
+                f"an array of shape {shape} was given as video; "
                 "expected uint8 RGB of shape (frames, height, width, 3)"
             )
         if len(frames_thwc) == 0:
             raise InputError("an empty array of frames was given; expected at least one frame")
-        first = np.asarray(frames_thwc[0])
-        for frame in frames_thwc if isinstance(frames_thwc, Sequence) else [first]:
-            given = np.asarray(frame)
-            if given.dtype != np.uint8 or given.ndim != 3 or given.shape[2] != 3:
-                raise InputError(
-                    f"frames of dtype {given.dtype} and shape {given.shape} were given; "
-                    "expected uint8 RGB frames of shape (height, width, 3)"
-                )
+        first = rgb_frame(frames_thwc[0])
+        for frame in frames_thwc if shape is None else [first]:
+            given = rgb_frame(frame)
             if given.shape != first.shape or 0 in given.shape:
                 raise InputError(
                     f"frames of shape {first.shape} and {given.shape} were given; "
@@ -161,7 +163,7 @@ class ArrayFrames(Frames):
         return (self._read(i) for i in range(len(self._frames)))
 
     def _read(self, index: int) -> FrameHWC:
-        return np.ascontiguousarray(self._frames[index])
+        return rgb_frame(self._frames[index])
 
 
 class Camera(Frames):

@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.tracks import davis_palette
 from spectrack.video.folder import load_image
+from spectrack.video.given import TOLERANCE
 
 Kind = Literal["hard", "index", "soft"]
 VOID = 255
 """Object id of pixels that count for nobody."""
 _MOST_IDS = 16
+_MOST_TINT = 32
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def load_mask(path: Path) -> RawMask:
         rgb = array[..., :3]
         if (rgb[..., :1] == rgb).all():
             return RawMask("grey", rgb[..., 0])
+        if path.suffix.lower() in {".jpg", ".jpeg", ".webp"} and _nearly_grey(rgb):
+            return RawMask("grey", np.rint(rgb.mean(axis=2)).astype(np.uint8))
         return RawMask("index", _ids_of_colours(rgb, path))
     return RawMask("grey", array)
 
@@ -90,14 +94,28 @@ def _load_numpy(path: Path) -> RawMask:
         )
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"mask {path} has dtype {array.dtype}; expected bool, integers or floats")
-    if not np.isfinite(array).all():
-        raise InputError(f"mask {path} holds NaN or infinite values; expected numbers in [0, 1]")
-    if array.min() < 0 or array.max() > 1:
+    return RawMask("soft", unit_values(array, f"mask {path}"))
+
+
+def unit_values(values: NDArray[np.floating[Any]], source: str) -> NDArray[np.float32]:
+    """Values of a soft mask as float32 in [0, 1]; what rounding put slightly outside is clipped.
+
+    Args:
+        values: Floats of any shape.
+        source: What holds them, for messages.
+
+    Raises:
+        InputError: If a value is NaN, infinite, or more than ``TOLERANCE`` outside [0, 1].
+    """
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):  # a NaN is the minimum of all
+        raise InputError(f"{source} holds NaN or infinite values; expected numbers in [0, 1]")
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise InputError(
-            f"mask {path} holds values from {array.min():g} to {array.max():g}; "
-            "expected a soft mask in [0, 1]"
+            f"{source} holds values from {low:g} to {high:g}; expected a soft mask in [0, 1]"
         )
-    return RawMask("soft", array.astype(np.float32))
+    out: NDArray[np.float32] = values.astype(np.float32)
+    return out if low >= 0 and high <= 1 else np.clip(out, 0, 1)
 
 
 def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
@@ -119,6 +137,11 @@ def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
     full = 1.0 if floating else 255.0 if raw.array.dtype == np.uint8 else 65535.0
     values = np.clip(raw.array.astype(np.float32) / np.float32(full), 0, 1)
     return "soft", values
+
+
+def _nearly_grey(rgb_hwc: NDArray[np.uint8]) -> bool:
+    """Whether colours are no more than what a lossy codec makes of black and white."""
+    return int((rgb_hwc.max(axis=2) - rgb_hwc.min(axis=2)).max()) <= _MOST_TINT
 
 
 def _ids_of_colours(rgb_hwc: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:

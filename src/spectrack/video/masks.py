@@ -7,17 +7,19 @@ not taken for a hard one.
 
 from __future__ import annotations
 
-import re
+import copy
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 from spectrack.structures import HardHW, SoftHW
 from spectrack.tracks import MASKS
+from spectrack.video.alignment import align_stems
 from spectrack.video.folder import IMAGE_SUFFIXES, image_files
 from spectrack.video.frames import Frames
 from spectrack.video.mask_kinds import VOID, Kind, judge, load_mask
@@ -101,19 +103,20 @@ def single_object(mask_hw: NDArray[Any], object_id: int | None, source: str) -> 
 class MaskFolder:
     """The masks of one object, one file a frame, aligned to the frames of a video.
 
-    Files belong to frames of the same stem. Where no stem is shared, the last number in the stem
-    counts: it is compared with the numbers of the frames' stems, or is the frame index where the
-    video has no stems (from 1 where that alone fits). Stems without numbers go by position.
+    Files belong to frames of the same stem, or number, or position; see
+    :func:`spectrack.video.alignment.align_stems`. What is uncertain gives an ``InputWarning``.
 
     Args:
         path: Folder of mask files, or a result folder with ``masks/``, or one file.
         frames: The video; without it frame i is file i.
         object_id: Which object of indexed masks; needed where they hold several.
+        any_size: Whether masks may have another size than the frames.
 
     Attributes:
         kind: "hard", "index" or "soft", judged from files spread over the folder.
         missing: Indices of frames without a mask.
         extra: Stems of mask files without a frame.
+        warnings: What people should know of how masks and frames were matched.
         size_wh: Width and height, those of the video where one is given.
 
     Raises:
@@ -122,7 +125,11 @@ class MaskFolder:
     """
 
     def __init__(
-        self, path: str | Path, frames: Frames | None = None, object_id: int | None = None
+        self,
+        path: str | Path,
+        frames: Frames | None = None,
+        object_id: int | None = None,
+        any_size: bool = False,
     ) -> None:
         root = Path(path)
         if not root.exists():
@@ -131,11 +138,13 @@ class MaskFolder:
             root = root / MASKS
         self.source = str(path)
         self.object_id = object_id
+        self._any_size = any_size
         files = image_files(root, MASK_SUFFIXES, "masks")
         self._files: list[Path | None] = list(files)
         self.extra: list[str] = []
+        self.warnings: list[str] = []
         if frames is not None:
-            self._files, self.extra = align(files, frames, self.source)
+            self._align(files, frames)
         self.missing = [i for i, file in enumerate(self._files) if file is None]
         self.stems = (
             frames.stems
@@ -158,7 +167,7 @@ class MaskFolder:
             return None
         _, mask = judge(load_mask(file), soft=self.kind == "soft")
         width, height = self.size_wh
-        if mask.shape != (height, width):
+        if mask.shape != (height, width) and not self._any_size:
             raise InputError(
                 f"mask {file} is {mask.shape[1]}x{mask.shape[0]} but the frames are "
                 f"{width}x{height}; give masks of the same size"
@@ -178,6 +187,25 @@ class MaskFolder:
         """The file of a frame's mask, or None where it is missing."""
         return self._files[index]
 
+    def of_object(self, object_id: int) -> Self:
+        """The same masks for another object."""
+        other = copy.copy(self)
+        other.object_id = object_id
+        return other
+
+    def _align(self, files: list[Path], frames: Frames) -> None:
+        """Give each frame its file, and say what is uncertain about it."""
+        count = frames.length
+        if count is None:
+            raise InputError(f"{frames.source} has no known length; masks need a video or a folder")
+        stems = [file.stem for file in files]
+        aligned = align_stems(stems, frames.stems, count, self.source, frames.source)
+        self._files = [None if place is None else files[place] for place in aligned.places]
+        self.extra = aligned.extra
+        if aligned.warning is not None:
+            self.warnings = [aligned.warning]
+            warnings.warn(aligned.warning, InputWarning, stacklevel=3)
+
     def _judge(self, files: list[Path]) -> Kind:
         """Read a few files spread over the folder and say what kind they are."""
         step = max(1, len(files) // _SAMPLED)
@@ -188,49 +216,3 @@ class MaskFolder:
         first = next(file for file in self._files if file is not None)
         height, width = load_mask(first).array.shape
         return width, height
-
-
-def align(files: list[Path], frames: Frames, source: str) -> tuple[list[Path | None], list[str]]:
-    """Give each frame its mask file; see :class:`MaskFolder` for the rule.
-
-    Returns:
-        One file or None a frame, and the stems of the files left over.
-
-    Raises:
-        InputError: If nothing fits.
-    """
-    count = frames.length
-    if count is None:
-        raise InputError(f"{frames.source} has no known length; masks need a video or a folder")
-    by_stem: dict[Any, Path] = {file.stem: file for file in files}
-    keys: list[Any] = list(frames.stems or [])
-    if not keys or not any(key in by_stem for key in keys):
-        numbers = [_number(file.stem) for file in files]
-        frame_numbers = [_number(key) for key in keys] if keys else list(range(count))
-        if None in numbers or None in frame_numbers or len(set(numbers)) < len(numbers):
-            if len(files) != count:
-                raise InputError(
-                    f"{source} holds {len(files)} masks whose names carry no frame number, for "
-                    f"{count} frames; name masks like the frames or give one a frame"
-                )
-            return list(files), []
-        by_stem = dict(zip(numbers, files, strict=True))
-        keys = list(frame_numbers)
-        if not frames.stems and 0 not in by_stem and count in by_stem:
-            keys = list(range(1, count + 1))
-    aligned = [by_stem.get(key) for key in keys]
-    used = {file for file in aligned if file is not None}
-    extra = [file.stem for file in files if file not in used]
-    if not used or (not frames.stems and extra):
-        if len(files) == count:
-            return list(files), []
-        raise InputError(
-            f"the masks in {source} ({files[0].stem} to {files[-1].stem}) do not fit the {count} "
-            f"frames of {frames.source}; name them like the frames"
-        )
-    return aligned, extra
-
-
-def _number(stem: str) -> int | None:
-    digits = re.findall(r"\d+", stem)
-    return int(digits[-1]) if digits else None

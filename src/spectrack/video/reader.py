@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from spectrack.errors import InputError
 from spectrack.video.files import VideoFile
 from spectrack.video.folder import IMAGE_SUFFIXES, ImageFolder
 from spectrack.video.frames import DEFAULT_FPS, ArrayFrames, Camera, Frames
+from spectrack.video.given import is_tensor, load_array
+from spectrack.video.stream_frames import StreamFrames
 
 __all__ = [
     "DEFAULT_FPS",
@@ -19,6 +22,7 @@ __all__ = [
     "Camera",
     "Frames",
     "ImageFolder",
+    "StreamFrames",
     "VideoFile",
     "open_video",
 ]
@@ -28,9 +32,10 @@ def open_video(source: str | Path | int | Frames | Any) -> Frames:
     """Open whatever holds frames.
 
     Args:
-        source: A video file; a folder of images, a glob pattern or one image; a uint8 RGB array
-            of shape (T, H, W, 3) or a list of (H, W, 3) arrays; a camera number; or a
-            :class:`Frames`, which is returned as it is.
+        source: A video file; a folder of images, a glob pattern or one image; an RGB array or
+            tensor of shape (T, H, W, 3), uint8 or floats in [0, 1], in memory or as ``.npy`` (which
+            is read frame by frame) or ``.npz``; a list of frames; a generator of them, which can be
+            read once; a camera number; or a :class:`Frames`, which is returned as it is.
 
     Returns:
         A lazy source of frames; close it or use it in a ``with`` block.
@@ -47,10 +52,10 @@ def open_video(source: str | Path | int | Frames | Any) -> Frames:
         return source
     if isinstance(source, int | np.integer):
         return Camera(int(source))
-    if isinstance(source, np.ndarray):
-        return ArrayFrames(source)
-    if isinstance(source, list | tuple):
-        return ArrayFrames(source)
+    if isinstance(source, np.ndarray | list | tuple) or is_tensor(source):
+        return ArrayFrames(cast(Any, source))
+    if isinstance(source, Iterator):
+        return StreamFrames(source)
     if not isinstance(source, str | Path):
         raise InputError(
             f"a {type(source).__name__} was given as video; give a file, folder, array or camera"
@@ -58,6 +63,10 @@ def open_video(source: str | Path | int | Frames | Any) -> Frames:
     path = Path(source)
     if path.is_dir():
         return ImageFolder(path)
+    if path.is_file() and path.suffix.lower() in {".npy", ".npz"}:
+        frames = ArrayFrames(load_array(path, "video"), path.stem)
+        frames.source = str(source)
+        return frames
     if path.is_file():
         return ImageFolder(path) if path.suffix.lower() in IMAGE_SUFFIXES else VideoFile(path)
     if path.exists():

@@ -1,21 +1,42 @@
-"""Masks from anywhere as one soft mask a frame: a track, an array, or a folder of any method."""
+"""Masks from anywhere as one soft mask a frame: a track, arrays, or files of any method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.errors import InputError
-from spectrack.structures import SoftHW
+from spectrack.errors import InputError, InputWarning
+from spectrack.structures import Mask, SoftHW
 from spectrack.tracks import Track
+from spectrack.video.alignment import align_stems
+from spectrack.video.folder import IMAGE_SUFFIXES
+from spectrack.video.given import as_array, is_tensor
+from spectrack.video.mask_kinds import unit_values
 from spectrack.video.masks import MaskFolder, object_ids, read_mask
 from spectrack.video.reader import Frames
 
-MaskSource = str | Path | Track | NDArray[Any]
+OneMask: TypeAlias = NDArray[Any] | Mask | None
+MaskSource: TypeAlias = (
+    str
+    | Path
+    | Track
+    | NDArray[Any]
+    | Sequence[OneMask]
+    | Mapping[int, OneMask]
+    | Mapping[str, OneMask]
+    | Iterable[OneMask]
+)
+"""What :func:`open_masks` takes; PyTorch tensors count as arrays."""
+
+LEAST_SAME_SHAPE = 0.98
+"""Masks whose ratio of sides differs more than this from the frames' are stretched: it is said."""
 
 
 class SoftMasks(Protocol):
@@ -47,42 +68,118 @@ class ArrayMasks:
     """Masks in an array.
 
     Args:
-        masks_thw: Shape (T, H, W): floats in [0, 1], bool, or integers (non-zero is foreground).
+        masks_thw: Shape (T, H, W) or (T, 1, H, W): floats in [0, 1], bool, or integers (non-zero
+            is foreground). One that lies on disk is read, and its values checked, frame by frame.
+        object_id: The number that is foreground in integers; all but 0 where left out.
 
     Raises:
-        InputError: If the shape is another, or a value is NaN or outside [0, 1].
+        InputError: If the shape is another, or a value is NaN or outside [0, 1] by more than
+            rounding.
     """
 
-    def __init__(self, masks_thw: NDArray[Any]) -> None:
-        if masks_thw.ndim != 3 or 0 in masks_thw.shape:
+    def __init__(self, masks_thw: NDArray[Any], object_id: int | None = None) -> None:
+        given = as_array(masks_thw)
+        masks = given[:, 0] if given.ndim == 4 and given.shape[1] == 1 else given
+        if masks.ndim != 3 or 0 in masks.shape:
             raise InputError(
-                f"masks of shape {masks_thw.shape} were given; expected (frames, height, width)"
+                f"masks of shape {given.shape} were given; expected (frames, height, width)"
             )
-        soft = np.issubdtype(masks_thw.dtype, np.floating)
-        # A NaN fails both comparisons, so it is caught too.
-        if soft and not (masks_thw.min() >= 0 and masks_thw.max() <= 1):
+        self._soft = np.issubdtype(masks.dtype, np.floating)
+        if not self._soft and masks.dtype != np.bool_ and masks.dtype.kind not in "iu":
             raise InputError(
-                "soft masks with NaN or values outside [0, 1] were given; expected [0, 1]"
+                f"masks of dtype {masks.dtype} were given; expected bool, integers or floats"
             )
-        self._masks, self._soft = masks_thw, soft
+        self._masks, self._object_id = masks, object_id
+        if self._soft and not isinstance(masks, np.memmap):
+            for mask in masks:
+                _checked(mask)
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def __getitem__(self, index: int) -> SoftHW | None:
+        mask = np.asarray(self._masks[index])
+        if self._soft:
+            return _checked(mask)
+        chosen = mask != 0 if self._object_id is None else mask == self._object_id
+        return chosen.astype(np.float32)
+
+
+class ListMasks:
+    """Masks one by one: arrays or tensors (H, W), run lengths, or None where a frame has none.
+
+    Args:
+        masks: One a frame.
+        names: Names of the frames, for :func:`missing_stems`.
+
+    Attributes:
+        missing: Indices of frames without a mask.
+
+    Raises:
+        InputError: If one is no mask, all are missing, or they differ in size.
+    """
+
+    def __init__(self, masks: Iterable[OneMask], names: Sequence[str] | None = None) -> None:
+        self._masks: list[OneMask] = []
+        sizes = set()
+        for number, mask in enumerate(masks):
+            kept = _one_mask(mask, number)
+            self._masks.append(kept)
+            if kept is not None:
+                sizes.add((kept.height, kept.width) if isinstance(kept, Mask) else kept.shape)
+        if len(sizes) > 1:
+            shown = " and ".join(f"{w}x{h}" for h, w in sorted(sizes)[:2])
+            raise InputError(f"masks of {shown} were given; give masks of one size")
+        if not sizes:
+            raise InputError("no frame has a mask; give a mask for at least one frame")
+        self.missing = [i for i, mask in enumerate(self._masks) if mask is None]
+        self.stems = names
 
     def __len__(self) -> int:
         return len(self._masks)
 
     def __getitem__(self, index: int) -> SoftHW | None:
         mask = self._masks[index]
-        return (mask if self._soft else mask != 0).astype(np.float32)
+        if isinstance(mask, Mask):
+            return mask.decode().astype(np.float32)
+        return None if mask is None else _soft_of(mask)
+
+
+class ResizedMasks:
+    """Masks brought to the size of the frames: hard ones to the nearest pixel, soft ones smoothly.
+
+    Args:
+        masks: Masks of any size.
+        size_wh: Width and height wanted.
+    """
+
+    def __init__(self, masks: SoftMasks, size_wh: tuple[int, int]) -> None:
+        self.masks, self._size_wh = masks, size_wh
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: int) -> SoftHW | None:
+        mask = self.masks[index]
+        if mask is None or mask.shape == self._size_wh[::-1]:
+            return mask
+        hard = bool(((mask == 0) | (mask == 1)).all())
+        way = cv2.INTER_NEAREST_EXACT if hard else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(mask, self._size_wh, interpolation=way), dtype=np.float32)
 
 
 def open_masks(
-    source: MaskSource, frames: Frames, object_id: int | None = None
+    source: MaskSource, frames: Frames, object_id: int | None = None, resize: bool = False
 ) -> dict[int, SoftMasks]:
     """Open masks for the frames of a video, one entry an object.
 
     Args:
-        source: A track, an array (T, H, W), a result folder or a folder of mask files.
+        source: A track; an array or tensor (T, H, W); a list, generator or dict (frame number or
+            name to mask) of masks; a result folder or a folder of mask files; or one file: ``.npy``
+            or ``.npz`` (T, H, W), run lengths (``.json``), or a video of masks.
         frames: The video they belong to.
         object_id: Only this object of indexed masks.
+        resize: Bring masks of another size to that of the frames.
 
     Returns:
         Object id to masks, one for every frame.
@@ -91,31 +188,160 @@ def open_masks(
         InputError: If the masks cannot be read or do not fit the frames.
     """
     if isinstance(source, str | Path):
-        return _from_folder(Path(source), frames, object_id)
-    masks: SoftMasks = TrackMasks(source) if isinstance(source, Track) else ArrayMasks(source)
-    first = masks[0] if len(masks) else None
-    if len(masks) != len(frames):
+        opened = _from_disk(Path(source), frames, object_id, resize)
+    else:
+        opened = {object_id or 1: in_memory(source, frames)}
+    return {key: _fitted(masks, frames, resize) for key, masks in opened.items()}
+
+
+def in_memory(source: Any, frames: Frames | None = None) -> SoftMasks:
+    """Masks that are no files; see :func:`open_masks`.
+
+    Raises:
+        InputError: If they are no masks, or names do not fit the frames.
+    """
+    if isinstance(source, Track):
+        return TrackMasks(source)
+    if isinstance(source, np.ndarray) or is_tensor(source):
+        return ArrayMasks(source)
+    if isinstance(source, Mapping):
+        if frames is None:
+            raise InputError("masks by frame need the video; give it too or give a list of masks")
+        return _by_frame(source, frames)
+    if not isinstance(source, Iterable):
         raise InputError(
-            f"{len(masks)} masks were given for {len(frames)} frames; give one a frame"
+            f"a {type(source).__name__} was given as masks; "
+            "give a folder, a file, a track, an array, a list or a dict"
         )
-    if first is not None and first.shape != frames.size_wh[::-1]:
-        raise InputError(
-            f"masks of {first.shape[1]}x{first.shape[0]} were given for frames of "
-            f"{frames.size_wh[0]}x{frames.size_wh[1]}; give masks of the same size"
-        )
-    return {object_id or 1: masks}
+    return ListMasks(source, None if frames is None else frames.stems)
+
+
+@contextmanager
+def noted_warnings() -> Iterator[list[str]]:
+    """Note every ``InputWarning`` that is given within, each once; they are given all the same.
+
+    Yields:
+        The sentences, as they come.
+    """
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        yield notes
+    for warning in caught:
+        text = str(warning.message)
+        if issubclass(warning.category, InputWarning) and text not in notes:
+            notes.append(text)
+            warnings.warn(text, InputWarning, stacklevel=4)
+        elif not issubclass(warning.category, InputWarning):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 def missing_stems(masks: SoftMasks) -> list[str]:
     """Names of the frames that have no mask."""
-    if not isinstance(masks, MaskFolder):
+    if isinstance(masks, ResizedMasks):
+        return missing_stems(masks.masks)
+    if not isinstance(masks, MaskFolder | ListMasks):
         return []
     stems: Sequence[str] = masks.stems or []
     return [stems[i] if stems else f"{i:05d}" for i in masks.missing]
 
 
-def _from_folder(path: Path, frames: Frames, object_id: int | None) -> dict[int, SoftMasks]:
-    folder = MaskFolder(path, frames, object_id)
+def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | None:
+    """Check one mask of a list; hard ones are kept compressed."""
+    if mask is None or isinstance(mask, Mask):
+        return mask
+    array = as_array(mask)
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "biuf":
+        raise InputError(
+            f"mask {number} has dtype {array.dtype} and shape {array.shape}; expected bool, "
+            "integers or floats of shape (height, width), or None"
+        )
+    if array.dtype.kind == "f":
+        _checked(array)
+        return array
+    return Mask.encode(array)
+
+
+def _soft_of(array: NDArray[Any]) -> SoftHW:
+    return _checked(array) if array.dtype.kind == "f" else (array != 0).astype(np.float32)
+
+
+def _checked(array: NDArray[Any]) -> SoftHW:
+    try:
+        return unit_values(array, "the masks")
+    except InputError:
+        raise InputError(
+            "soft masks with NaN or values outside [0, 1] were given; expected [0, 1]"
+        ) from None
+
+
+def _by_frame(source: Mapping[Any, OneMask], frames: Frames) -> ListMasks:
+    """Masks by number or name of their frame."""
+    count = len(frames)
+    if not source:
+        raise InputError("an empty dict of masks was given; give at least one mask")
+    masks: list[OneMask] = [None] * count
+    if all(isinstance(key, str) for key in source):
+        names, values = list(source), list(source.values())
+        aligned = align_stems(names, frames.stems, count, "the dict", frames.source)
+        if aligned.warning is not None:
+            warnings.warn(aligned.warning, InputWarning, stacklevel=4)
+        masks = [None if place is None else values[place] for place in aligned.places]
+    else:
+        for key, mask in source.items():
+            if not isinstance(key, int | np.integer) or not 0 <= key < count:
+                raise InputError(
+                    f"a mask for frame {key!r} was given but the video has frames 0 to "
+                    f"{count - 1}; give frame numbers from 0 or the names of the frames"
+                )
+            masks[int(key)] = mask
+    return ListMasks(masks, frames.stems)
+
+
+def _fitted(masks: SoftMasks, frames: Frames, resize: bool) -> SoftMasks:
+    """Masks as many and as large as the frames.
+
+    Raises:
+        InputError: If they are not and cannot be.
+    """
+    if isinstance(masks, MaskFolder) and not resize:
+        return masks  # checks itself, and one file at a time
+    if frames.length is not None and len(masks) != frames.length:
+        raise InputError(
+            f"{len(masks)} masks were given for {len(frames)} frames; give one a frame"
+        )
+    first = next((m for i in range(len(masks)) if (m := masks[i]) is not None), None)
+    if first is None or first.shape == frames.size_wh[::-1]:
+        return ResizedMasks(masks, frames.size_wh) if resize else masks
+    (height, width), (wide, tall) = first.shape, frames.size_wh
+    if not resize:
+        raise InputError(
+            f"masks of {width}x{height} were given for frames of {wide}x{tall}; "
+            "give masks of the same size, or resize them (--resize, resize=True)"
+        )
+    ratio = (width * tall) / (height * wide)
+    if min(ratio, 1 / ratio) < LEAST_SAME_SHAPE:
+        warnings.warn(
+            f"masks of {width}x{height} are stretched to frames of {wide}x{tall}, which have "
+            "another ratio of width to height; make sure that they show the same picture",
+            InputWarning,
+            stacklevel=4,
+        )
+    return ResizedMasks(masks, frames.size_wh)
+
+
+def _from_disk(
+    path: Path, frames: Frames, object_id: int | None, any_size: bool
+) -> dict[int, SoftMasks]:
+    if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
+        from spectrack.video.mask_files import open_mask_file
+
+        return open_mask_file(path, frames, object_id)
+    folder = MaskFolder(path, frames, object_id, any_size)
     if folder.kind != "index":
         return {object_id or 1: folder}
     files = [file for i in range(len(folder)) if (file := folder.file(i)) is not None]
@@ -126,4 +352,4 @@ def _from_folder(path: Path, frames: Frames, object_id: int | None) -> dict[int,
                 f"{path} holds no object {object_id}; it has {', '.join(map(str, ids)) or 'none'}"
             )
         return {object_id: folder}
-    return {i: MaskFolder(path, frames, i) for i in ids} or {1: folder}
+    return {i: folder.of_object(i) for i in ids} or {1: folder}

@@ -15,9 +15,12 @@ from spectrack.errors import InputError
 from spectrack.storage import Progress, replacing
 from spectrack.structures import FrameHWC
 from spectrack.video.frames import Frames
+from spectrack.video.sound import Sound
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
+_CLOCK = 90000
+"""Ticks a second of timed videos, as MPEG has them."""
 
 
 class VideoWriter:
@@ -32,6 +35,8 @@ class VideoWriter:
         size_wh: Width and height of the frames.
         quality: x264's constant rate factor; lower is better, 18 looks like the source.
         lossless: Keep every RGB value exactly (H.264 in RGB; few browsers play it).
+        timed: Every frame comes with its own time, for sources whose rate varies.
+        sound: Sound to write beside the frames; it is closed with the writer.
 
     Raises:
         InputError: If the name, the rate or the size cannot be used, or the folder is missing.
@@ -44,6 +49,8 @@ class VideoWriter:
         size_wh: tuple[int, int],
         quality: int = 20,
         lossless: bool = False,
+        timed: bool = False,
+        sound: Sound | None = None,
     ) -> None:
         self.path = Path(path)
         kind = _FORMATS.get(self.path.suffix.lower())
@@ -58,20 +65,28 @@ class VideoWriter:
             raise InputError(f"folder {self.path.parent} does not exist; make it first")
         self.size_wh = size_wh
         self._lossless = lossless
-        self._count = 0
         self._whole = replacing(self.path)
         part = self._whole.__enter__()
+        self._open = True
+        self._count, self._last = 0, -1
+        self._rate, self._timed, self._sound = fps, timed, sound
         options = {"movflags": "+faststart"} if kind != "matroska" else {}
         self._container: Any = None
         try:
             self._container = av.open(str(part), "w", format=kind, options=options)
             self._stream = self._add_stream(Fraction(fps).limit_denominator(1001), quality)
+            if sound is not None:
+                sound.attach(self._container)
         except BaseException:
             self.abort()
             raise
 
-    def write(self, frame_hwc: FrameHWC) -> None:
+    def write(self, frame_hwc: FrameHWC, time_s: float | None = None) -> None:
         """Add a frame, uint8 RGB of shape (H, W, 3).
+
+        Args:
+            frame_hwc: The frame.
+            time_s: When it is shown, in seconds from the start; needed by a timed writer alone.
 
         Raises:
             InputError: If the frame has another shape or dtype, or the writer is closed.
@@ -92,9 +107,15 @@ class VideoWriter:
                 frame_hwc = np.pad(frame_hwc, pads, mode="edge")
             rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_hwc), format="rgb24")
             frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709")
-        frame.pts = self._count
         frame.time_base = self._stream.codec_context.time_base
+        if self._timed and time_s is not None:
+            self._last = max(round(time_s / frame.time_base), self._last + 1)
+        else:
+            time_s, self._last = self._count / self._rate, self._count
+        frame.pts = self._last
         self._container.mux(self._stream.encode(frame))
+        self._end = time_s + 1 / self._rate
+        self._mux_sound(time_s)
         self._count += 1
 
     def close(self) -> None:
@@ -110,21 +131,26 @@ class VideoWriter:
             raise InputError(f"no frame was written to {self.path}; give at least one")
         try:
             self._container.mux(self._stream.encode())
+            self._mux_sound(self._end)
             self._container.close()
         except BaseException:
             self.abort()
             raise
-        self._container = None
+        self._container, self._open = None, False
+        self._close_sound()
         self._whole.__exit__(None, None, None)
 
     def abort(self) -> None:
         """Close and remove the unfinished file; a file of that name from before stays."""
-        container, self._container = self._container, None
-        if container is None:
+        if not self._open:
             return
-        # The file is thrown away, so it does not matter whether it could be finished.
-        with suppress(av.error.FFmpegError, OSError, ValueError):
-            container.close()
+        self._open = False
+        container, self._container = self._container, None
+        self._close_sound()
+        if container is not None:
+            # The file is thrown away, so it does not matter whether it could be finished.
+            with suppress(av.error.FFmpegError, OSError, ValueError):
+                container.close()
         given_up = InterruptedError()
         self._whole.__exit__(InterruptedError, given_up, None)
 
@@ -142,13 +168,23 @@ class VideoWriter:
         else:
             self.abort()
 
+    def _mux_sound(self, time_s: float) -> None:
+        """Write the sound up to a time, beside the frames so that players need not jump."""
+        if self._sound is not None:
+            for packet in self._sound.up_to(time_s):
+                self._container.mux(packet)
+
+    def _close_sound(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+
     def _add_stream(self, rate: Fraction, quality: int) -> Any:
         width, height = self.size_wh
         stream: Any = self._container.add_stream(
             "libx264rgb" if self._lossless else "libx264", rate=rate
         )
         context = stream.codec_context
-        context.time_base = 1 / rate
+        context.time_base = Fraction(1, _CLOCK) if self._timed else 1 / rate
         if self._lossless:
             stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
             stream.options = {"preset": "ultrafast", "qp": "0"}
