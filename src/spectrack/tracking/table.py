@@ -42,7 +42,7 @@ class TrackerEntry:
 
 
 def _opencv(kind: str, description: str) -> TrackerEntry:
-    target = "spectrack.trackers.opencv:OpenCVTracker"
+    target = "spectrack.trackers.opencv.tracker:OpenCVTracker"
     return TrackerEntry(target, description, "boxes", {"kind": kind})
 
 
@@ -91,7 +91,7 @@ TRACKERS: dict[str, TrackerEntry] = {
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
     "external": TrackerEntry(
-        "spectrack.trackers.external:ExternalTracker",
+        "spectrack.trackers.external.tracker:ExternalTracker",
         "masks or boxes of another method, read from a folder or file",
         "masks",
     ),
