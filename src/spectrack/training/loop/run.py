@@ -20,6 +20,7 @@ from spectrack.training.loop.checkpoint import (
     write_atomic,
 )
 from spectrack.training.loop.curves import TAKEN, draw_curves
+from spectrack.training.loop.exact import use_threads
 from spectrack.training.loop.interruption import Interruption
 from spectrack.training.loop.order import (
     Samples,
@@ -71,7 +72,7 @@ class Run:
         self.monitor, self.best, self.validate = monitor, best, validate
         self.collate, self.progress = collate, progress
         self.schedule = make_schedule(stepper.optimizer, settings, best)
-        self.state = RunState()
+        self.state = RunState(threads=torch.get_num_threads())
         self.interruption = Interruption()
         self._saved_step = 0
         self._step_samples = settings.batch_size * settings.accumulate * self.team.size
@@ -123,6 +124,8 @@ class Run:
                     "give the model that the run began with, or another folder."
                 ) from error
             self._saved_step = self.state.step
+            if self.team.device.type == "cpu":
+                use_threads(self.state.threads)
         else:
             self.team.align(self.stepper.model)
         self.team.wait()  # until all have read
