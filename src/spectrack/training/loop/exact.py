@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -29,7 +30,7 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
     if device.type != "cpu":
         yield
         return
-    memory = torch.utils.deterministic  # type: ignore[attr-defined]  # absent from its stubs
+    memory: Any = torch.utils.deterministic
     threads, filled = torch.get_num_threads(), memory.fill_uninitialized_memory
     before = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
