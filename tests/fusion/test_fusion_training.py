@@ -13,6 +13,7 @@ from spectrack.fusion.train import MIXING_TRAINING, THROUGH_TRAINING, fusion
 from spectrack.fusion.train_videos import FusionVideo, sub_videos, video_columns
 from spectrack.fusion.weights import load_weights
 from spectrack.spectral.guided.stream import GuidedSettings
+from tiny_training import little_work  # noqa: F401
 
 SIZE = (48, 64)
 

@@ -34,6 +34,7 @@ from spectrack.training.loop.schedule import make_optimizer, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.video.frames import ArrayFrames
 from spectrack.weights.described import load_described, load_rts_small, make_network, save_described
+from tiny_training import little_work  # noqa: F401
 
 BACKBONE: dict[str, Any] = {
     "block": "basic",
