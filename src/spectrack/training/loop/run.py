@@ -31,7 +31,7 @@ from spectrack.training.loop.order import (
     step_batches,
 )
 from spectrack.training.loop.run_folder import RunFolder
-from spectrack.training.loop.schedule import Best, make_schedule
+from spectrack.training.loop.schedule import Best, advance, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
 
@@ -206,7 +206,7 @@ class Run:
     def _end_epoch(self, values: dict[str, float]) -> None:
         """Judge the epoch: schedule, best weights, early stop; then log and save."""
         state, value, rate = self.state, values[self.monitor], self.stepper.rate
-        self.schedule.advance(value)
+        advance(self.schedule, value)
         state.epoch += 1
         state.done, state.loss_sum = 0, 0.0
         sign = 1 if self.best == "max" else -1
