@@ -22,6 +22,7 @@ from spectrack.commands.base import (
 from spectrack.commands.many import Job, run_many, sequence_names, video_of
 from spectrack.commands.many import text as text_of_many
 from spectrack.errors import InputError
+from spectrack.fusion.channels import channels
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -147,27 +148,6 @@ class FuseJob(Job):
             if self.overlay:
                 write_overlay(self.video, tracks, part, console, None)
         return {**summarise(tracks, self, seconds), "warnings": warned}
-
-
-def channels(given: tuple[str, ...]) -> dict[str, Path]:
-    """Channels from ``FOLDER`` or ``NAME=FOLDER``, in their order.
-
-    Raises:
-        InputError: If there is none, or two have one name.
-    """
-    from spectrack.fusion.stream import channel_names
-
-    if not given:
-        raise InputError("no masks were given; give one folder of masks a method")
-    # A folder that is there is taken whole, whatever its name holds.
-    named = ["=" in word and not Path(word).exists() for word in given]
-    pairs = [word.split("=", 1) if n else ["", word] for word, n in zip(given, named, strict=True)]
-    plain = iter(channel_names([Path(folder) for name, folder in pairs if not name]))
-    names = [name or next(plain) for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"two channels are named {twice[0]}; give each a name of its own")
-    return {name: Path(folder) for name, (_, folder) in zip(names, pairs, strict=True)}
 
 
 def common_sequences(sources: dict[str, Path]) -> list[str]:

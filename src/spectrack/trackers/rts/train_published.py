@@ -62,7 +62,7 @@ def rts_published(
     """Train RTS as published.
 
     The published training has YouTube-VOS, DAVIS-2017, GOT-10k and LaSOT in the ratio 6:1:6:6;
-    here are the videos given, see also :mod:`spectrack.training.data.box_masks`.
+    here are the videos given.
 
     Args:
         videos: With true masks.

@@ -34,6 +34,7 @@ class RunState:
         peak_memory_mib: Largest memory seen, MiB.
         finished: Whether nothing is left to do.
         history: One entry an epoch, as in the log.
+        threads: Of torch on the CPU, on which sums depend in their last bits; 0 where not known.
     """
 
     epoch: int = 0
@@ -46,6 +47,7 @@ class RunState:
     peak_memory_mib: float = 0.0
     finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+    threads: int = 0
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

@@ -20,6 +20,7 @@ from spectrack.training.loop.checkpoint import (
     save_weights,
 )
 from spectrack.training.loop.curves import TAKEN, draw_curves
+from spectrack.training.loop.exact import use_threads
 from spectrack.training.loop.interruption import Interruption
 from spectrack.training.loop.order import (
     Samples,
@@ -30,7 +31,7 @@ from spectrack.training.loop.order import (
     step_batches,
 )
 from spectrack.training.loop.run_folder import RunFolder
-from spectrack.training.loop.schedule import Best, make_schedule
+from spectrack.training.loop.schedule import Best, advance, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
 
@@ -70,7 +71,7 @@ class Run:
         self.monitor, self.best, self.validate = monitor, best, validate
         self.collate, self.progress = collate, progress
         self.schedule = make_schedule(stepper.optimizer, settings, best)
-        self.state = RunState()
+        self.state = RunState(threads=torch.get_num_threads())
         self.interruption = Interruption()
         self._saved_step = 0
         self._step_samples = settings.batch_size * settings.accumulate * self.team.size
@@ -122,6 +123,8 @@ class Run:
                     "give the model that the run began with, or another folder."
                 ) from error
             self._saved_step = self.state.step
+            if self.team.device.type == "cpu":
+                use_threads(self.state.threads)
         else:
             self.team.align(self.stepper.model)
         self.team.wait()  # until all have read
@@ -202,7 +205,7 @@ class Run:
     def _end_epoch(self, values: dict[str, float]) -> None:
         """Judge the epoch: schedule, best weights, early stop; then log and save."""
         state, value, rate = self.state, values[self.monitor], self.stepper.rate
-        self.schedule.advance(value)
+        advance(self.schedule, value)
         state.epoch += 1
         state.done, state.loss_sum = 0, 0.0
         sign = 1 if self.best == "max" else -1

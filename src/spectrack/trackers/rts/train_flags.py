@@ -1,21 +1,27 @@
-"""``spectrack train rts``: learn RTS, from stills and annotated videos."""
+"""The recipe ``rts``: what `spectrack train rts` takes, and what it does with it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
 
-from spectrack.commands.base import Command, Flag, OptionalCount, at_least
-from spectrack.commands.run_note import RunNote, stages
 from spectrack.errors import InputError
-from spectrack.storage import claimed
+from spectrack.training.recipes import (
+    Begin,
+    Flag,
+    OptionalCount,
+    RecipeArguments,
+    Rows,
+    Stage,
+    words,
+)
 
 if TYPE_CHECKING:
-    from spectrack.commands.console import Console
     from spectrack.datasets.base import Dataset
     from spectrack.trackers.rts.train_small import SmallPlan
 
@@ -23,7 +29,7 @@ DAVIS = "DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainRTSCommand(Command):
+class RTSArguments(RecipeArguments):
     """Learn RTS: a small one from nothing, or the published one from the weights of LWL.
 
     With --small it takes some 40 minutes on a CPU, without it days on a GPU. DATA holds
@@ -35,12 +41,10 @@ class TrainRTSCommand(Command):
     Example: spectrack train rts --small --data DATA --out run
     """
 
-    recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
-    """What to learn: rts."""
+    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 1, "seed": 0}
+
     data: Annotated[Path, arg(metavar="DATA")]
     """Folder of the data."""
-    out: Annotated[Path, arg(metavar="RUN")]
-    """Folder of the run; new, empty, or that of the same run."""
     small: Flag = False
     """The small network; without it the published recipe."""
     start: Annotated[str, arg(metavar="WEIGHTS")] = "lwl_stage2"
@@ -56,27 +60,12 @@ class TrainRTSCommand(Command):
     seed: Annotated[int, arg(metavar="N")] = 0
     """Decides every random draw."""
 
-    def run(self, console: Console) -> int:
-        """Learn, or go on learning, and say what came of it."""
-        for flag, value, least in (
-            ("--epochs", self.epochs, 1),
-            ("--samples", self.samples, 1),
-            ("--seed", self.seed, 0),
-        ):
-            at_least(flag, value, least)
+    def check(self) -> None:
+        """One of the two recipes."""
         if self.small and self.paper:
             raise InputError("--paper was given with --small, which has a recipe of its own")
-        note = RunNote(self.out, "rts.json", "rts.safetensors", self._asked())
-        with claimed(self.out):
-            finished = note.claim()
-            if finished is None:
-                finished = self._learn(console, note)
-            else:
-                console.remark(f"{self.out} holds this run, finished; it is not repeated")
-        console.result(finished, text(finished))
-        return 0
 
-    def _asked(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
         return {
             "data": str(self.data.resolve()),
@@ -88,58 +77,64 @@ class TrainRTSCommand(Command):
             "seed": self.seed,
         }
 
-    def _learn(self, console: Console, note: RunNote) -> dict[str, Any]:
+    def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
+        """Learn the small network, or the published one."""
         from spectrack.datasets.davis import Davis2016
 
-        names = None if self.sequences is None else [w.strip() for w in self.sequences.split(",")]
         size = "240p" if self.small else "480p"
-        videos = Davis2016(self.data / "davis2016", "train", size, names)
+        videos = Davis2016(self.data / "davis2016", "train", size, words(self.sequences))
         started = time.perf_counter()
         learn = self._small if self.small else self._published
-        made = learn(videos, console, note)
-        summary = {
+        made = learn(videos, begin, stage)
+        return {
             "out": str(self.out),
             **made,
             "videos": len(videos),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
-        note.write(summary)
-        return summary
 
-    def _small(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
+    def report(self, summary: dict[str, Any]) -> list[str | Rows]:
+        """What it was learned from, and where the weights are."""
+        stills = f"{summary['stills']} stills and " if summary["stills"] else ""
+        return [
+            f"learned from {stills}{summary['videos']} videos in "
+            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
+            f"weights: {summary['weights']}",
+        ]
+
+    def _small(self, videos: Dataset, begin: Begin, stage: Stage) -> dict[str, Any]:
         from spectrack.datasets.synthetic.stills import Stills
         from spectrack.trackers.rts.train_small import rts_small
 
         stills = Stills(self.data / "stills")
         about = {"data": f"ECSSD, DUTS, CCP, FeralCat, {DAVIS}", "terms": "research use"}
-        note.write(None)
-        with stages(console) as stage:
-            file = rts_small(stills, videos, self.out, self._plan(), about=about, stage=stage)
+        begin()
+        file = rts_small(stills, videos, self.out, self.plan(), about=about, stage=stage)
         return {"weights": str(file), "stills": len(stills)}
 
-    def _published(self, videos: Dataset, console: Console, note: RunNote) -> dict[str, Any]:
+    def _published(self, videos: Dataset, begin: Begin, stage: Stage) -> dict[str, Any]:
         from spectrack.trackers.rts.train import EPOCH_SAMPLES, RTS_TRAINING
         from spectrack.trackers.rts.train_published import rts_published
         from spectrack.weights.load import find_weights
 
         find_weights(self.start)
         epochs = self.epochs or RTS_TRAINING.epochs
-        note.write(None)
-        with console.progress("learning", "steps") as progress:
-            file = rts_published(
-                videos,
-                self.out,
-                self.start,
-                samples=self.samples or EPOCH_SAMPLES,
-                training=replace(RTS_TRAINING, epochs=epochs, seed=self.seed),
-                paper=self.paper,
-                about={"data": DAVIS, "terms": "research use"},
-                progress=progress,
-            )
+        begin()
+        file = rts_published(
+            videos,
+            self.out,
+            self.start,
+            samples=self.samples or EPOCH_SAMPLES,
+            training=replace(RTS_TRAINING, epochs=epochs, seed=self.seed),
+            paper=self.paper,
+            about={"data": DAVIS, "terms": "research use"},
+            progress=stage("learning", "steps"),
+        )
         return {"weights": str(file), "stills": 0}
 
-    def _plan(self) -> SmallPlan:
+    def plan(self) -> SmallPlan:
+        """The plan of the small network that the flags ask for."""
         from spectrack.trackers.rts.train_small import NETWORK, SmallPlan
 
         plan = SmallPlan(network=NETWORK, seed=self.seed)
@@ -155,15 +150,3 @@ class TrainRTSCommand(Command):
             fewer = (replace(one.train, epochs=self.epochs) for one in stages)
             stages = tuple(replace(s, train=t) for s, t in zip(stages, fewer, strict=True))
         return replace(plan, stages=stages)
-
-
-def text(summary: dict[str, Any]) -> str:
-    """The summary in a few lines."""
-    stills = f"{summary['stills']} stills and " if summary["stills"] else ""
-    return "\n".join(
-        [
-            f"learned from {stills}{summary['videos']} videos in "
-            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
-            f"weights: {summary['weights']}",
-        ]
-    )

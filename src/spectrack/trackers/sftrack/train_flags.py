@@ -1,20 +1,26 @@
-"""``spectrack train sftrack``: learn all of SFTrack++, from stills and annotated videos."""
+"""The recipe ``sftrack``: what `spectrack train sftrack` takes, and what it does with it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
 
-from spectrack.commands.base import Command, Flag, OptionalCount, at_least
-from spectrack.commands.run_note import RunNote, stages
-from spectrack.storage import claimed
+from spectrack.training.recipes import (
+    Begin,
+    Flag,
+    OptionalCount,
+    RecipeArguments,
+    Rows,
+    Stage,
+    words,
+)
 
 if TYPE_CHECKING:
-    from spectrack.commands.console import Console
     from spectrack.datasets.base import Dataset
     from spectrack.datasets.synthetic.stills import Stills
     from spectrack.trackers.sftrack.train import SFTrackPlan
@@ -24,7 +30,7 @@ RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSFTrackCommand(Command):
+class SFTrackArguments(RecipeArguments):
     """Learn SFTrack++ from end to end: masks from hypotheses, how to fuse them, boxes from masks.
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
@@ -35,12 +41,10 @@ class TrainSFTrackCommand(Command):
     Example: spectrack train sftrack --data DATA --out run
     """
 
-    recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
-    """What to learn: sftrack."""
+    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 3, "seed": 0}
+
     data: Annotated[Path, arg(metavar="DATA")]
     """Folder of the data."""
-    out: Annotated[Path, arg(metavar="RUN")]
-    """Folder of the run; new, empty, or that of the same run."""
     permissive: Flag = False
     """Only data whose terms allow any use."""
     epochs: OptionalCount = None
@@ -52,24 +56,7 @@ class TrainSFTrackCommand(Command):
     seed: Annotated[int, arg(metavar="N")] = 0
     """Decides every random draw."""
 
-    def run(self, console: Console) -> int:
-        """Learn, or go on learning, and say what came of it."""
-        for flag, value, least in (
-            ("--epochs", self.epochs, 1),
-            ("--samples", self.samples, 3),
-            ("--seed", self.seed, 0),
-        ):
-            at_least(flag, value, least)
-        with claimed(self.out):
-            finished = self._note.claim()
-            if finished is None:
-                finished = self._learn(console)
-            else:
-                console.remark(f"{self.out} holds this run, finished; it is not repeated")
-        console.result(finished, text(finished))
-        return 0
-
-    def _asked(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
         return {
             "data": str(self.data.resolve()),
@@ -80,19 +67,15 @@ class TrainSFTrackCommand(Command):
             "seed": self.seed,
         }
 
-    @property
-    def _note(self) -> RunNote:
-        return RunNote(self.out, "sftrack.json", "sftrack.safetensors", self._asked())
-
-    def _learn(self, console: Console) -> dict[str, Any]:
+    def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
+        """Learn all phases."""
         from spectrack.trackers.sftrack.train import sftrack
 
         stills, videos = self._data()
         started = time.perf_counter()
-        self._note.write(None)
-        with stages(console) as stage:
-            file = sftrack(stills, videos, self.out, self._plan(), about=self._about(), stage=stage)
-        summary = {
+        begin()
+        file = sftrack(stills, videos, self.out, self.plan(), about=self._about(), stage=stage)
+        return {
             "out": str(self.out),
             "weights": str(file),
             "stills": len(stills),
@@ -100,13 +83,20 @@ class TrainSFTrackCommand(Command):
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
-        self._note.write(summary)
-        return summary
 
-    def _plan(self) -> SFTrackPlan:
+    def report(self, summary: dict[str, Any]) -> list[str | Rows]:
+        """What it was learned from, and where the weights are."""
+        return [
+            f"learned from {summary['stills']} stills and {summary['videos']} videos in "
+            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
+            f"weights: {summary['weights']}",
+        ]
+
+    def plan(self) -> SFTrackPlan:
+        """The plan that the flags ask for."""
         from spectrack.trackers.sftrack.train import SFTrackPlan
 
-        plan = replace(SFTrackPlan(), seed=self.seed)
+        plan = SFTrackPlan(seed=self.seed)
         if self.samples is not None:
             exact = self.samples // 3
             plan = replace(
@@ -131,7 +121,7 @@ class TrainSFTrackCommand(Command):
         stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
         if self.permissive:
             return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
-        names = None if self.sequences is None else [w.strip() for w in self.sequences.split(",")]
+        names = words(self.sequences)
         return stills, Davis2016(self.data / "davis2016", "train", "240p", names)
 
     def _about(self) -> dict[str, Any]:
@@ -141,14 +131,3 @@ class TrainSFTrackCommand(Command):
             "command": "spectrack train sftrack" + (" --permissive" if self.permissive else ""),
             "seed": self.seed,
         }
-
-
-def text(summary: dict[str, Any]) -> str:
-    """The summary in a few lines."""
-    return "\n".join(
-        [
-            f"learned from {summary['stills']} stills and {summary['videos']} videos in "
-            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
-            f"weights: {summary['weights']}",
-        ]
-    )
