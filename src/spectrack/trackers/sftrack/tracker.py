@@ -344,6 +344,9 @@ def _carried(said: list[Hypothesis | None], soft: SoftHW) -> SoftHW:
     masks = [h.soft_hw for h in said if h is not None and h.soft_hw is not None]
     if not masks:
         return soft
+    if len(masks) == 1:  # the same numbers without two planes of float64
+        one: SoftHW = (np.arange(256) / 255).astype(np.float32)[masks[0]]
+        return one
     mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
     return mean
 
