@@ -77,7 +77,7 @@ class WindowedOnlineFilter:
                 flow_between(both[0], view, last, view),
                 flow_between(both[1], view, view, last),
             ]
-        seen = np.ascontiguousarray(view.cut(soft))
+        seen = np.clip(view.cut(soft), 0, 1)  # sums of areas may be a last bit above 1
         after = self._filter.push(view.cut(frame_hwc), seen, *flows)
         out = self._raised(soft)
         merge(out, view, after, self._raised(seen))

@@ -278,6 +278,9 @@ def _carried(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
     masks = [h.soft_hw for h in hypotheses if h is not None and h.soft_hw is not None]
     if not masks:
         return soft
+    if len(masks) == 1:  # the same numbers without two planes of float64
+        one: SoftHW = (np.arange(256) / 255).astype(np.float32)[masks[0]]
+        return one
     mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
     return mean
 
