@@ -166,6 +166,11 @@ def test_what_was_pulled_is_held_to_from_then_on(spectrack, tmp_path, cache):
     ran = spectrack("weights", "verify", "kys")
     assert (ran.status, ran.err) == (1, "")
     assert f"is another file than was pulled (SHA-256 {record['cached_sha256']})" in ran.out
+    ran = spectrack("weights", "pull", "kys", "--from", path)
+    assert (ran.status, ran.out) == (2, "")
+    assert "pass --overwrite to fetch it anew" in ran.err
+    assert spectrack("weights", "pull", "kys", "--from", path, "--overwrite").status == 0
+    assert spectrack("weights", "pull", "kys").status == 0
 
 
 def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):

@@ -11,6 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 CONTENT = bytes(range(256)) * 5000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
+FORM = b"""<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>
+<form id="search" action="/search"><input name="q" value="x"></form>
+<form id="download-form" action="/download" method="get">
+<input type="submit" value="Download anyway">
+<input type="hidden" name="id" value="ID-1"><input type="hidden" name="export" value="download">
+<input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="7"></form>
+</body></html>"""
+"""The page of a drive before a large file."""
+
 
 class Site(ThreadingHTTPServer):
     """Serves one file at any path; its attributes decide how."""

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from file_site import CONTENT, DIGEST
+from file_site import CONTENT, DIGEST, FORM
 from spectrack.errors import InputError
 from spectrack.weights import drive
 from spectrack.weights.cache import fetch
 from spectrack.weights.drive import confirmed, is_folder, web_address
 
-FORM = b"""<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>
-<form id="search" action="/search"><input name="q" value="x"></form>
-<form id="download-form" action="/download" method="get">
-<input type="submit" value="Download anyway">
-<input type="hidden" name="id" value="ID-1"><input type="hidden" name="export" value="download">
-<input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="7"></form>
-</body></html>"""
 LINK = b"""<html><body><a id="uc-download-link"
 href="/uc?export=download&amp;confirm=Ab1&amp;id=ID-1&amp;uuid=7">Download</a></body></html>"""
 QUOTA = b"""<!doctype html><html><head><title>Google Drive - Quota

@@ -12,9 +12,10 @@ from unittest import mock
 import pytest
 import torch
 
-from file_site import Site
+from file_site import FORM, Site
 from pytracking_like import checkpoint_of
 from spectrack.errors import InputError
+from spectrack.weights import drive
 from spectrack.weights.cache import cached
 from spectrack.weights.convert import pull
 from spectrack.weights.files import read_weights
@@ -43,6 +44,18 @@ def content(folder: Path, number: float) -> bytes:
 
 def use(row: WeightsEntry, **changes: object) -> None:
     WEIGHTS["one"] = replace(row, **changes)
+
+
+def test_the_command_fetches_from_the_drive(entry, site, spectrack, monkeypatch):
+    """From the row of the table, through the page that asks, to the file in the cache."""
+    monkeypatch.setattr(drive, "HOST", site.url.removesuffix("/weights/rts50.pth"))
+    site.page = FORM
+    ran = spectrack("weights", "pull", "kys")
+    assert (ran.status, ran.out) == (0, f"kys: 1 tensors in {cached('kys')}\n")
+    key = WEIGHTS["kys"].sources[0].removeprefix("gdrive:")
+    assert site.paths[0] == f"/download?id={key}&export=download&confirm=t"
+    assert site.paths[1].endswith("&uuid=7")
+    assert read_record("kys").sha256 == hashlib.sha256(site.content).hexdigest()
 
 
 def test_mirrors_are_tried_in_order(entry, site):

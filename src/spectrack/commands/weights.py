@@ -24,7 +24,7 @@ class WeightsCommand(Command):
 
     `weights pull NAME` fetches some, `weights convert FILE` makes a safetensors file of a
     checkpoint, `weights verify FILE` says which network a file fits. Checkpoints are pickles;
-    they are read by a reader of our own that executes nothing in them. The cache is
+    they are read by a restricted unpickler that executes nothing in them. The cache is
     SPECTRACK_CACHE, else spectrack in the user's cache folder; SPECTRACK_OFFLINE=1 forbids the
     network.
 
@@ -95,12 +95,19 @@ class PullWeightsCommand(Command):
         """Fetch, convert and say where they are."""
         from spectrack.weights.cache import cached
         from spectrack.weights.convert import pull
+        from spectrack.weights.files import sha256_of
         from spectrack.weights.records import read_record
         from spectrack.weights.table import WEIGHTS
 
         entry = WEIGHTS[choose("weights", self.name, WEIGHTS)]
         there = entry.shipped() or cached(self.name)
         if there.is_file() and (entry.asset or not self.overwrite):
+            held = None if entry.asset else read_record(self.name)
+            if held is not None and held.cached_sha256 != sha256_of(there):
+                raise InputError(
+                    f"{there} is another file than was pulled (SHA-256 {held.cached_sha256}); pass "
+                    "--overwrite to fetch it anew"
+                )
             why = "come with the package" if entry.asset else "are in the cache"
             values = {"name": self.name, "path": there, "pulled": False}
             console.result(values, f"{self.name} {why}: {there}")
