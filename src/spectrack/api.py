@@ -54,18 +54,6 @@ def make_tracker(name: str = "sftrack", **settings: Any) -> Tracker:
     return make(name, **settings)
 
 
-def read_targets(path: str | Path) -> dict[int, Target]:
-    """What to follow from a mask file: one object, or the several of an indexed PNG.
-
-    Raises:
-        InputError: If the mask cannot be read, is empty, or is grey with a few levels, which may
-            be several objects or none.
-    """
-    from spectrack.video.targets import read_targets as read
-
-    return read(path)
-
-
 def track(
     video: Video,
     box: Box | Sequence[float] | None = None,

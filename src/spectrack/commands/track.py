@@ -218,7 +218,7 @@ class TrackCommand(Command):
         if self.mask is not None and self.box:
             raise InputError("both --box and --mask were given; give one of them")
         if self.mask is not None:
-            from spectrack.api import read_targets
+            from spectrack.video.targets import read_targets
 
             return read_targets(self.mask)
         if not self.box:
