@@ -273,7 +273,7 @@ def write_overlay(
 ) -> None:
     """Write ``overlay.mp4`` beside the masks; with the soft masks of a journal, where given."""
     from spectrack.api import open_frames
-    from spectrack.tracking.soft_masks import KeptSoftMasks
+    from spectrack.tracking.packed_masks import KeptSoftMasks
     from spectrack.video.export import write_overlay as write
     from spectrack.video.salvage import HeldFrames
 

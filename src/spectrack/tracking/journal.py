@@ -19,7 +19,7 @@ import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, Mask, Prediction
-from spectrack.tracking.soft_masks import pack
+from spectrack.tracking.packed_masks import pack
 from spectrack.tracks import Entry, Track
 
 FORMAT = "spectrack journal 1"
@@ -55,7 +55,7 @@ class Journal:
         path: The file; its folder exists before the first answer comes.
         asked: What decides the answers: plain numbers, words, lists and dictionaries.
         kept: What :func:`read_journal` found there, to go on from; else the file is begun anew.
-        soft: Keep soft masks, too, as :mod:`spectrack.tracking.soft_masks` packs them.
+        soft: Keep soft masks, too, as :mod:`spectrack.tracking.packed_masks` packs them.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.journal import Journal, read_journal
-from spectrack.tracking.soft_masks import KeptSoftMasks, pack, unpack
+from spectrack.tracking.packed_masks import KeptSoftMasks, pack, unpack
 from spectrack.tracks import Track
 
 
