@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 COLUMNS = 3
 """Pictures in a row of the sheet."""
 
+BROKEN = "frame cannot be decoded"
+"""Why a frame is worth a look that keeps the answer before it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCommand(Command):
@@ -88,13 +91,16 @@ def rows(object_id: int, track: Track, command: ReviewCommand) -> list[dict[str,
 
     parts = doubt_parts(track)
     values = np.array(track.info["doubt"], float) if "doubt" in track.info else doubt(parts)
+    listed = track.info.get("broken_frames")
+    broken = set(map(str, listed)) if isinstance(listed, list) else set()
+    values[[stem in broken for stem in track.stems]] = 1.0
     return [
         {
             "frame": t,
             "stem": track.stems[t],
             "object": object_id,
             "doubt": round(float(values[t]), 4),
-            "reasons": reasons(parts, t),
+            "reasons": [*([BROKEN] if track.stems[t] in broken else []), *reasons(parts, t)],
         }
         for t in most_doubtful(values, command.top, command.apart)
     ]
