@@ -168,9 +168,9 @@ def test_mirroring_keeps_map_and_edges_together():
 
 
 def test_it_learns_and_keeps_its_best_weights(tmp_path: Path):
-    masks = [*ellipses(64), np.zeros((9, 9), bool)]
+    masks = [*ellipses(48), np.zeros((9, 9), bool)]
     rng = np.random.default_rng(1)
-    sources = [make_source(mask) for mask in ellipses(24, seed=9)]
+    sources = [make_source(mask) for mask in ellipses(12, seed=9)]
     held_out = [spoilt_sample(source, rng) for source in sources]
     settings = TrainSettings(
         epochs=6, batch_size=16, learning_rate=4e-3, weight_decay=0, clip=5.0, device="cpu"
