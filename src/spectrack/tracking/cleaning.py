@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
 from spectrack.spectral.guided.stream import GuidedSettings, GuidedStream
-from spectrack.structures import FrameHWC, HardHW, Prediction, SoftHW
-from spectrack.tracking.colour import robust_box
+from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
+from spectrack.tracking.colour import covering_box, robust_box
 
 Predictions = dict[int, Prediction]
+BoxOfMask = Callable[[SoftHW], Box | None]
 
 
 class Cleaner:
@@ -24,7 +25,10 @@ class Cleaner:
     Args:
         keep_first: Objects whose mask in the first frame was given and stays as it is.
         settings: The recipe; ``default`` where left out.
-        keep_boxes: Objects whose boxes stay the tracker's; others get that of the cleaned mask.
+        keep_boxes: Objects whose boxes stay the tracker's, grown where the cleaned mask reaches
+            further; others get that of the cleaned mask.
+        read_boxes: How boxes are read off cleaned masks, for objects whose tracker has a rule of
+            its own; the box of the first frame is kept as with ``keep_boxes``.
     """
 
     def __init__(
@@ -32,8 +36,10 @@ class Cleaner:
         keep_first: Collection[int] = (),
         settings: GuidedSettings | None = None,
         keep_boxes: Collection[int] = (),
+        read_boxes: Mapping[int, BoxOfMask] | None = None,
     ) -> None:
         self._keep_first, self._keep_boxes = set(keep_first), set(keep_boxes)
+        self._read_boxes = dict(read_boxes or {})
         self._settings = settings or GuidedSettings()
         self._flow = quick_flow()
         self._keys: list[int] = []
@@ -79,10 +85,17 @@ class Cleaner:
             kept = self._given == 0 and key in self._keep_first
             hard_hw: HardHW = soft_hw >= 0.5
             if out[key].found and not kept and hard_hw.any():
-                box = out[key].box if key in self._keep_boxes else robust_box(hard_hw)
+                box = self._box(key, out[key].box, soft_hw, hard_hw)
                 out[key] = Prediction(box, soft_hw, out[key].score, True)
         self._given += 1
         return out
+
+    def _box(self, key: int, said: Box | None, soft_hw: SoftHW, hard_hw: HardHW) -> Box | None:
+        rule = self._read_boxes.get(key)
+        if rule is not None and (self._given > 0 or said is None):
+            return rule(soft_hw)
+        kept = said is not None and (rule is not None or key in self._keep_boxes)
+        return covering_box(said, hard_hw) if kept else robust_box(hard_hw)
 
 
 def _soft(prediction: Prediction, frame_hwc: FrameHWC) -> SoftHW:

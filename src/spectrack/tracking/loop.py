@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
-from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker, check_frame
 from spectrack.tracks import Track, Tracks
 
@@ -84,8 +84,10 @@ def run_many(
     size_wh: tuple[int, int] | None = None
     index = -1
     own_boxes = [key for key, tracker in trackers.items() if getattr(tracker, "reads_boxes", False)]
+    rules = {key: getattr(tracker, "box_of_mask", None) for key, tracker in trackers.items()}
+    readers = {key: rule for key, rule in rules.items() if rule is not None}
     stems = getattr(frames, "stems", None)
-    with _Collector(targets, stems, clean, own_boxes) as collector:
+    with _Collector(targets, stems, clean, own_boxes, readers) as collector:
         for index, frame in enumerate(frames):
             if size_wh is None:
                 size_wh = check_frame(frame)
@@ -121,11 +123,12 @@ class _Collector:
         stems: Sequence[str] | None,
         clean: bool,
         own_boxes: Sequence[int],
+        readers: Mapping[int, Callable[[SoftHW], Box | None]],
     ) -> None:
         from spectrack.tracking.cleaning import Cleaner  # compiles; only where it is used
 
         given = [key for key, target in targets.items() if target.mask is not None]
-        self._cleaner = Cleaner(given, keep_boxes=own_boxes) if clean else None
+        self._cleaner = Cleaner(given, None, own_boxes, readers) if clean else None
         self._keys, self._stems = list(targets), stems
         self._tracks: dict[int, Track] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clean")

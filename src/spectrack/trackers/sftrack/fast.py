@@ -10,6 +10,7 @@ from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.tracking.base import check_frame
+from spectrack.tracking.colour import covering_box
 
 
 class FastSFTracker:
@@ -28,6 +29,7 @@ class FastSFTracker:
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         self._tracker = SFTracker(settings)
         self.settings = self._tracker.settings
+        self.box_of_mask = self._tracker.box_of_mask
         self._size: tuple[int, int] | None = None
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -64,6 +66,8 @@ class FastSFTracker:
             return says
         mask: SoftHW = np.asarray(cv2.resize(says.mask.astype(np.float32), self._size), np.float32)
         box = None if says.box is None else _times(says.box, 1 / self._scale)
+        if box is not None:  # an enlarged boundary may lie up to a small pixel further out
+            box = covering_box(box, mask >= 0.5)
         return Prediction(box, mask, says.score, says.found)
 
 

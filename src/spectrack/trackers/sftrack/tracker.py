@@ -25,7 +25,7 @@ from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.flow.segment import contrast_of
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
-from spectrack.trackers.sftrack.boxes import BOX_RULES, LearnedBox
+from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.crop import OUTSIDE, Crop
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
@@ -98,8 +98,8 @@ class SFTracker:
         self._network = weights.feat2seg
         self._segment = Segmenter(self._network)
         self._any_size = weights.mixing_of(s.names)
-        learned = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
-        self._learned_box = learned
+        self._read_box = BoxReader(s.box_rule, weights.seg2box)
+        self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest)
         self._flow = quick_flow()
         self._size: tuple[int, int] | None = None
@@ -281,11 +281,6 @@ class SFTracker:
         self._box, self._lost = box, 0
         self._seen = frame.copy(), soft
         return Prediction(box, soft, sure * (0.5 + 0.5 * agreed))
-
-    def _read_box(self, soft: SoftHW, boxes: list[Box]) -> Box | None:
-        if self._learned_box is not None:
-            return self._learned_box(soft, boxes)
-        return BOX_RULES[self.settings.box_rule](soft)
 
     def _feed_back(
         self, frame: FrameHWC, soft: SoftHW, hard: HardHW, said: list[Hypothesis | None]
