@@ -34,7 +34,7 @@ STAGES = {
     "_filter.push": "spectral filter",
     "_pool.flow_pair": "flow brought to the frame",
     "_own_flow": "flow of its own",
-    "_believes": "does it look like the target",
+    "_judge": "does it look like the target",
     "_read_box": "seg2box",
     "_feed_back": "feedback",
 }

@@ -17,14 +17,16 @@ from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.sftrack.boxes import LearnedBox
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.first import first_mask
+from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
 from spectrack.trackers.sftrack.inputs import InputPool
-from spectrack.trackers.sftrack.look import Hypothesis, colours_of, learn_colours
 from spectrack.trackers.sftrack.segmenter import Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
-from spectrack.trackers.sftrack.tracker import EARLY, EARLY_RATE, SFTracker
+from spectrack.trackers.sftrack.state import EARLY, EARLY_RATE
+from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.trackers.sftrack.weights import load_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
+from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
 
 Said = Sequence[Hypothesis | None]

@@ -28,11 +28,12 @@ from spectrack.networks.unet import UNet
 from spectrack.structures import Box, FrameHWC
 from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
 from spectrack.trackers.sftrack.feat2seg import FOLD, INPUTS, WIDTHS
-from spectrack.trackers.sftrack.look import UNKNOWN, Hypothesis, colours_of, learn_colours
+from spectrack.trackers.sftrack.input_maps import UNKNOWN, colours_of, learn_colours
 from spectrack.trackers.sftrack.train_feat2seg import MOTION_TRAINING, learn_feat2seg
 from spectrack.trackers.sftrack.train_feat2seg_data import Samples
 from spectrack.trackers.sftrack.weights import load_sftrack
 from spectrack.tracking.appearance import ColourModel, colour_index
+from spectrack.tracking.explanation import Hypothesis
 from spectrack.training.data.hypotheses import Hypotheses, collect_hypotheses
 
 NAMES = ("flow", "csrt", "kcf")

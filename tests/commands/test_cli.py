@@ -13,7 +13,6 @@ import pytest
 
 from spectrack import cli
 from spectrack.cli import COMMANDS, parse
-from spectrack.commands.base import parse_settings
 from spectrack.errors import InputError
 
 
@@ -183,15 +182,6 @@ def test_as_a_module_and_with_a_reader_that_leaves():
     assert piped.stderr is not None
     assert b"Traceback" not in piped.stderr.read()
     piped.wait()
-
-
-def test_settings_are_read_as_python_would():
-    pairs = ["a=3", "b=0.5", "c=true", "d=none", "e-f=word", "g=(1, 2)"]
-    expected = {"a": 3, "b": 0.5, "c": True, "d": None, "e_f": "word", "g": (1, 2)}
-    assert parse_settings(pairs) == expected
-    for wrong in (["a"], ["=3"], ["a=1", "a=2"]):
-        with pytest.raises(InputError, match="NAME=VALUE"):
-            parse_settings(wrong)
 
 
 def test_a_setting_reaches_the_tracker_and_a_wrong_one_is_told(spectrack, still, monkeypatch):

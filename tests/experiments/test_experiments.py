@@ -191,7 +191,7 @@ def test_the_unet_ensemble_begins_as_the_network_of_one_input():
 
 def test_the_median_of_inputs_is_taken_a_pixel():
     from spectrack.structures import Box
-    from spectrack.trackers.sftrack.look import Hypothesis
+    from spectrack.tracking.explanation import Hypothesis
 
     systems = module("sftrack_systems")
     rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import pytest
 
 from spectrack.datasets.synthetic.journey import Absence, Journey
 from spectrack.structures import Box, Prediction
+from spectrack.tracking.base import Tracker
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
@@ -44,16 +45,17 @@ def test_episodes_and_measures_of_a_log_counted_by_hand(experiment):
     assert found["frames_per_second"] == pytest.approx(4)
 
 
-class Knows:
+class Knows(Tracker):
     """Answers with the truth, late."""
 
     def __init__(self, journey, late):
+        super().__init__()
         self.journey, self.late, self.time = journey, late, 0
 
-    def init(self, frame_hwc, target):
+    def _init(self, frame_hwc, target):
         return Prediction(target.box, None, 1.0)
 
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         self.time += 1
         mask = self.journey.render(self.time)[1]
         before = self.journey.render(max(self.time - self.late, 0))[1]

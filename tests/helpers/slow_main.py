@@ -19,9 +19,9 @@ from still_tracker import StillTracker
 
 
 class SlowTracker(StillTracker):
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         time.sleep(1)
-        return super().update(frame_hwc)
+        return super()._update(frame_hwc)
 
 
 def slow_recipe(frames, masks, preset, progress):

@@ -5,19 +5,20 @@ import pytest
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.loop import run, run_many
 from spectrack.tracking.table import TRACKERS, make_tracker
 from spectrack.video.reader import open_video
 
 
-class Counter:
+class Counter(Tracker):
     """Answers with a box whose x is the number of frames seen."""
 
-    def init(self, frame_hwc, target):
+    def _init(self, frame_hwc, target):
         self.seen = 0
         return Prediction(target.box)
 
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         self.seen += 1
         return Prediction(Box(self.seen, 0, 2, 2), score=0.5)
 

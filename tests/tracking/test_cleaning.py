@@ -9,22 +9,24 @@ from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
 from spectrack.structures import Box, Prediction, Target
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.cleaning import Cleaner
 from spectrack.tracking.loop import run, run_many
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import ArrayMasks
 
 
-class Scripted:
+class Scripted(Tracker):
     """A tracker that gives prepared answers."""
 
     def __init__(self, predictions):
+        super().__init__()
         self._answers = iter(predictions)
 
-    def init(self, frame_hwc, target):
+    def _init(self, frame_hwc, target):
         return next(self._answers)
 
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         return next(self._answers)
 
 

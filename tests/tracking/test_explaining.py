@@ -8,11 +8,10 @@ import pytest
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.structures import Box, Prediction, Target
-from spectrack.trackers.sftrack.look import Hypothesis
-from spectrack.trackers.sftrack.segmenter import Channels
-from spectrack.trackers.sftrack.tracker import Explanation
 from spectrack.tracking import explaining as room
-from spectrack.tracking.explaining import Explainer, disagreement, explains
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.explaining import Explainer, disagreement
+from spectrack.tracking.explanation import Channels, Explanation, Hypothesis
 from spectrack.tracking.loop import run_many
 from spectrack.video.reader import open_video
 
@@ -20,19 +19,20 @@ SIZE = (24, 16)
 HERE, THERE = Box(4, 4, 8, 6), Box(14, 4, 8, 6)
 
 
-class Scripted:
+class Scripted(Tracker):
     """Inputs apart in some frames, the target away in others."""
 
-    explanation: Explanation | None = None
+    explains = True
 
     def __init__(self, apart: tuple[int, ...] = (), away: tuple[int, ...] = ()) -> None:
+        super().__init__()
         self._apart, self._away = apart, away
 
-    def init(self, frame_hwc, target):
+    def _init(self, frame_hwc, target):
         self._frame = -1
-        return self.update(frame_hwc)
+        return self._update(frame_hwc)
 
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         self._frame += 1
         other = THERE if self._frame in self._apart else HERE
         said = (Hypothesis(HERE), Hypothesis(other), None)
@@ -49,7 +49,7 @@ class Scripted:
         )
         present = np.array([True, True, False])
         rows, cols = slice(4, 10), slice(2, 12)
-        channels = Channels(soft, present, rows, cols, np.zeros((2, 5, 4, 4), np.uint8), ())
+        channels = Channels(soft, present, rows, cols)
         self.explanation = Explanation(("a", "dir/b.csv", "c"), said, channels, mixed, ("a",))
         if self._frame in self._away:
             return Prediction(None, np.zeros(SIZE[::-1], np.float32), 0.0, found=False)
@@ -182,7 +182,7 @@ def test_bad_requests_are_told(still):
         Explainer(range(41))
     with pytest.raises(InputError, match="frame -3 to explain was given; frames count from 0"):
         Explainer([4, -3])
-    assert not explains(StillTracker())
+    assert not StillTracker().explains
     with pytest.raises(InputError, match="StillTracker does not fuse others"):
         Explainer().watch({1: StillTracker()})
     explainer = Explainer([7])

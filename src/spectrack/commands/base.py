@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,26 +70,6 @@ def at_least(flag: str, value: int | None, least: int = 1) -> None:
     """
     if value is not None and value < least:
         raise InputError(f"{flag} {value} was given; expected a whole number of at least {least}")
-
-
-def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Settings from ``NAME=VALUE``: numbers, true, false, none, and words as they are.
-
-    Raises:
-        InputError: If there is no ``=`` or a name is given twice.
-    """
-    words = {"true": True, "false": False, "none": None}
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        name = name.strip().replace("-", "_")
-        if not (equals and name) or name in settings:
-            raise InputError(f"--set {pair} was given; expected NAME=VALUE, each name once")
-        try:
-            settings[name] = words.get(value.lower(), ast.literal_eval(value))
-        except (ValueError, SyntaxError):
-            settings[name] = words.get(value.lower(), value)
-    return settings
 
 
 def versions() -> dict[str, str]:

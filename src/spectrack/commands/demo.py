@@ -67,11 +67,11 @@ class DemoCommand(Command):
         from spectrack.api import make_tracker, track
         from spectrack.commands.track import EXPLAINED, write_overlay, write_sheet
         from spectrack.evaluation.score import score_track
-        from spectrack.tracking.explaining import Explainer, explains
+        from spectrack.tracking.explaining import Explainer
         from spectrack.tracks import Tracks
 
         video = part / "clip.mp4"
-        explainer = Explainer() if explains(make_tracker(self.tracker)) else None
+        explainer = Explainer() if make_tracker(self.tracker).explains else None
         started = time.perf_counter()
         with console.progress("tracking") as progress:
             found = track(

@@ -14,7 +14,6 @@ from spectrack.commands.base import (
     OptionalFolder,
     Repeated,
     choose,
-    parse_settings,
     versions,
 )
 from spectrack.commands.output import Layout, check_output, staged
@@ -135,11 +134,13 @@ class EvaluateCommand(Command):
         """
         from spectrack.evaluation.runner import run_dataset
         from spectrack.tracking.loop import run
-        from spectrack.tracking.table import make_tracker
+        from spectrack.tracking.settings import split_pairs
+        from spectrack.tracking.table import make_tracker, settings_of
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
-        given = parse_settings(self.set)
-        make_tracker(name, **given)  # a wrong setting is told before work begins
+        words = split_pairs(self.set)
+        checked = settings_of(name, **words)  # a wrong setting is told before work begins
+        given = {key: getattr(checked, key) for key in words}
 
         def follow(sequence: Sequence) -> Track:
             label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"

@@ -20,7 +20,6 @@ from spectrack.commands.base import (
     Repeated,
     at_least,
     choose,
-    parse_settings,
     versions,
 )
 from spectrack.errors import InputError
@@ -28,7 +27,6 @@ from spectrack.errors import InputError
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
     from spectrack.structures import Box, Target
-    from spectrack.tracking.base import Tracker
     from spectrack.tracking.explaining import Explainer
     from spectrack.tracks import Tracks
 
@@ -72,17 +70,18 @@ class TrackCommand(Command):
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
         from spectrack.commands.output import check_output, staged
-        from spectrack.tracking.table import TRACKERS, make_tracker
+        from spectrack.tracking.settings import split_pairs
+        from spectrack.tracking.table import TRACKERS, settings_of
 
         choose("tracker", self.tracker, TRACKERS)
         at_least("--max-frames", self.max_frames)
-        settings = parse_settings(self.set)
-        made = make_tracker(self.tracker, **settings)  # a wrong setting is told before work begins
+        settings = split_pairs(self.set)
+        settings_of(self.tracker, **settings)  # a wrong setting is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
-        explainer = self._explainer(made, source)
+        explainer = self._explainer(source)
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
         overlay = not (self.no_overlay or camera)
@@ -119,14 +118,15 @@ class TrackCommand(Command):
         console.result(summary, text(summary))
         return 0
 
-    def _explainer(self, tracker: Tracker, source: str | int) -> Explainer | None:
+    def _explainer(self, source: str | int) -> Explainer | None:
         """What draws the sheet; what cannot be explained is refused before work begins."""
         if not (self.explain or self.explain_frames):
             return None
         from spectrack.api import open_frames
-        from spectrack.tracking.explaining import Explainer, explains
+        from spectrack.tracking.explaining import Explainer
+        from spectrack.tracking.table import TRACKERS
 
-        if not explains(tracker):
+        if not TRACKERS[self.tracker].load().explains:
             raise InputError(
                 f"tracker {self.tracker} fuses no others, so it has nothing to explain; "
                 "use --tracker sftrack or leave out --explain"

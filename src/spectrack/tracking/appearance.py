@@ -145,3 +145,12 @@ class ColourGuide:
         side = 2 * self._radius + 1
         out: NDArray[Any] = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
         return out.reshape(image.shape)
+
+
+def contrast_of(probability_hw: SoftHW, soft_hw: SoftHW) -> float:
+    """How much more probable the target's colours are inside a mask than outside, -1 to 1."""
+    inside = soft_hw > 0.5
+    if not inside.any():
+        return 0.0
+    around = 0.0 if inside.all() else float(probability_hw[~inside].mean())
+    return float(probability_hw[inside].mean()) - around

@@ -1,15 +1,56 @@
-"""The two verbs of every tracker."""
+"""The two verbs of every tracker, their guards, and what else a tracker may offer."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spectrack.errors import InputError
-from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+
+if TYPE_CHECKING:
+    from spectrack.flow.estimators import FlowPair
+    from spectrack.tracking.explanation import Explanation
 
 
-class Tracker(Protocol):
-    """Follows one target through frames; holds bounded memory whatever the length of the video."""
+@dataclass(frozen=True, slots=True)
+class NoSettings:
+    """Nothing to set."""
+
+
+class Tracker(ABC):
+    """Follows one target through frames; holds bounded memory whatever the length of the video.
+
+    A tracker implements :meth:`_init` and :meth:`_update`; frames and target are checked here. What
+    else it offers it declares by overriding the members below; nothing is found by looking.
+
+    Args:
+        settings: Of the class that ``Settings`` names; its defaults where left out.
+    """
+
+    Settings: ClassVar[type[Any]] = NoSettings
+    """The frozen dataclass of the settings; fields are what ``--set`` and ``make_tracker`` take."""
+
+    reads_boxes: ClassVar[bool] = False
+    """Whether its boxes are more than the edges of its masks, and stay when masks are cleaned."""
+
+    box_of_mask: Callable[[SoftHW], Box | None] | None = None
+    """Its rule from a soft mask to a box, where it has one that also holds for cleaned masks."""
+
+    carries_masks: ClassVar[bool] = False
+    """Whether it goes on from a corrected mask without starting again; see :meth:`correct`."""
+
+    explains: ClassVar[bool] = False
+    """Whether :attr:`explanation` tells how its answers came about."""
+
+    explanation: Explanation | None = None
+    """How the last answer came about, where ``explains``."""
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings = self.Settings() if settings is None else settings
+        self._size_wh: tuple[int, int] | None = None
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         """Start on a frame.
@@ -22,17 +63,78 @@ class Tracker(Protocol):
             The answer for this first frame: the mask and box given, or found in the box given.
 
         Raises:
-            InputError: If frame or target cannot be used.
+            InputError: If frame or target cannot be used; the tracker has to be started again then.
         """
-        ...
+        self._size_wh = None
+        size_wh = check_frame(frame_hwc)
+        target.check(size_wh)
+        self._size_wh = size_wh
+        try:
+            return self._init(frame_hwc, target)
+        except BaseException:
+            self._size_wh = None
+            raise
 
     def update(self, frame_hwc: FrameHWC) -> Prediction:
         """Answer for the next frame.
 
+        Args:
+            frame_hwc: uint8 RGB of shape (H, W, 3), of the first frame's size.
+
         Raises:
             InputError: If the frame is of another size or :meth:`init` was not called.
         """
-        ...
+        check_frame(frame_hwc, self.size_wh)
+        return self._update(frame_hwc)
+
+    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Go on from another mask of the frame just answered for, as if it had been the answer.
+
+        Args:
+            frame_hwc: That frame.
+            soft_hw: float32 (H, W) in [0, 1]; without a pixel of at least 0.5 nothing changes.
+
+        Raises:
+            InputError: If the frame is of another size, :meth:`init` was not called, or the tracker
+                carries no masks.
+        """
+        check_frame(frame_hwc, self.size_wh)
+        if not self.carries_masks:
+            raise InputError(
+                f"{type(self).__name__} cannot go on from a corrected mask; start it again by init"
+            )
+        self._correct(frame_hwc, soft_hw)
+
+    def flow_pair(self) -> FlowPair | None:
+        """Optical flow between the last two frames that it found anyway, for whoever needs it.
+
+        Returns:
+            Both directions, of the frame's size and in its pixels; None where it found none.
+        """
+        return None
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height of the frames.
+
+        Raises:
+            InputError: Before :meth:`init`.
+        """
+        if self._size_wh is None:
+            raise InputError("the tracker was asked for a frame before init; call init first")
+        return self._size_wh
+
+    @abstractmethod
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """See :meth:`init`; frame and target are checked."""
+
+    @abstractmethod
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        """See :meth:`update`; the frame is checked."""
+
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """See :meth:`correct`; called only where ``carries_masks``."""
+        raise AssertionError(f"{type(self).__name__} carries masks and has to say how")
 
 
 def check_frame(frame_hwc: FrameHWC, size_wh: tuple[int, int] | None = None) -> tuple[int, int]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
-from spectrack.trackers.sftrack.tracker import Explanation
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.explanation import Explanation
 from spectrack.tracking.loop import OnFrame
 from spectrack.video.explain import InputView, Moment, Row, draw_moment
 from spectrack.video.explain_sheet import explain_sheet
@@ -34,11 +34,6 @@ MOST_EVEN, MOST_TELLING = 3 * EVEN, 8
 
 _APART = 8
 _EVENT = 2.0
-
-
-def explains(tracker: Tracker) -> bool:
-    """Whether a tracker can tell how its answers came about."""
-    return hasattr(tracker, "explanation")
 
 
 class Explainer:
@@ -73,21 +68,21 @@ class Explainer:
             InputError: If one of them cannot explain itself.
         """
         for tracker in trackers.values():
-            if not explains(tracker):
+            if not tracker.explains:
                 raise InputError(
                     f"{type(tracker).__name__} does not fuse others, so there is nothing to "
                     "explain; use sftrack or leave the explanation out"
                 )
         self._albums = {key: _Album(self._asked) for key in trackers}
 
-        def look(index: int, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
+        def on_frame(index: int, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
             self._frames = index + 1
             for key, album in self._albums.items():
-                explanation: Explanation | None = getattr(trackers[key], "explanation", None)
+                explanation = trackers[key].explanation
                 if explanation is not None:
-                    album.look(index, frame_hwc, predictions[key], explanation)
+                    album.add(index, frame_hwc, predictions[key], explanation)
 
-        return look
+        return on_frame
 
     def sheet(self, title: str) -> FrameHWC:
         """The sheet of all that was seen, uint8 RGB.
@@ -115,7 +110,7 @@ class _Album:
         self._last = -1
         self._found = True
 
-    def look(
+    def add(
         self, index: int, frame_hwc: FrameHWC, answer: Prediction, explanation: Explanation
     ) -> None:
         """Draw the frame where it may be shown."""
@@ -190,7 +185,9 @@ def _moment(
     channels, mixed = explanation.channels, explanation.mixed
     total = 0.0 if mixed is None else float(mixed.weights_c.clip(0).sum())
     views = []
-    for k, (name, said) in enumerate(zip(explanation.names, explanation.hypotheses, strict=True)):
+    for k, (name, hypothesis) in enumerate(
+        zip(explanation.names, explanation.hypotheses, strict=True)
+    ):
         soft = share = agreement = None
         if channels is not None and channels.present_c[k]:
             map_hw = channels.soft_chw[k].astype(np.float32) / 255
@@ -198,7 +195,7 @@ def _moment(
         if mixed is not None:
             share = max(float(mixed.weights_c[k]), 0.0) / total if total else 0.0
             agreement = float(mixed.agreement_c[k])
-        box = None if said is None else said.box
+        box = None if hypothesis is None else hypothesis.box
         again = name in explanation.restarted
         views.append(InputView(Path(name).name, box, soft, share, agreement, again))
     laid = None

@@ -60,7 +60,7 @@ def first_sample(
     return middle(plan.cut(frame_hwc, mask.values_hw.device)), middle(mask.cut(plan))
 
 
-def put_to_work(network: M, device: torch.device, half: bool) -> M:
+def for_tracking(network: M, device: torch.device, half: bool) -> M:
     """A copy of a network, made for answering, where it runs.
 
     Args:
@@ -76,7 +76,7 @@ def put_to_work(network: M, device: torch.device, half: bool) -> M:
     return copy
 
 
-def look(
+def backbone_layers(
     network: FewShotSegmenter, patch_nchw: Tensor, layers: tuple[str, ...]
 ) -> Mapping[str, Tensor]:
     """Layers of the backbone for patches (N, 3, H, W) with values 0 to 255."""

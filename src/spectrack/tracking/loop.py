@@ -84,7 +84,7 @@ def run_many(
     size_wh: tuple[int, int] | None = None
     index = -1
     own_boxes = [key for key, tracker in trackers.items() if getattr(tracker, "reads_boxes", False)]
-    rules = {key: getattr(tracker, "box_of_mask", None) for key, tracker in trackers.items()}
+    rules = {key: tracker.box_of_mask for key, tracker in trackers.items()}
     readers = {key: rule for key, rule in rules.items() if rule is not None}
     stems = getattr(frames, "stems", None)
     with _Collector(targets, stems, clean, own_boxes, readers) as collector:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from spectrack.errors import InputError
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.settings import make_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TrackerEntry:
 
 
 def _opencv(kind: str, description: str) -> TrackerEntry:
-    target = "spectrack.trackers.opencv:OpenCVTracker"
+    target = "spectrack.trackers.opencv.tracker:OpenCVTracker"
     return TrackerEntry(target, description, "boxes", {"kind": kind})
 
 
@@ -91,7 +91,7 @@ TRACKERS: dict[str, TrackerEntry] = {
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
     "external": TrackerEntry(
-        "spectrack.trackers.external:ExternalTracker",
+        "spectrack.trackers.external.tracker:ExternalTracker",
         "masks or boxes of another method, read from a folder or file",
         "masks",
     ),
@@ -108,15 +108,38 @@ def make_tracker(name: str, **settings: Any) -> Tracker:
     Raises:
         InputError: If the name or a setting is unknown, or a setting is out of range.
     """
+    entry = tracker_entry(name)
+    tracker: Tracker = entry.load()(settings_of(name, **settings))
+    return tracker
+
+
+def settings_of(name: str, **settings: Any) -> Any:
+    """The settings of a tracker, checked without building it.
+
+    Args:
+        name: A key of :data:`TRACKERS`.
+        **settings: Fields of the tracker's settings dataclass, or text that stands for them.
+
+    Raises:
+        InputError: As :func:`make_tracker`.
+    """
+    entry = tracker_entry(name)
+    fixed = [key for key in settings if key in entry.defaults]
+    if fixed:
+        raise InputError(
+            f"tracker {name} has no setting {', '.join(fixed)}: its name decides that; "
+            "choose another tracker"
+        )
+    return make_settings(entry.settings, {**entry.defaults, **settings}, f"tracker {name}")
+
+
+def tracker_entry(name: str) -> TrackerEntry:
+    """The row of a tracker.
+
+    Raises:
+        InputError: If there is none.
+    """
     entry = TRACKERS.get(name)
     if entry is None:
         raise InputError(f"tracker {name!r} is unknown; use one of {', '.join(TRACKERS)}")
-    cls = entry.load()
-    known = [f.name for f in dataclasses.fields(cls.Settings) if f.name not in entry.defaults]
-    unknown = [key for key in settings if key not in known]
-    if unknown:
-        raise InputError(
-            f"tracker {name} has no setting {', '.join(unknown)}; it has {', '.join(known)}"
-        )
-    tracker: Tracker = cls(cls.Settings(**{**entry.defaults, **settings}))
-    return tracker
+    return entry

@@ -12,7 +12,7 @@ from spectrack.trackers.rts import tracker as tracker_module
 from spectrack.trackers.rts.network import rts50
 from spectrack.trackers.rts.settings import RTSSettings
 from spectrack.trackers.rts.tracker import RTSTracker
-from spectrack.tracking.few_shot import look
+from spectrack.tracking.few_shot import backbone_layers
 from spectrack.tracking.table import TRACKERS
 from thin_trackers import one_thread  # noqa: F401 (a fixture)
 
@@ -43,11 +43,11 @@ def _shared_backbone(monkeypatch, seen):
     def remembered(network, patch, layers):
         key = hash((patch.numpy().tobytes(), layers))
         if key not in seen:
-            seen[key] = look(network, patch, layers)
+            seen[key] = backbone_layers(network, patch, layers)
         return seen[key]
 
     for module in (tracker_module, instance_module):
-        monkeypatch.setattr(module, "look", remembered)
+        monkeypatch.setattr(module, "backbone_layers", remembered)
 
 
 def _padded(values_n, size):

@@ -14,6 +14,7 @@ from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.trackers.sftrack.inputs import InputPool
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.loop import run, run_many
 from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
 from spectrack.video.reader import open_video
@@ -26,13 +27,14 @@ class Settings:
     breaks: int = -1
 
 
-class Fragile:
+class Fragile(Tracker):
     """A box tracker that stays where it is until it breaks."""
 
     Settings = Settings
     met: threading.Barrier | None = None
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._breaks, self._frame = settings.breaks, -1
 
     def _answer(self):
@@ -41,11 +43,11 @@ class Fragile:
             raise RuntimeError("out of cheese")
         return Prediction(self._box)
 
-    def init(self, frame_hwc, target):
+    def _init(self, frame_hwc, target):
         self._box = target.box
         return self._answer()
 
-    def update(self, frame_hwc):
+    def _update(self, frame_hwc):
         if self.met is not None:
             self.met.wait(timeout=20)
         return self._answer()
@@ -150,10 +152,15 @@ def test_settings_of_an_input_reach_its_tracker(fragile, monkeypatch):
     assert all(one.restarts for one in pool.inputs)
 
 
-@pytest.mark.parametrize("text", ["flow:pixels=many", "flow:pixels", "flow:", "flow:pixels=1;=2"])
-def test_a_setting_without_a_fitting_value_is_told(text):
-    with pytest.raises(InputError, match="give NAME=VALUE as flow expects it"):
+@pytest.mark.parametrize("text", ["flow:pixels", "flow:", "flow:pixels=1;=2"])
+def test_a_setting_without_a_name_or_a_value_is_told(text):
+    with pytest.raises(InputError, match=r"input 'flow:.*expected NAME=VALUE"):
         InputPool([text], 480)
+
+
+def test_a_value_of_another_type_is_told():
+    with pytest.raises(InputError, match="tracker flow: pixels is 'many'; give a whole number"):
+        InputPool(["flow:pixels=many"], 480)
 
 
 def test_a_setting_that_the_tracker_does_not_have_is_told():

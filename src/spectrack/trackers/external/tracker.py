@@ -12,7 +12,7 @@ import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, Target
-from spectrack.tracking.base import check_frame
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracks import BOXES
 from spectrack.video.masks import MaskFolder
@@ -35,7 +35,7 @@ class ExternalSettings:
     one_based: bool = False
 
 
-class ExternalTracker:
+class ExternalTracker(Tracker):
     """Answers frame by frame what another method answered, by position from the first frame on.
 
     Args:
@@ -53,7 +53,7 @@ class ExternalTracker:
         path = Path(settings.path)
         if not path.exists():
             raise InputError(f"{path} does not exist; give a folder of masks or a file of boxes")
-        self.settings = settings
+        super().__init__(settings)
         self._masks: MaskFolder | None = None
         self._boxes: list[Box | None] = []
         if path.is_dir():
@@ -61,29 +61,22 @@ class ExternalTracker:
         else:
             self._boxes = read_boxes(path, settings.object_id, settings.one_based)
         self._frame = -1
-        self._size: tuple[int, int] | None = None
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         """The other method's answer for the first frame; the target is only checked."""
-        self._size = check_frame(frame_hwc)
-        target.check(self._size)
         self._frame = 0
         return self._answer()
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         """The other method's answer for the next frame.
 
         Raises:
             InputError: If there are fewer answers than frames or a mask has another size.
         """
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
         self._frame += 1
         return self._answer()
 
     def _answer(self) -> Prediction:
-        assert self._size is not None
         number = len(self._boxes) if self._masks is None else len(self._masks)
         if self._frame >= number:
             raise InputError(
@@ -95,11 +88,11 @@ class ExternalTracker:
             return Prediction(box, None, float(box is not None), found=box is not None)
         soft = self._masks[self._frame]
         if soft is None:
-            soft = np.zeros(self._size[::-1], dtype=np.float32)
-        if soft.shape != self._size[::-1]:
+            soft = np.zeros(self.size_wh[::-1], dtype=np.float32)
+        if soft.shape != self.size_wh[::-1]:
             raise InputError(
                 f"mask {self._frame} of {self.settings.path} is {soft.shape[1]}x{soft.shape[0]} "
-                f"but the frame is {self._size[0]}x{self._size[1]}; give masks of that size"
+                f"but the frame is {self.size_wh[0]}x{self.size_wh[1]}; give masks of that size"
             )
         box = robust_box(soft >= 0.5, 0.0)
         return Prediction(box, soft, float(box is not None), found=box is not None)

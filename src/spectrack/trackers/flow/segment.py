@@ -7,79 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from spectrack.flow.estimators import Preset
 from spectrack.structures import FrameHWC, SoftHW
-from spectrack.tracking.appearance import ColourGuide, ColourModel, Index, colour_index
+from spectrack.trackers.flow.settings import FlowTrackerSettings
+from spectrack.tracking.appearance import ColourGuide, ColourModel, Index, colour_index, contrast_of
 from spectrack.tracking.colour import robust_box
-
-
-@dataclass(frozen=True, slots=True)
-class FlowTrackerSettings:
-    """How the tracker ``flow`` weighs what it sees.
-
-    Args:
-        preset: Preset of DIS flow.
-        pixels: The window about the target is worked on at no more pixels than this.
-        grow: Size of that window, in sizes of the target's box.
-        margin: Its room on each side, at least, pixels.
-        flow_sigma: Tolerance of the forward-backward check, pixels of the window.
-        colour_weight: Weight of the colour models against the mask carried by flow.
-        motion_weight: Weight of the motion cue.
-        motion_limit: The motion cue speaks no louder than this (log odds).
-        doubt: Probability each cue leaves to its being wrong.
-        first_share: Weight of the first frame's colours when a mask was given.
-        first_share_box: The same when only a box was given.
-        rate: Share of every new frame in the recent colours.
-        reach: How far the mask may grow in one frame, over the square root of its area.
-        ground_weight: What was background and is carried by flow weighs this many times what was
-            target: a look-alike that comes close was background before.
-        early: After a box was given, the first mask is doubted for this many frames, less and less:
-        early_boost: the motion cue weighs this many times more, in addition,
-        early_reach: the mask may grow this far,
-        early_rate: and every new frame has this share in the recent colours.
-        rival_weight: How strongly what looks like the target, but was seen beside it, is kept out
-            (log odds).
-        ghost_weight: How readily hidden parts of the target are taken back where they should be.
-        ghost_fade: What is left of the memory of hidden parts after one frame.
-        radius: Radius of the guided filter, pixels of the window (less for small targets).
-        epsilon: Regularisation of the guided filter.
-        contrast: Stretch of the filtered mask about one half.
-        vanish: The target is lost when its area falls below this share of its usual area,
-        burst: or jumps above this many times its last area,
-        distinct: or its colours stand out less than this share of how they first did.
-        regain: It is found again when a place scores this share of how the target itself scored.
-        patience: Frames for which flow from the last good frame is tried while lost.
-    """
-
-    preset: Preset = "medium"
-    pixels: int = 80_000
-    grow: float = 2.2
-    margin: float = 40.0
-    flow_sigma: float = 1.5
-    colour_weight: float = 1.0
-    motion_weight: float = 0.7
-    motion_limit: float = 2.0
-    doubt: float = 0.1
-    first_share: float = 0.5
-    first_share_box: float = 0.25
-    rate: float = 0.1
-    reach: float = 0.03
-    ground_weight: float = 1.0
-    early: int = 8
-    early_reach: float = 0.08
-    early_boost: float = 1.5
-    early_rate: float = 0.4
-    rival_weight: float = 12.0
-    ghost_weight: float = 0.4
-    ghost_fade: float = 0.97
-    radius: int = 10
-    epsilon: float = 1e-3
-    contrast: float = 1.2
-    vanish: float = 0.12
-    burst: float = 3.0
-    distinct: float = 0.3
-    regain: float = 0.6
-    patience: int = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +34,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Segmented:
     """A segmented window: mask, memories, colours, and how far to believe it.
 
     Args:
@@ -129,7 +60,7 @@ def segment(
     colours: ColourModel,
     settings: FlowTrackerSettings,
     youth: float,
-) -> Look:
+) -> Segmented:
     """Weigh flow, colour and motion, and lay the mask along the edges of the picture.
 
     Args:
@@ -164,7 +95,7 @@ def segment(
     soft = _drop_crumbs(soft, np.maximum(prior, ghost))
     inside = soft > 0.5
     ghost = np.maximum(soft, s.ghost_fade * ghost)
-    return Look(
+    return Segmented(
         soft,
         ghost,
         rivals_hw(colour, soft, ghost, carried.rival),
@@ -196,15 +127,6 @@ def rivals_hw(
         rivals = np.maximum(rivals, known_hw * np.maximum(alike, 0.9))
     rivals = rivals * (1 - np.maximum(soft_hw, ghost_hw))
     return rivals
-
-
-def contrast_of(probability_hw: SoftHW, soft_hw: SoftHW) -> float:
-    """How much more probable the target's colours are inside a mask than outside, -1 to 1."""
-    inside = soft_hw > 0.5
-    if not inside.any():
-        return 0.0
-    around = 0.0 if inside.all() else float(probability_hw[~inside].mean())
-    return float(probability_hw[inside].mean()) - around
 
 
 def _logit(p: SoftHW, doubt: float) -> SoftHW:

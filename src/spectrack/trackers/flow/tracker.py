@@ -15,21 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectrack.errors import InputError
 from spectrack.flow.estimators import DISFlow, FlowHW2, FlowPair, consistency_hw, warp
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.flow.motion import motion_logit_hw
-from spectrack.trackers.flow.segment import (
-    Carried,
-    FlowTrackerSettings,
-    Look,
-    contrast_of,
-    rivals_hw,
-    segment,
-)
+from spectrack.trackers.flow.segment import Carried, Segmented, rivals_hw, segment
+from spectrack.trackers.flow.settings import FlowTrackerSettings
 from spectrack.trackers.flow.view import View
-from spectrack.tracking.appearance import ColourModel, colour_index
-from spectrack.tracking.base import check_frame
+from spectrack.tracking.appearance import ColourModel, colour_index, contrast_of
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import mask_from_box, robust_box
 from spectrack.tracking.search import Finder
 
@@ -47,7 +40,7 @@ class _State:
     area: float
 
 
-class FlowTracker:
+class FlowTracker(Tracker):
     """Follows a target by flow, colour and motion; see the module's text.
 
     Args:
@@ -55,20 +48,16 @@ class FlowTracker:
     """
 
     Settings = FlowTrackerSettings
+    carries_masks = True
 
     def __init__(self, settings: FlowTrackerSettings | None = None) -> None:
-        self.settings = settings or FlowTrackerSettings()
+        super().__init__(settings)
         self._flow = DISFlow(self.settings.preset)
-        self._size: tuple[int, int] | None = None
         self._lost = 0
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
-        size = check_frame(frame_hwc)
-        target.check(size)
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         mask = self._first_mask(frame_hwc, target)
         given = target.mask is not None
-        self._size = size
         box = self._start(frame_hwc, mask.astype(np.float32), target.box, given)
         return Prediction(box if given else target.box, self._state.soft, 1.0)
 
@@ -95,14 +84,10 @@ class FlowTracker:
         self._finder = Finder(frame_hwc, soft, box, self._colours)
         return box
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._fresh = False
         self._between = None
-        seen: tuple[View, Look] | None = None
+        seen: tuple[View, Segmented] | None = None
         if self._lost <= self.settings.patience:
             seen = self._carry(frame_hwc)
             if not self._believes(*seen):
@@ -111,37 +96,22 @@ class FlowTracker:
             seen = self._regain(frame_hwc)
         if seen is None:
             self._lost += 1
-            empty = np.zeros(self._size[::-1], dtype=np.float32)
+            empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         return self._accept(frame_hwc, *seen)
 
     def flow_pair(self) -> FlowPair | None:
-        """Flow between the last two frames in the window about the target, for whoever needs it.
+        """Flow in the window about the target, 0 outside it; see :meth:`Tracker.flow_pair`.
 
-        Returns:
-            Both directions, of the frame's size and in its pixels, 0 outside the window; None in
-            the first frame, and where the frame before was not the last one that showed the target.
+        None, too, where the frame before was not the last one that showed the target.
         """
-        if self._between is None or self._size is None:
+        if self._between is None:
             return None
         view, forth, back = self._between
-        return FlowPair(*(view.paste_flow(flow, self._size) for flow in (forth, back)))
+        return FlowPair(*(view.paste_flow(flow, self.size_wh) for flow in (forth, back)))
 
-    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
-        """Go on from another mask of the frame just answered for, as if it had been the answer.
-
-        In the first frame, where a box was given, it is another guess at what the box holds.
-
-        Args:
-            frame_hwc: That frame.
-            soft_hw: float32 (H, W) in [0, 1]; without a pixel of at least 0.5 nothing changes.
-
-        Raises:
-            InputError: If the frame is of another size or :meth:`init` was not called.
-        """
-        if self._size is None:
-            raise InputError("the tracker was corrected before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """In the first frame, where a box was given, it is another guess at what the box holds."""
         hard = soft_hw >= 0.5
         box = robust_box(hard)
         if box is None:
@@ -166,11 +136,10 @@ class FlowTracker:
 
     def _view(self, box: Box) -> View:
         s = self.settings
-        assert self._size is not None
         speed = max(abs(v) for v in self._state.velocity)
-        return View.around(box, self._size, s.grow, s.margin + speed, s.pixels)
+        return View.around(box, self.size_wh, s.grow, s.margin + speed, s.pixels)
 
-    def _carry(self, frame: FrameHWC) -> tuple[View, Look]:
+    def _carry(self, frame: FrameHWC) -> tuple[View, Segmented]:
         """Segment the window by flow from the last good frame."""
         state = self._state
         view = self._view(state.box)
@@ -185,22 +154,21 @@ class FlowTracker:
         rival = warp(view.cut(state.rival), back)
         return view, self._segment(view, frame, Carried(prior, ghost, rival, agree, motion))
 
-    def _segment(self, view: View, frame: FrameHWC, carried: Carried) -> Look:
+    def _segment(self, view: View, frame: FrameHWC, carried: Carried) -> Segmented:
         return segment(view.cut(frame), carried, self._colours, self.settings, self._youth)
 
-    def _believes(self, view: View, look: Look) -> bool:
+    def _believes(self, view: View, found: Segmented) -> bool:
         s = self.settings
-        area = np.count_nonzero(look.soft > 0.5) / view.scale**2
+        area = np.count_nonzero(found.soft > 0.5) / view.scale**2
         last = max(float(np.count_nonzero(self._state.soft > 0.5)), 16.0)
         # The slack lets targets be followed whose colours never told them from the background.
-        distinct = look.contrast >= s.distinct * self._usual - 0.02
+        distinct = found.contrast >= s.distinct * self._usual - 0.02
         small, large = max(s.vanish * self._state.area, 1.0), s.burst * last
         return distinct and bool(small <= area <= large)
 
-    def _accept(self, frame: FrameHWC, view: View, look: Look) -> Prediction:
-        assert self._size is not None
+    def _accept(self, frame: FrameHWC, view: View, found: Segmented) -> Prediction:
         s, state = self.settings, self._state
-        soft = view.paste(look.soft, self._size)
+        soft = view.paste(found.soft, self.size_wh)
         hard = soft >= 0.5
         box = robust_box(hard) or state.box
         old, new = state.box.center, box.center
@@ -210,32 +178,31 @@ class FlowTracker:
             for v, a, b in zip(state.velocity, old, new, strict=True)
         )
         area = 0.9 * state.area + 0.1 * float(hard.sum())
-        ghost, rival = (view.paste(a, self._size) for a in (look.ghost, look.rival))
+        ghost, rival = (view.paste(a, self.size_wh) for a in (found.ghost, found.rival))
         self._state = _State(frame.copy(), soft, ghost, rival, box, (vx, vy), area)
         self._lost = 0
-        self._colours.learn(look.index, look.soft, max(s.rate, s.early_rate * self._youth))
+        self._colours.learn(found.index, found.soft, max(s.rate, s.early_rate * self._youth))
         self._youth = max(0.0, self._youth - 1 / s.early)
-        sure = min(1.0, max(look.contrast, 0.05) / max(self._usual, 0.05))
-        if sure > 0.7 and look.agreement > 0.5:
+        sure = min(1.0, max(found.contrast, 0.05) / max(self._usual, 0.05))
+        if sure > 0.7 and found.agreement > 0.5:
             self._finder.remember(frame, soft, box)
-        return Prediction(box, soft, sure * (0.5 + 0.5 * look.agreement))
+        return Prediction(box, soft, sure * (0.5 + 0.5 * found.agreement))
 
-    def _regain(self, frame: FrameHWC) -> tuple[View, Look] | None:
+    def _regain(self, frame: FrameHWC) -> tuple[View, Segmented] | None:
         """Search for the target in a part of the frame that widens while it is lost."""
-        assert self._size is not None
-        found = self._finder.find(
+        place = self._finder.find(
             frame, self._colours, self._state.box, self._lost, self.settings.regain
         )
-        if found is None:
+        if place is None:
             return None
-        box, shape = found
+        box, shape = place
         view = self._view(box)
         prior = view.cut(shape)
         none = np.zeros_like(prior)
-        look = self._segment(
+        found = self._segment(
             view, frame, Carried(prior, prior, none, np.full_like(prior, 0.5), none)
         )
-        return (view, look) if self._believes(view, look) else None
+        return (view, found) if self._believes(view, found) else None
 
 
 __all__ = ["FlowTracker", "FlowTrackerSettings"]

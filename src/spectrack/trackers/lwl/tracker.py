@@ -7,7 +7,6 @@ frame is learned from, and the search region follows the mask. Bhat et al., ECCV
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,16 +17,17 @@ from spectrack.networks.resnet import LAYERS
 from spectrack.networks.sta import STA
 from spectrack.structures import FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.lwl.network import LWL
-from spectrack.trackers.rts.settings import check_learning, complete
-from spectrack.tracking.base import check_frame
+from spectrack.trackers.lwl.settings import PUBLISHED, LWLSettings
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.few_shot import (
     SegmentationBranch,
+    backbone_layers,
     decode,
     first_sample,
-    look,
-    put_to_work,
+    for_tracking,
 )
+from spectrack.tracking.few_shot_settings import complete
 from spectrack.tracking.first_mask import FirstMask
 from spectrack.tracking.memory import SampleWeights
 from spectrack.tracking.merging import GIVEN
@@ -37,67 +37,7 @@ from spectrack.tracking.soft_window import Measures, SoftWindow, paste
 from spectrack.weights.networks import load_network
 
 
-@dataclass(frozen=True, slots=True)
-class LWLSettings:
-    """How LWL follows a target; the published values for a start from a mask.
-
-    Args:
-        weights: Published weights by name, or a file of them; ``lwl_stage2``, or ``lwl_boxinit``
-            for a start from a box, where empty.
-        sta: Weights of STA, which makes the first mask in a box; the networks that come with
-            spectrack make it where empty.
-        start: ``mask``, or ``box``: the network's own first mask in the box, which needs weights
-            with a box encoder; a mask that is given is not looked at then.
-        area: The target stays where it was when its probabilities sum up to less; pixels.
-        search: Side of the search region in sides of the target; here and wherever it is said, 0
-            stands for what goes with the weights: 5 for the published ones.
-        slowest: The scale changes at least by this factor a frame, at most 1,
-        fastest: and at most by this one, at least 1.
-        sides: Size of the target in standard deviations of its mask.
-        memory: Frames that are remembered.
-        rate: Weight of a new one.
-        share: Weight that the first frame keeps.
-        equal: The second frame counts as much as the first.
-        every: Learn in every so many-th frame.
-        first_steps: Steps of the few-shot learner in the first frame,
-        steps: and later.
-        height: Rows of the search region as the network sees it, a multiple of 32; 0: 480.
-        width: Its columns; 0: 832.
-        device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
-        half: Half precision in backbone and decoder, on a GPU.
-    """
-
-    weights: str = ""
-    sta: str = ""
-    start: str = "mask"
-    area: float = 100.0
-    search: float = 0.0
-    slowest: float = 0.95
-    fastest: float = 1.1
-    sides: float = 4.0
-    memory: int = 32
-    rate: float = 0.1
-    share: float = 0.25
-    equal: bool = False
-    every: int = 1
-    first_steps: int = 20
-    steps: int = 3
-    height: int = 0
-    width: int = 0
-    device: str = "auto"
-    half: bool = False
-
-    def __post_init__(self) -> None:
-        if self.start not in ("mask", "box"):
-            raise InputError(f"start is {self.start!r}; give mask or box")
-        check_learning(self, "memory", "rate", "every", "sides")
-
-
-PUBLISHED: dict[str, float] = {"height": 480, "width": 832, "search": 5.0}
-"""What goes with the published weights."""
-
-
-class LWLTracker:
+class LWLTracker(Tracker):
     """Follows a target by LWL; see the module's text.
 
     Args:
@@ -126,29 +66,26 @@ class LWLTracker:
             usual = "lwl_boxinit" if s.start == "box" else "lwl_stage2"
             loaded = load_network(s.weights or usual, LWL)
             network, shown = loaded.network, loaded.shown
-        s = self.settings = complete(s, {**PUBLISHED, **shown})
+        s = complete(s, {**PUBLISHED, **shown})
+        super().__init__(s)
         if s.start == "box" and network.box_label_encoder is None:
             raise InputError("start is 'box' but the weights have no box encoder; give lwl_boxinit")
-        self._network = put_to_work(network, self._device, s.half)
+        self._network = for_tracking(network, self._device, s.half)
         self._patch_hw = (s.height, s.width)
         self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
-        self._size: tuple[int, int] | None = None
 
     @torch.inference_mode()
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
-        size = check_frame(frame_hwc)
-        target.check(size)
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         s, network = self.settings, self._network
         if s.start == "box":
             soft_hw = self._mask_of_box(frame_hwc, target)
         else:
             soft_hw = self._first_mask(frame_hwc, target)
-        self._size, self._number = size, 1
+        self._number = 1
         self.placement = Placement(target.box, s.search, self._patch_hw, (s.slowest, s.fastest))
         mask = SoftWindow.of_frame(soft_hw, self._device)
         image, label = first_sample(frame_hwc, mask, self.placement, self._patch_hw)
-        layer3 = look(network, image, ("layer3",))["layer3"]
+        layer3 = backbone_layers(network, image, ("layer3",))["layer3"]
         weights = SampleWeights(s.memory, s.rate, s.share, protected=1, equal_first=s.equal)
         features = network.target_features(layer3.float())
         self.segmentation = SegmentationBranch(
@@ -166,7 +103,7 @@ class LWLTracker:
         """The network's own first mask, of the whole frame."""
         network, size_hw = self._network, (frame_hwc.shape[0], frame_hwc.shape[1])
         rgb = torch.from_numpy(np.ascontiguousarray(frame_hwc)).to(self._device)
-        layers = look(network, rgb.permute(2, 0, 1)[None].float(), LAYERS)
+        layers = backbone_layers(network, rgb.permute(2, 0, 1)[None].float(), LAYERS)
         features = network.target_features(layers["layer3"].float())
         box = torch.tensor([list(target.box)], device=self._device)
         logits = decode(network, network.encode_box(features, box, size_hw), layers, size_hw)
@@ -174,17 +111,13 @@ class LWLTracker:
         return soft
 
     @torch.inference_mode()
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._number += 1
         self._learn()
         self._place()
         network = self._network
-        patch = self.placement.region(self._size, self.segmentation.cells_hw)
-        layers = look(network, patch.cut(frame_hwc, self._device), LAYERS)
+        patch = self.placement.region(self.size_wh, self.segmentation.cells_hw)
+        layers = backbone_layers(network, patch.cut(frame_hwc, self._device), LAYERS)
         features = network.target_features(layers["layer3"].float())
         logits = decode(network, self.segmentation.encode(features), layers, self._patch_hw)
         soft = paste(logits, patch).sigmoid()

@@ -11,7 +11,7 @@ import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, Target
-from spectrack.tracking.base import check_frame
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import mask_from_box
 
 _NAMES = {
@@ -38,7 +38,7 @@ class OpenCVSettings:
     masks: bool = False
 
 
-class OpenCVTracker:
+class OpenCVTracker(Tracker):
     """A box tracker of OpenCV.
 
     Args:
@@ -51,17 +51,13 @@ class OpenCVTracker:
     Settings = OpenCVSettings
 
     def __init__(self, settings: OpenCVSettings | None = None) -> None:
-        self.settings = settings or OpenCVSettings()
+        super().__init__(settings)
         self._create = find_constructor(self.settings.kind)
         self._tracker: Any = None
-        self._size: tuple[int, int] | None = None
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
-        size = check_frame(frame_hwc)
-        target.check(size)
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        size = self.size_wh
         inner = target.box.clip(size) or target.box
-        self._size = size
         self._box = self._given = inner
         whole = _whole_pixels(inner, size)
         self._shift = (inner.x - whole[0], inner.y - whole[1])
@@ -76,11 +72,7 @@ class OpenCVTracker:
         mask = target.mask if target.mask is not None else self._fill(frame_hwc, inner)
         return Prediction(target.box, mask if self.settings.masks else None, 1.0)
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         box = self._ask(frame_hwc)
         if box is None:
             empty = np.zeros(frame_hwc.shape[:2], dtype=bool) if self.settings.masks else None
@@ -98,10 +90,9 @@ class OpenCVTracker:
         if not ok or not np.isfinite([x, y, w, h]).all() or w <= 0 or h <= 0:
             return None
         (rx, ry), (sx, sy) = self._ratio, self._shift
-        assert self._size is not None
         scale_x = w * rx / self._given.w
         scale_y = h * ry / self._given.h
-        return Box(x + sx * scale_x, y + sy * scale_y, w * rx, h * ry).clip(self._size)
+        return Box(x + sx * scale_x, y + sy * scale_y, w * rx, h * ry).clip(self.size_wh)
 
     def _fill(self, frame: FrameHWC, box: Box) -> HardHW | None:
         return mask_from_box(frame, box) if self.settings.masks else None

@@ -15,7 +15,7 @@ from torch import Tensor
 from spectrack.structures import Box, FrameHWC
 from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.settings import FIRST_SAMPLES, RTSSettings
-from spectrack.tracking.few_shot import look
+from spectrack.tracking.few_shot import backbone_layers
 from spectrack.tracking.first_frame import blur, box_in_patch, gaussian_label, mirror
 from spectrack.tracking.memory import SampleMemory, SampleWeights
 from spectrack.tracking.patches import PairYX, Patch, pair, plan_patch
@@ -77,7 +77,9 @@ class InstanceBranch:
         )
         patch = plan.cut(frame_hwc, device)
         blurred = [blur(patch, sigma) for sigma in BLURS]
-        layer3 = look(network, torch.cat([patch, mirror(patch), *blurred]), ("layer3",))["layer3"]
+        layer3 = backbone_layers(network, torch.cat([patch, mirror(patch), *blurred]), ("layer3",))[
+            "layer3"
+        ]
         features = network.instance_features(layer3.float())
         self._feature_hw = (features.shape[2], features.shape[3])
         box = box_in_patch(self.pos_yx, self.size_hw, middle, self.scale, patch_hw)

@@ -14,21 +14,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spectrack.errors import InputError
 from spectrack.networks.resnet import LAYERS
 from spectrack.networks.sta import STA
 from spectrack.structures import Box, FrameHWC, Prediction, Target
 from spectrack.trackers.rts.instance import InstanceBranch, find_peak
 from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.settings import RTSSettings
-from spectrack.tracking.base import check_frame
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.few_shot import (
     SegmentationBranch,
+    backbone_layers,
     decode,
     first_sample,
-    look,
-    put_to_work,
+    for_tracking,
 )
 from spectrack.tracking.first_mask import FirstMask
 from spectrack.tracking.memory import SampleWeights
@@ -59,7 +58,7 @@ class Seen:
     features_nchw: Tensor | None = None
 
 
-class RTSTracker:
+class RTSTracker(Tracker):
     """Follows a target by RTS; see the module's text.
 
     Args:
@@ -87,24 +86,21 @@ class RTSTracker:
         if network is None:
             loaded = load_network(s.weights, RTS)
             network, shown = loaded.network, loaded.shown
-        s = self.settings = s.complete(shown)
-        self._network = put_to_work(network, self._device, s.half)
+        s = s.complete(shown)
+        super().__init__(s)
+        self._network = for_tracking(network, self._device, s.half)
         self._patch_hw = (s.height, s.width)
         self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
-        self._size: tuple[int, int] | None = None
 
     @torch.inference_mode()
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
-        size = check_frame(frame_hwc)
-        target.check(size)
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         s, network = self.settings, self._network
         soft_hw = self._first_mask(frame_hwc, target)
         mask = SoftWindow.of_frame(soft_hw, self._device)
-        self._size, self._number = size, 1
+        self._number = 1
         self.placement = Placement(target.box, s.search, self._patch_hw, (s.slowest, s.fastest))
         image, label = first_sample(frame_hwc, mask, self.placement, self._patch_hw)
-        layer3 = look(network, image, ("layer3",))["layer3"]
+        layer3 = backbone_layers(network, image, ("layer3",))["layer3"]
         self.segmentation = SegmentationBranch(
             network,
             SampleWeights(
@@ -129,18 +125,14 @@ class RTSTracker:
         return Prediction(target.box, soft_hw, 1.0)
 
     @torch.inference_mode()
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._number += 1
         self._remember()
         self._place()
-        patch = self.placement.region(self._size, self.segmentation.cells_hw)
+        patch = self.placement.region(self.size_wh, self.segmentation.cells_hw)
         network, instance = self._network, self.instance
         scores = None
-        layers = look(network, patch.cut(frame_hwc, self._device), LAYERS)
+        layers = backbone_layers(network, patch.cut(frame_hwc, self._device), LAYERS)
         layer3 = layers["layer3"].float()
         features = network.target_features(layer3)
         if instance is not None:

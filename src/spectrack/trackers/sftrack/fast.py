@@ -5,15 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
-from spectrack.tracking.base import check_frame
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import covering_box
 
 
-class FastSFTracker:
+class FastSFTracker(Tracker):
     """The same tracker; every part of it sees frames of at most ``longest`` pixels a side.
 
     Args:
@@ -27,16 +26,12 @@ class FastSFTracker:
     reads_boxes = True
 
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
-        self._tracker = SFTracker(settings)
-        self.settings = self._tracker.settings
+        super().__init__(settings)
+        self._tracker = SFTracker(self.settings)
         self.box_of_mask = self._tracker.box_of_mask
-        self._size: tuple[int, int] | None = None
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        """Start on a frame; see :meth:`spectrack.tracking.base.Tracker.init`."""
-        size = check_frame(frame_hwc)
-        target.check(size)
-        self._size, self._scale = size, min(1.0, self.settings.longest / max(size))
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        self._scale = min(1.0, self.settings.longest / max(self.size_wh))
         mask = None
         if target.mask is not None:
             whole = self._small(target.mask.astype(np.uint8) * np.uint8(255))
@@ -47,11 +42,7 @@ class FastSFTracker:
         found = self._large(first)
         return Prediction(target.box, target.mask if target.mask is not None else found.mask, 1.0)
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """Answer for the next frame; see :meth:`spectrack.tracking.base.Tracker.update`."""
-        if self._size is None:
-            raise InputError("the tracker was asked for a frame before init; call init first")
-        check_frame(frame_hwc, self._size)
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         return self._large(self._tracker.update(self._small(frame_hwc)))
 
     def _small(self, image: FrameHWC) -> FrameHWC:
@@ -60,15 +51,16 @@ class FastSFTracker:
         size = tuple(max(1, round(n * self._scale)) for n in image.shape[1::-1])
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def _large(self, says: Prediction) -> Prediction:
-        assert self._size is not None
-        if self._scale == 1 or says.mask is None:
-            return says
-        mask: SoftHW = np.asarray(cv2.resize(says.mask.astype(np.float32), self._size), np.float32)
-        box = None if says.box is None else _times(says.box, 1 / self._scale)
+    def _large(self, answer: Prediction) -> Prediction:
+        if self._scale == 1 or answer.mask is None:
+            return answer
+        mask: SoftHW = np.asarray(
+            cv2.resize(answer.mask.astype(np.float32), self.size_wh), np.float32
+        )
+        box = None if answer.box is None else _times(answer.box, 1 / self._scale)
         if box is not None:  # an enlarged boundary may lie up to a small pixel further out
             box = covering_box(box, mask >= 0.5)
-        return Prediction(box, mask, says.score, says.found)
+        return Prediction(box, mask, answer.score, answer.found)
 
 
 def _times(box: Box, factor: float) -> Box:

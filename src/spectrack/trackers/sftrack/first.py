@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
-from spectrack.trackers.sftrack.look import Hypothesis, colours_of
+from spectrack.trackers.sftrack.input_maps import colours_of
 from spectrack.trackers.sftrack.segmenter import Segmenter
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.colour import mask_from_box
+from spectrack.tracking.explanation import Hypothesis
 
 
 def first_mask(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> SoftHW:

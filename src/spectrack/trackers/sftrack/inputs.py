@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import cv2
 import numpy as np
 
-from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.trackers.sftrack.look import Hypothesis
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.explanation import Hypothesis
+from spectrack.tracking.settings import split_pairs
 from spectrack.tracking.table import TRACKERS, make_tracker
 
 
@@ -40,13 +38,13 @@ class Input:
         )
         self._shrinks = self.restarts and TRACKERS[kind].gives == "boxes"
         self._scale = 1.0
-        self._tracker: Any = self._make()
+        self._tracker = self._make()
         self.failed = False
 
     @property
     def carries_masks(self) -> bool:
         """Whether it goes on from a mask it is given, without starting again."""
-        return hasattr(self._tracker, "correct")
+        return self._tracker.carries_masks
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Hypothesis | None:
         """Start, or start again."""
@@ -57,7 +55,7 @@ class Input:
         return self._ask(lambda: self._tracker.init(self._seen(frame_hwc), target))
 
     def update(self, frame_hwc: FrameHWC) -> Hypothesis | None:
-        """What it says of the next frame; None where it sees nothing."""
+        """Its answer for the next frame; None where it sees nothing."""
         return self._ask(lambda: self._tracker.update(self._seen(frame_hwc)))
 
     def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
@@ -67,8 +65,7 @@ class Input:
 
     def flow_pair(self) -> FlowPair | None:
         """Optical flow it found between the last two frames, if it is of the kind that does."""
-        ask = getattr(self._tracker, "flow_pair", None)
-        return None if ask is None or self.failed else ask()
+        return None if self.failed else self._tracker.flow_pair()
 
     def _seen(self, frame_hwc: FrameHWC) -> FrameHWC:
         if self._scale == 1:
@@ -80,7 +77,7 @@ class Input:
         if self.failed:
             return None
         try:
-            says = verb()
+            answer = verb()
         except Exception as error:
             # Whatever goes wrong inside another tracker must not end the run.
             self.failed = True
@@ -90,13 +87,13 @@ class Input:
                 stacklevel=2,
             )
             return None
-        if says is None or not says.found or says.box is None or says.box.area <= 0:
+        if answer is None or not answer.found or answer.box is None or answer.box.area <= 0:
             return None
-        soft = says.mask
+        soft = answer.mask
         if soft is None:
-            return Hypothesis(_scaled(says.box, 1 / self._scale))
+            return Hypothesis(_scaled(answer.box, 1 / self._scale))
         packed = np.rint(255 * soft.astype(np.float32)).astype(np.uint8)
-        return Hypothesis(says.box, packed)
+        return Hypothesis(answer.box, packed)
 
 
 def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:
@@ -110,34 +107,19 @@ def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:
     return min(1.0, longest / max(size_wh)) * float(np.sqrt(box.area))
 
 
-def named(text: str) -> tuple[str, dict[str, Any]]:
+def named(text: str) -> tuple[str, dict[str, str]]:
     """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;found=0.2``.
 
     Args:
         text: As people write it; what is no tracker's name is a path, given back as it is.
 
     Raises:
-        InputError: If a setting has no value or is of another kind than the tracker's.
+        InputError: If a setting has no value or is given twice.
     """
     kind, colon, rest = text.partition(":")
     if not colon or kind not in TRACKERS:
         return text, {}
-    kinds: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(TRACKERS[kind].settings)}
-    settings: dict[str, Any] = {}
-    for pair in rest.split(";"):
-        key, equals, value = (part.strip() for part in pair.partition("="))
-        usual = kinds.get(key, "")  # the tracker itself names settings that it does not have
-        words = {"true": True, "false": False}
-        try:
-            if not (key and equals):
-                raise ValueError(pair)
-            settings[key] = words[value] if isinstance(usual, bool) else type(usual)(value)
-        except (KeyError, ValueError) as error:
-            raise InputError(
-                f"input {text!r} has the setting {pair!r}; give NAME=VALUE as {kind} expects it, "
-                "several with a semicolon between them"
-            ) from error
-    return kind, settings
+    return kind, split_pairs(rest.split(";"), f"input {text!r} with the setting")
 
 
 class InputPool:
@@ -161,7 +143,7 @@ class InputPool:
         return next((pair for one in self.inputs if (pair := one.flow_pair()) is not None), None)
 
     def update(self, frame_hwc: FrameHWC) -> list[Hypothesis | None]:
-        """What all say of the next frame, in their order."""
+        """The answers of all for the next frame, in their order."""
         return list(self._threads.map(lambda one: one.update(frame_hwc), self.inputs))
 
 

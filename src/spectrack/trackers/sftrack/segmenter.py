@@ -12,27 +12,20 @@ from numpy.typing import NDArray
 from spectrack.structures import FrameHWC
 from spectrack.trackers.sftrack.crop import SIDE, Crop
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
-from spectrack.trackers.sftrack.look import Hypothesis, input_maps
+from spectrack.trackers.sftrack.input_maps import input_maps
 from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.explanation import Channels, Hypothesis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Channels:
-    """Soft masks of all hypotheses, in the part of the frame that holds all of their crops.
+class CroppedChannels(Channels):
+    """Masks of all hypotheses, with what they were made from.
 
     Args:
-        soft_chw: uint8 (C, h, w), 255 for 1; zeros where there is no hypothesis.
-        present_c: bool (C,).
-        rows: Of the part.
-        cols: Of the part.
-        maps_kchw: What the network saw of each hypothesis that is there, uint8 (K, 5, S, S).
+        maps_kchw: The network's input for each hypothesis that is there, uint8 (K, 5, S, S).
         crops: Where each of them lies.
     """
 
-    soft_chw: NDArray[np.uint8]
-    present_c: NDArray[np.bool_]
-    rows: slice
-    cols: slice
     maps_kchw: NDArray[np.uint8]
     crops: tuple[Crop, ...]
 
@@ -52,12 +45,12 @@ class Segmenter:
         frame_hwc: FrameHWC,
         hypotheses: Sequence[Hypothesis | None],
         colours: ColourModel | None,
-    ) -> Channels | None:
+    ) -> CroppedChannels | None:
         """Masks of all hypotheses of a frame; None where there are none.
 
         Args:
             frame_hwc: uint8 RGB.
-            hypotheses: One an input; None where it says nothing.
+            hypotheses: One an input; None where it sees nothing.
             colours: Of the target; None before any mask was seen.
         """
         size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
@@ -83,7 +76,7 @@ class Segmenter:
             if crop is not None:
                 crop.shifted(-cols.start, -rows.start).paste(next(following), channel)
         present = np.array([crop is not None for crop in crops])
-        return Channels(out, present, rows, cols, maps, tuple(there))
+        return CroppedChannels(out, present, rows, cols, maps, tuple(there))
 
     def _forward(self, maps_nchw: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Soft masks of crops, uint8 (N, SIDE, SIDE)."""

@@ -21,8 +21,9 @@ from spectrack.datasets.synthetic.motion import MotionSettings, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
-from spectrack.trackers.sftrack.look import Hypothesis, colours_of, input_maps, learn_colours
+from spectrack.trackers.sftrack.input_maps import colours_of, input_maps, learn_colours
 from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.explanation import Hypothesis
 from spectrack.training.data.hypotheses import Hypotheses
 
 Progress = Callable[[int, int | None], None]

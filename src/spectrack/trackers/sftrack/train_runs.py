@@ -21,6 +21,7 @@ from spectrack.spectral.mixing.mixing import size_scale
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.inputs import seen_side
+from spectrack.trackers.sftrack.segmenter import CroppedChannels
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.trackers.sftrack.train_seg2box import BoxSample, box_sample
@@ -122,6 +123,7 @@ def _run(video: Video, tracker: SFTracker) -> LearningRun:
             if says.found and says.mask is not None:
                 soft = np.rint(255 * says.mask.astype(np.float32)).astype(np.uint8)
             channels = how.channels
+            assert isinstance(channels, CroppedChannels)
             found.append(
                 RunFrame(
                     channels_chw=channels.soft_chw,

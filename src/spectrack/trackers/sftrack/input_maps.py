@@ -1,8 +1,6 @@
-"""What the networks are shown of a hypothesis: its crop, and the target's colours in it."""
+"""What the networks see of a hypothesis: its crop, and the target's colours in it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +9,10 @@ from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import OUTSIDE, SIDE, Crop
 from spectrack.trackers.sftrack.feat2seg import INPUTS
 from spectrack.tracking.appearance import ColourModel, colour_index
+from spectrack.tracking.explanation import Hypothesis
 
 UNKNOWN = 0.5
 """Colour probability where no mask has been seen yet."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hypothesis:
-    """What one tracker says of a frame.
-
-    Args:
-        box: Where the target is.
-        soft_hw: Its mask, uint8 (H, W) with 255 for 1; None from a box tracker.
-    """
-
-    box: Box
-    soft_hw: NDArray[np.uint8] | None = None
 
 
 def colours_of(frame_hwc: FrameHWC, mask_hw: HardHW, first_share: float = 0.5) -> ColourModel:

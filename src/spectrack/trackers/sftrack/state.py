@@ -1,0 +1,165 @@
+"""What SFTrack++ knows of its target, and how it judges whether a mask shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spectrack.structures import Box, FrameHWC, SoftHW
+from spectrack.trackers.sftrack.crop import OUTSIDE, Crop
+from spectrack.trackers.sftrack.settings import SFTrackSettings
+from spectrack.tracking.appearance import ColourModel, colour_index, contrast_of
+from spectrack.tracking.colour import robust_box
+
+EARLY, EARLY_RATE = 8, 0.4
+"""A mask found in a box is a guess: for so many frames new colours count more, less and less."""
+
+GROWS, SHRINKS = 0.1, 0.01
+"""How fast the usual area follows the present one: a target that is being covered, or leaves the
+view, must not become used to being small."""
+
+WHOLE = 0.5
+"""Share of the usual area from which on the target is seen well enough to learn from."""
+
+REGAINED = 0.3
+"""Share of the usual area that a lost target must show to be taken back."""
+
+SLACK = 0.02
+"""Lets targets be followed whose colours never told them from the background."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetState:
+    """The target as of the last frame in which it was seen.
+
+    Attributes:
+        frame_hwc: That frame, uint8 RGB.
+        soft_hw: Its mask there, float32 in [0, 1].
+        box: Its box there.
+        area: Its usual area, pixels.
+        contrast: How far its colours stood out in the first frame, 0 to 1.
+        likeness: How like the first colours its colours usually are, 0 to 1.
+        youth: How much a first mask that was found in a box is still doubted, 1 to 0.
+        lost: Frames since then.
+        doubted: Frames in a row, for each input, in which the fused box contradicted it.
+    """
+
+    frame_hwc: FrameHWC
+    soft_hw: SoftHW
+    box: Box
+    area: float
+    contrast: float
+    likeness: float
+    youth: float
+    lost: int
+    doubted: tuple[int, ...]
+
+    @classmethod
+    def first(
+        cls,
+        frame_hwc: FrameHWC,
+        soft_hw: SoftHW,
+        box: Box,
+        colours: ColourModel,
+        guessed: bool,
+        inputs: int,
+    ) -> TargetState:
+        """The state after the first frame.
+
+        Args:
+            frame_hwc: That frame.
+            soft_hw: The mask there.
+            box: Of the mask.
+            colours: Learned from it.
+            guessed: The mask was found in a box.
+            inputs: How many there are.
+        """
+        contrast = max(compare(frame_hwc, soft_hw, colours)[0], 0.0)
+        area = float(np.count_nonzero(soft_hw >= 0.5))
+        youth = 1.0 if guessed else 0.0
+        return cls(frame_hwc.copy(), soft_hw, box, area, contrast, 1.0, youth, 0, (0,) * inputs)
+
+    def missed(self) -> TargetState:
+        """The state after a frame in which the target was not seen."""
+        return replace(self, lost=self.lost + 1)
+
+    def seen(
+        self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box, judgement: Judgement
+    ) -> TargetState:
+        """The state after a frame in which it was."""
+        likeness = self.likeness
+        if self.shows_whole(judgement):
+            likeness += 0.1 * (judgement.likeness - likeness)
+        follow = GROWS if judgement.area > self.area else SHRINKS
+        return replace(
+            self,
+            frame_hwc=frame_hwc.copy(),
+            soft_hw=soft_hw,
+            box=box,
+            area=self.area + follow * (judgement.area - self.area),
+            likeness=likeness,
+            youth=max(0.0, self.youth - 1 / EARLY),
+            lost=0,
+        )
+
+    def shows_whole(self, judgement: Judgement) -> bool:
+        """Whether enough is in view to learn from; a sliver would teach what hides the target."""
+        return judgement.area >= WHOLE * self.area
+
+    def sureness(self, judgement: Judgement) -> float:
+        """How far the colours stand out against how they first did, (0, 1]."""
+        return min(1.0, max(judgement.contrast, 0.05) / max(self.contrast, 0.05))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a mask shows the target, and by what that was judged.
+
+    Attributes:
+        believed: It does.
+        area: Of the mask, pixels.
+        contrast: How far its colours are the target's, against those around it, -1 to 1.
+        likeness: How like the target's they are as distributions, 0 to 1.
+    """
+
+    believed: bool
+    area: float
+    contrast: float = 0.0
+    likeness: float = 0.0
+
+
+def judge(
+    frame_hwc: FrameHWC,
+    soft_hw: SoftHW,
+    colours: ColourModel,
+    state: TargetState,
+    settings: SFTrackSettings,
+) -> Judgement:
+    """Whether a mask shows the target: it is large enough, and has the target's colours.
+
+    Args:
+        frame_hwc: uint8 RGB.
+        soft_hw: float32 (H, W) in [0, 1].
+        colours: Of the target.
+        state: What is known of it; a lost one must show more.
+        settings: The thresholds.
+    """
+    area = float(np.count_nonzero(soft_hw >= 0.5))
+    least = max(settings.vanish, REGAINED) if state.lost else settings.vanish
+    if area < max(least * state.area, 1.0):
+        return Judgement(False, area)
+    contrast, likeness = compare(frame_hwc, soft_hw, colours)
+    like = not state.lost or likeness >= settings.alike * state.likeness
+    distinct = contrast >= settings.distinct * state.contrast - SLACK
+    return Judgement(like and distinct, area, contrast, likeness)
+
+
+def compare(frame_hwc: FrameHWC, soft_hw: SoftHW, colours: ColourModel) -> tuple[float, float]:
+    """Contrast and likeness of the colours of a mask; see :class:`Judgement`."""
+    box = robust_box(soft_hw >= 0.5)
+    if box is None:
+        return 0.0, 0.0
+    crop = Crop.around(box)
+    index, local = colour_index(crop.cut(frame_hwc, OUTSIDE)), crop.cut(soft_hw)
+    return contrast_of(colours.probability_hw(index), local), colours.likeness(index, local)
