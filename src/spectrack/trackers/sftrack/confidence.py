@@ -24,11 +24,18 @@ from spectrack.tracking.explanation import Channels
 
 BIAS = "bias"
 
-FIRST: Mapping[str, float] = MappingProxyType({BIAS: -4.0, "sharpness": 7.0, "consent": 1.0})
+FIRST: Mapping[str, float] = MappingProxyType({BIAS: -2.9, "sharpness": 5.59, "consent": 0.67})
 """Of the mask found in the box of the first frame; see :func:`first_signals`."""
 
 LATER: Mapping[str, float] = MappingProxyType(
-    {BIAS: -8.48, "agreement": 3.67, "support": 1.47, "sharpness": 4.36, "likeness": 2.51}
+    {
+        BIAS: -8.16,
+        "agreement": 3.3,
+        "support": 1.47,
+        "sharpness": 3.86,
+        "likeness": 2.16,
+        "first": 0.81,
+    }
 )
 """Of the masks after that; see :func:`later_signals`."""
 

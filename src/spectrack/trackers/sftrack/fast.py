@@ -40,7 +40,9 @@ class FastSFTracker(Tracker):
             self._small(frame_hwc), Target(_times(target.box, self._scale), mask)
         )
         found = self._large(first)
-        return Prediction(target.box, target.mask if target.mask is not None else found.mask, found.score)
+        return Prediction(
+            target.box, target.mask if target.mask is not None else found.mask, found.score
+        )
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         return self._large(self._tracker.update(self._small(frame_hwc)))
