@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from spectrack.errors import InputError
-from spectrack.structures import FrameHWC, Prediction, SoftHW, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 
 if TYPE_CHECKING:
     from spectrack.flow.estimators import FlowPair
@@ -34,6 +35,9 @@ class Tracker(ABC):
 
     reads_boxes: ClassVar[bool] = False
     """Whether its boxes are more than the edges of its masks, and stay when masks are cleaned."""
+
+    box_of_mask: Callable[[SoftHW], Box | None] | None = None
+    """Its rule from a soft mask to a box, where it has one that also holds for cleaned masks."""
 
     carries_masks: ClassVar[bool] = False
     """Whether it goes on from a corrected mask without starting again; see :meth:`correct`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,7 +17,10 @@ from spectrack.spectral.guided.canvas import FAINT, Canvas, View, flow_between, 
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.spectral.guided.stream import GuidedStream
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
-from spectrack.tracking.colour import robust_box
+from spectrack.tracking.colour import joined_box, robust_box
+
+BoxOfMask = Callable[[SoftHW], Box | None]
+"""From a soft mask, float32 (H, W), to its box."""
 
 SLACK = 12
 """Grid pixels beyond the filter's reach that a window is larger, so that it need not move."""
@@ -51,7 +54,9 @@ class ObjectCleaner:
         flow: How to find flow.
         pixels: Most pixels of the window on its grid; None for whole frames.
         keep_first: Whether the first mask stays as it is.
-        keep_boxes: Whether boxes stay the tracker's.
+        keep_boxes: Whether boxes stay the tracker's, grown where the cleaned mask reaches further.
+        box_of_mask: The tracker's rule from a soft mask to a box, where it has one; the box of the
+            first frame is kept as with ``keep_boxes``.
     """
 
     def __init__(
@@ -63,10 +68,12 @@ class ObjectCleaner:
         *,
         keep_first: bool,
         keep_boxes: bool,
+        box_of_mask: BoxOfMask | None = None,
     ) -> None:
         self.meter = DoubtMeter()
         self._size, self._flow = size_wh, flow
         self._keep_first, self._keep_boxes = keep_first, keep_boxes
+        self._box_of_mask = box_of_mask
         self._margin = settings.reach + CONTEXT
         self._rise = np.float32((1 - settings.level) / settings.level)
         self._canvas = Canvas(size_wh, pixels, settings.reach + SLACK)
@@ -146,13 +153,19 @@ class ObjectCleaner:
         full, area = (
             (soft_hw, waiting.area) if waiting.packed_hw is None else self._full(waiting, soft_hw)
         )
-        box = answer.box
-        if not self._keep_boxes:
-            hard: HardHW = full[area] >= 0.5
-            box = robust_box(hard)
-            if box is not None:
-                box = Box(box.x + area[1].start, box.y + area[0].start, box.w, box.h)
-        return Prediction(box, full, answer.score, True)
+        return Prediction(self._box(answer.box, full, area, first), full, answer.score, True)
+
+    def _box(
+        self, given: Box | None, soft_hw: SoftHW, area: tuple[slice, slice], first: bool
+    ) -> Box | None:
+        """The box that goes with a cleaned mask, which is 0 outside an area."""
+        rule, part = self._box_of_mask, soft_hw[area]
+        hard: HardHW = part >= 0.5
+        if rule is not None and not (first and given is not None):
+            return _shifted(rule(part), area)
+        held = _shifted(robust_box(hard), area)
+        keeps = given is not None and (rule is not None or self._keep_boxes)
+        return joined_box(given, held) if keeps else held
 
     def _own(self, waiting: _Waiting) -> SoftHW:
         """The tracker's mask, unpacked: float32 (H, W)."""
@@ -193,6 +206,12 @@ def _paste(
         out[_moved(rows, -view.y), _moved(cols, -view.x)] = packed[
             _moved(rows, -area[0].start), _moved(cols, -area[1].start)
         ]
+
+
+def _shifted(box: Box | None, area: tuple[slice, slice]) -> Box | None:
+    """A box of an area, in the frame."""
+    rows, cols = area
+    return None if box is None else Box(box.x + cols.start, box.y + rows.start, box.w, box.h)
 
 
 def _moved(span: slice, by: int) -> slice:

@@ -14,7 +14,7 @@ from typing import Any
 from spectrack.flow.local import quick_flow
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.structures import FrameHWC, Prediction
-from spectrack.tracking.clean_object import ObjectCleaner
+from spectrack.tracking.clean_object import BoxOfMask, ObjectCleaner
 
 Predictions = dict[int, Prediction]
 
@@ -33,7 +33,10 @@ class Cleaner:
     Args:
         keep_first: Objects whose mask in the first frame was given and stays as it is.
         settings: The recipe; ``default`` where left out.
-        keep_boxes: Objects whose boxes stay the tracker's; others get that of the cleaned mask.
+        keep_boxes: Objects whose boxes stay the tracker's, grown where the cleaned mask reaches
+            further; others get that of the cleaned mask.
+        read_boxes: How boxes are read off cleaned masks, for objects whose tracker has a rule of
+            its own; the box of the first frame is kept as with ``keep_boxes``.
         pixels: See ``PIXELS``; None filters whole frames whatever their size.
     """
 
@@ -42,9 +45,11 @@ class Cleaner:
         keep_first: Collection[int] = (),
         settings: GuidedSettings | None = None,
         keep_boxes: Collection[int] = (),
+        read_boxes: Mapping[int, BoxOfMask] | None = None,
         pixels: int | None = PIXELS,
     ) -> None:
         self._keep_first, self._keep_boxes = set(keep_first), set(keep_boxes)
+        self._read_boxes = dict(read_boxes or {})
         self._settings = settings or GuidedSettings()
         self._pixels = pixels
         self._flow = quick_flow()
@@ -69,6 +74,7 @@ class Cleaner:
                     self._pixels,
                     keep_first=key in self._keep_first,
                     keep_boxes=key in self._keep_boxes,
+                    box_of_mask=self._read_boxes.get(key),
                 )
                 for key, prediction in predictions.items()
                 if prediction.mask is not None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.tracking.journal import Journal
 from spectrack.tracks import Track
+
+if TYPE_CHECKING:
+    from spectrack.tracking.clean_object import BoxOfMask
 
 
 class Collector:
@@ -18,6 +22,7 @@ class Collector:
         stems: Name of each frame; numbers where left out.
         clean: Whether answers go through the spectral filter, in a thread.
         own_boxes: Objects whose boxes stay the tracker's.
+        readers: How boxes are read off cleaned masks, where a tracker has a rule of its own.
         broken: Index of each frame that could not be decoded, and why; the loop adds to it.
         journal: Keeps every answer; where it goes on from an earlier run, the first answer given
             is the last of that run, for the filter to see where masks were.
@@ -29,6 +34,7 @@ class Collector:
         stems: Sequence[str] | None,
         clean: bool,
         own_boxes: Sequence[int],
+        readers: Mapping[int, BoxOfMask],
         broken: Mapping[int, str],
         journal: Journal | None = None,
     ) -> None:
@@ -36,7 +42,7 @@ class Collector:
 
         kept = None if journal is None else journal.kept
         held = [key for key, target in targets.items() if kept or target.mask is not None]
-        self._cleaner = Cleaner(held, keep_boxes=own_boxes) if clean else None
+        self._cleaner = Cleaner(held, None, own_boxes, readers) if clean else None
         self._keys, self._stems = list(targets), stems
         self._broken, self._journal = broken, journal
         self._tracks = {} if kept is None else kept.tracks

@@ -110,6 +110,29 @@ def robust_box(mask_hw: HardHW, tail: float = 0.005) -> Box | None:
     return Box(x1, y1, x2 - x1, y2 - y1)
 
 
+def covering_box(box: Box | None, mask_hw: HardHW, tail: float = 0.005) -> Box | None:
+    """A box grown where it must be to hold :func:`robust_box` of a mask.
+
+    So at most ``4 * tail`` of the mask's pixels lie outside.
+
+    Args:
+        box: In pixels; the mask's own where None.
+        mask_hw: bool (H, W); an empty one leaves the box as it is.
+        tail: See :func:`robust_box`.
+    """
+    return joined_box(box, robust_box(mask_hw, tail))
+
+
+def joined_box(one: Box | None, other: Box | None) -> Box | None:
+    """The smallest box that holds two; None counts as nothing."""
+    if one is None or other is None:
+        return other if one is None else one
+    first, second = one.xyxy, other.xyxy
+    x1, y1 = (min(a, b) for a, b in zip(first[:2], second[:2], strict=True))
+    x2, y2 = (max(a, b) for a, b in zip(first[2:], second[2:], strict=True))
+    return Box.from_xyxy(x1, y1, x2, y2)
+
+
 def best_mask(masks: list[HardHW], box: Box, settings: ColourSettings) -> HardHW | None:
     """The plausible candidate that fits the box best and agrees most with the others."""
     scored = []

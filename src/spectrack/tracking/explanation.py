@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ class Explanation:
         channels: The mask of each; None where there were none.
         mixed: How they were mixed.
         restarted: Names of inputs that were started again after this frame.
+        signals: What the score was made of, by name; empty where the target was not found.
     """
 
     names: tuple[str, ...]
@@ -58,3 +60,4 @@ class Explanation:
     channels: Channels | None
     mixed: Mixed | None
     restarted: tuple[str, ...] = ()
+    signals: Mapping[str, float] = field(default_factory=dict)

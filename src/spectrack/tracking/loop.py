@@ -117,6 +117,8 @@ def run_many(
     total = getattr(frames, "length", None)
     stems = getattr(frames, "stems", None)
     own_boxes = [key for key, tracker in trackers.items() if tracker.reads_boxes]
+    rules = {key: tracker.box_of_mask for key, tracker in trackers.items()}
+    readers = {key: rule for key, rule in rules.items() if rule is not None}
 
     def described(tracks: dict[int, Track], complete: bool) -> Tracks:
         seconds = time.perf_counter() - started + (0.0 if kept is None else kept.seconds)
@@ -129,7 +131,7 @@ def run_many(
                 track.info["resumed_at"] = [*kept.resumed_at, done]
         return Tracks(tracks)
 
-    with Collector(targets, stems, clean, own_boxes, broken, journal) as collector:
+    with Collector(targets, stems, clean, own_boxes, readers, broken, journal) as collector:
         try:
             for index, frame in follower.frames:
                 step = follower.step(index, frame)

@@ -14,6 +14,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.trackers.sftrack.boxes import (
     BOX_RULES,
+    BoxReader,
     LearnedBox,
     area_crop,
     box_maps,
@@ -184,3 +185,29 @@ def test_a_second_look_is_about_the_first_box():
 
 def test_crop_has_the_papers_context():
     assert crop_about(Box(10, 20, 30, 10)) == Box(0, 10, 50, 30)
+
+
+def outside(box: Box, mask_hw: np.ndarray) -> float:
+    """Share of a mask's pixels whose centres lie outside a box, counted one by one."""
+    x1, y1, x2, y2 = box.xyxy
+    rows, cols = np.nonzero(mask_hw)
+    held = (cols + 0.5 > x1) & (cols + 0.5 < x2) & (rows + 0.5 > y1) & (rows + 0.5 < y2)
+    return 1 - float(held.mean())
+
+
+@pytest.mark.parametrize(("rule", "most"), [("tight", 0), ("rotated", 0), ("learned", 0.02)])
+def test_the_box_read_holds_the_mask(rule, most):
+    soft = np.zeros((60, 80), dtype=np.float32)
+    soft[10:50, 20:70] = 0.9
+    soft[5:10, 22:30] = 0.6
+    reader = BoxReader(rule, Says(0.45, 0.45, 0.55, 0.55))  # a network that sees the middle alone
+    assert outside(reader(soft), soft >= 0.5) <= most
+    assert (reader.rule is None) == (rule == "learned")
+    assert reader(np.zeros((60, 80), np.float32)) is None
+
+
+def test_a_learned_box_that_holds_the_mask_stays_as_it_is():
+    soft = np.zeros((60, 80), dtype=np.float32)
+    soft[20:40, 30:50] = 1
+    network = Says(0.1, 0.1, 0.9, 0.9)
+    assert BoxReader("learned", network)(soft) == LearnedBox(network)(soft)

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from spectrack.errors import InputError
 from spectrack.structures import Box, SoftHW
 from spectrack.trackers.sftrack.seg2box import SIDE, Seg2Box
-from spectrack.tracking.colour import robust_box
+from spectrack.tracking.colour import covering_box, robust_box
 
 Rule = Callable[[SoftHW], Box | None]
 
@@ -173,6 +173,36 @@ class LearnedBox:
                 return tight, 0.0
             box, confidence = found, float(guess.confidence_n[0])
         return box, confidence
+
+
+class BoxReader:
+    """The box of a mask such that it holds the mask.
+
+    All pixels of 0.5 or more lie inside with ``tight`` and ``rotated``, at least 98 % with
+    ``robust`` and ``learned`` (which is grown where it cuts off more), the largest part of those
+    above :data:`CORE` with ``largest``.
+
+    Args:
+        rule: ``learned`` or a key of :data:`BOX_RULES`.
+        network: For ``learned``.
+    """
+
+    def __init__(self, rule: str, network: Seg2Box) -> None:
+        self._learned = LearnedBox(network) if rule == "learned" else None
+        self.rule: Rule | None = BOX_RULES.get(rule)
+        """The rule where it needs the mask alone: none for ``learned``."""
+
+    def __call__(self, soft_hw: SoftHW, boxes: Sequence[Box] = ()) -> Box | None:
+        """The box of a soft mask (H, W); None where no pixel is high enough.
+
+        Args:
+            soft_hw: Soft mask.
+            boxes: Of the input trackers.
+        """
+        if self._learned is None:
+            return None if self.rule is None else self.rule(soft_hw)
+        found = self._learned(soft_hw, boxes)
+        return None if found is None else covering_box(found, soft_hw >= 0.5)
 
 
 def crop_about(box: Box) -> Box:

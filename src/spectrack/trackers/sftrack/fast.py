@@ -9,6 +9,7 @@ from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.colour import covering_box
 
 
 class FastSFTracker(Tracker):
@@ -28,6 +29,7 @@ class FastSFTracker(Tracker):
         super().__init__(settings)
         self._tracker = SFTracker(self.settings)
         self.counts_frames = self._tracker.counts_frames
+        self.box_of_mask = self._tracker.box_of_mask
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         self._scale = min(1.0, self.settings.longest / max(self.size_wh))
@@ -39,7 +41,9 @@ class FastSFTracker(Tracker):
             self._small(frame_hwc), Target(_times(target.box, self._scale), mask)
         )
         found = self._large(first)
-        return Prediction(target.box, target.mask if target.mask is not None else found.mask, 1.0)
+        return Prediction(
+            target.box, target.mask if target.mask is not None else found.mask, found.score
+        )
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         return self._large(self._tracker.update(self._small(frame_hwc)))
@@ -57,6 +61,8 @@ class FastSFTracker(Tracker):
             cv2.resize(answer.mask.astype(np.float32), self.size_wh), np.float32
         )
         box = None if answer.box is None else _times(answer.box, 1 / self._scale)
+        if box is not None:  # an enlarged boundary may lie up to a small pixel further out
+            box = covering_box(box, mask >= 0.5)
         return Prediction(box, mask, answer.score, answer.found)
 
 

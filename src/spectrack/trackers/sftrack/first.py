@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
@@ -12,8 +14,32 @@ from spectrack.tracking.colour import mask_from_box
 from spectrack.tracking.explanation import Hypothesis
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FirstMask:
+    """The mask of the thing in a box, and what it was made of.
+
+    Attributes:
+        soft_hw: float32 (H, W) in [0, 1], zero outside the box, at least one pixel of 0.5 or more.
+        looks_hw: Mean of the network's last two looks, float32 (H, W) in [0, 1].
+        cut_hw: The graph cut, bool (H, W).
+    """
+
+    soft_hw: SoftHW
+    looks_hw: SoftHW
+    cut_hw: HardHW
+
+
 def first_mask(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> SoftHW:
-    """Soft mask of the thing in a box.
+    """Soft mask of the thing in a box; see :func:`find_in_box`.
+
+    Returns:
+        float32 (H, W) in [0, 1], zero outside the box, at least one pixel of 0.5 or more.
+    """
+    return find_in_box(segment, frame_hwc, box).soft_hw
+
+
+def find_in_box(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> FirstMask:
+    """Mask of the thing in a box.
 
     Graph cuts (:func:`~spectrack.tracking.colour.mask_from_box`) and the network that knows no
     colours yet fail on different pictures. Their mean, with the network's second look given the
@@ -26,8 +52,6 @@ def first_mask(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> SoftHW:
         frame_hwc: uint8 RGB.
         box: Box given; it touches the frame.
 
-    Returns:
-        float32 (H, W) in [0, 1], zero outside the box, at least one pixel of 0.5 or more.
     """
     inside = box.fill((frame_hwc.shape[1], frame_hwc.shape[0]))
 
@@ -44,8 +68,9 @@ def first_mask(segment: Segmenter, frame_hwc: FrameHWC, box: Box) -> SoftHW:
     start: SoftHW = _mean(look(None, None), look(None, colours_of(frame_hwc, cut)), known)
     hard = start >= 0.5
     colours = colours_of(frame_hwc, hard if hard.any() else cut)
-    soft: SoftHW = _mean(look(None, colours), look(start, colours), known)
-    return soft if (soft >= 0.5).any() else known
+    looks = look(None, colours), look(start, colours)
+    soft: SoftHW = _mean(*looks, known)
+    return FirstMask(soft if (soft >= 0.5).any() else known, _mean(*looks), cut)
 
 
 def _mean(*maps_hw: SoftHW) -> SoftHW:

@@ -20,7 +20,7 @@ class SFTrackSettings:
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
         reach: Pixels within which the filter may move a boundary.
-        box_rule: How the box is read off the mask: ``learned`` (NN_seg2box), ``tight``,
+        box_rule: How the box is read off the mask: ``tight``, ``learned`` (NN_seg2box),
             ``rotated``, ``largest`` or ``robust``.
         feedback: Let inputs that the fused box contradicts for ``contradicted`` frames go on from
             the fused mask.
@@ -40,7 +40,7 @@ class SFTrackSettings:
     longest: int = 480
     iterations: int = 2
     reach: int = 12
-    box_rule: str = "learned"
+    box_rule: str = "tight"
     feedback: bool = True
     contradicted: int = 3
     overlap: float = 0.3

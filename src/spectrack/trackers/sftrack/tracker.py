@@ -25,8 +25,15 @@ from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
-from spectrack.trackers.sftrack.boxes import BOX_RULES, LearnedBox
-from spectrack.trackers.sftrack.first import first_mask
+from spectrack.trackers.sftrack.boxes import BoxReader
+from spectrack.trackers.sftrack.confidence import (
+    FIRST,
+    LATER,
+    first_signals,
+    later_signals,
+    score_of,
+)
+from spectrack.trackers.sftrack.first import find_in_box
 from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
@@ -68,7 +75,8 @@ class SFTracker(Tracker):
         self._network = weights.feat2seg
         self._segment = Segmenter(self._network)
         self._any_size = weights.mixing_of(s.names)
-        self._learned_box = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
+        self._read_box = BoxReader(s.box_rule, weights.seg2box)
+        self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self._flow = quick_flow()
@@ -78,9 +86,11 @@ class SFTracker(Tracker):
         self._segment = Segmenter(self._network)  # one that was adapted knew another target
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
-            soft = first_mask(self._segment, frame_hwc, target.box)
+            first = find_in_box(self._segment, frame_hwc, target.box)
+            soft, signals = first.soft_hw, first_signals(first)
+            self._first_score = score_of(signals, FIRST)
         else:
-            soft = given.astype(np.float32)
+            soft, signals, self._first_score = given.astype(np.float32), {}, 1.0
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
         self._adaptation = Adaptation(self._network, s.adapt) if s.adapt > 0 else None
@@ -100,12 +110,12 @@ class SFTracker(Tracker):
             for one in self._pool.inputs:
                 one.correct(frame_hwc, soft)
         self._filter.push(frame_hwc, soft)
-        self.explanation = Explanation(s.names, tuple(hypotheses), None, None)
+        self.explanation = Explanation(s.names, tuple(hypotheses), None, None, signals=signals)
         if self._adaptation is not None:
             channels = self._segment(frame_hwc, [Hypothesis(box)], self._colours)
             if channels is not None:
                 self._adaptation.learn(channels.maps_kchw, channels.crops, soft, FIRST_STEPS)
-        return Prediction(target.box if given is None else box, soft, 1.0)
+        return Prediction(target.box if given is None else box, soft, self._first_score)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         hypotheses = self._pool.update(frame_hwc)
@@ -198,12 +208,16 @@ class SFTracker(Tracker):
         """Answer with a mask that was believed, and learn from it."""
         s, state = self.settings, self._state
         hard: HardHW = soft >= 0.5
-        box = self._read_box(soft, hypotheses) or state.box
+        boxes = [h.box for h in self._trusted(hypotheses) if h is not None]
+        box = self._read_box(soft, boxes) or state.box
         sure = state.sureness(judgement)
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
+        assert self.explanation is not None
+        channels = self.explanation.channels
+        signals = later_signals(soft, judgement.likeness, channels, mixed, self._first_score)
+        self.explanation = replace(self.explanation, signals=signals)
         if s.feedback:
             restarted = self._feed_back(frame, soft, hard, hypotheses)
-            assert self.explanation is not None
             self.explanation = replace(self.explanation, restarted=restarted)
         if state.shows_whole(judgement):
             rate = max(s.rate, EARLY_RATE * state.youth)
@@ -212,14 +226,7 @@ class SFTracker(Tracker):
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
         self._state = self._state.seen(frame, soft, box, judgement)
-        return Prediction(box, soft, sure * (0.5 + 0.5 * agreed))
-
-    def _read_box(self, soft: SoftHW, hypotheses: Hypotheses) -> Box | None:
-        """The box of the mask (phase 3)."""
-        if self._learned_box is not None:
-            boxes = [h.box for h in self._trusted(hypotheses) if h is not None]
-            return self._learned_box(soft, boxes)
-        return BOX_RULES[self.settings.box_rule](soft)
+        return Prediction(box, soft, score_of(signals, LATER))
 
     def _feed_back(
         self, frame: FrameHWC, soft: SoftHW, hard: HardHW, hypotheses: Hypotheses
