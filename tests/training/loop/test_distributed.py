@@ -24,11 +24,12 @@ def run_two(*runs):
     """One run after the other, each a folder and more fields, in the same two processes."""
     two = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     arguments = [str(part) for folder, more in runs for part in (folder, json.dumps(FIELDS | more))]
+    path = os.pathsep.join([str(TINY.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, *two, str(TINY), *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(TINY.parent), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
