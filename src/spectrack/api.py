@@ -73,6 +73,7 @@ def track(
     tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
+    keep_soft: bool = False,
     progress: ProgressCall | None = None,
     explain: Explainer | None = None,
     **settings: Any,
@@ -88,6 +89,8 @@ def track(
         tracker: Name of a tracker.
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
+        keep_soft: Keep soft masks in the track beside the hard ones, for an overlay that shows how
+            certain each pixel is.
         progress: Called with the number of frames done and in all (None where unknown).
         explain: Draws how chosen answers came about, if the tracker can tell; its ``sheet`` is
             there when the video is over.
@@ -117,6 +120,7 @@ def track(
         tracker=tracker,
         clean=clean,
         max_frames=max_frames,
+        keep_soft=keep_soft,
         progress=progress,
         explain=explain,
         **settings,
@@ -130,6 +134,7 @@ def track_all(
     tracker: str = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
+    keep_soft: bool = False,
     progress: ProgressCall | None = None,
     explain: Explainer | None = None,
     **settings: Any,
@@ -142,6 +147,7 @@ def track_all(
         tracker: Name of a tracker; each object gets its own.
         clean: As in :func:`track`.
         max_frames: Stop after this many frames.
+        keep_soft: As in :func:`track`.
         progress: As in :func:`track`.
         explain: As in :func:`track`.
         **settings: Settings of the tracker.
@@ -161,7 +167,7 @@ def track_all(
     trackers = {key: make_tracker(tracker, **settings) for key in targets}
     look = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
-        tracks = run_many(trackers, frames, targets, progress, look, clean)
+        tracks = run_many(trackers, frames, targets, progress, look, clean, keep_soft)
         for found in tracks.values():
             found.info.update(source=frames.source, tracker=tracker)
             found.info.update({"warnings": notes} if notes else {})

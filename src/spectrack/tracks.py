@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.structures import Box, HardHW, Mask, Prediction
+from spectrack.structures import Box, HardHW, Mask, Prediction, SoftMask
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
@@ -58,6 +58,7 @@ class Entry:
     mask: Mask | None
     score: float
     found: bool
+    soft: SoftMask | None = None
 
 
 @dataclass(repr=False)
@@ -70,6 +71,7 @@ class Track:
         entries: One entry a frame.
         info: What made the track: source, tracker, settings, versions, timings.
         times_s: Time of every frame in seconds as the video has it; None where it has no stamps.
+        keep_soft: Whether soft masks are kept beside the hard ones, for overlays; not on disk.
     """
 
     size_wh: tuple[int, int]
@@ -77,6 +79,7 @@ class Track:
     entries: list[Entry] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
     times_s: list[float] | None = None
+    keep_soft: bool = False
 
     def __repr__(self) -> str:
         found = sum(e.found for e in self.entries)
@@ -108,7 +111,10 @@ class Track:
             )
         mask = None if hard is None else Mask.encode(hard)
         score = float(prediction.score)
-        self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found)))
+        given = prediction.mask
+        keeps = self.keep_soft and given is not None and given.dtype != np.bool_
+        soft = SoftMask.encode(np.asarray(given, dtype=np.float32)) if keeps else None
+        self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found), soft))
         self.stems.append(f"{len(self.stems):05d}" if stem is None else stem)
 
     def take_times(self, times_s: NDArray[np.float64] | None, fps: float) -> None:

@@ -147,3 +147,40 @@ def test_coco_round_trip(tmp_path: Path) -> None:
     assert one["bboxes"] == [[10, 20, 20, 20], [11, 20, 20, 20], [12, 20, 20, 20], None]
     assert one["areas"] == [400, 400, 400, None]
     assert [p.name for p in tmp_path.iterdir()] == ["c.json"]
+
+
+def test_soft_masks_reach_the_overlay_when_kept(clip, tmp_path: Path, spectrack) -> None:
+    from spectrack.video.export import overlay_frame
+
+    ramp = np.tile(np.linspace(0, 1, 96, dtype=np.float32), (64, 1))
+    kept, plain = Track((96, 64), keep_soft=True), Track((96, 64))
+    for track in (kept, plain):
+        track.append(Prediction(None, ramp, 0.5, True))
+        track.append(Prediction(None, ramp >= 0.5, 0.5, True))
+        track.append(Prediction(None, np.zeros_like(ramp), 0.5, True))
+    assert kept[0].soft is not None
+    np.testing.assert_allclose(kept[0].soft.decode(), ramp, atol=1 / 500)
+    np.testing.assert_array_equal(kept.masks_thw(), plain.masks_thw())
+    assert (kept[1].soft, plain[0].soft) == (None, None)
+    assert kept[2].soft is not None
+    assert not kept[2].soft.decode().any()
+    grey = np.full((64, 96, 3), 90, np.uint8)
+    soft, hard = (
+        overlay_frame(grey, Tracks({1: t}), 0)[40, :, 0].astype(int) for t in (kept, plain)
+    )
+    assert soft[90] > soft[75] > soft[60] > soft[30] > soft[10] > 90  # left of the edge, too
+    assert hard[60] == hard[90] > hard[30] == 90
+
+
+def test_soft_overlay_on_the_command_line(clip_mp4, clip_box, still, spectrack, tmp_path) -> None:
+    videos = []
+    for flags in ((), ("--soft-overlay",)):
+        out = tmp_path / f"out{len(flags)}"
+        done = spectrack(
+            "track", clip_mp4, "--box", clip_box, "--tracker", still, "--out", out, *flags
+        )
+        assert done.status == 0, done.err
+        videos.append(np.stack(list(open_video(out / "overlay.mp4"))).astype(int))
+        track = Track.load(out)
+    assert len(track) == 10
+    assert (videos[0] != videos[1]).any()

@@ -60,6 +60,8 @@ class TrackCommand(Command):
     """Leave the tracker's masks as they are: no spectral filter behind it."""
     no_overlay: Flag = False
     """Leave out overlay.mp4."""
+    soft_overlay: Flag = False
+    """Tint the overlay by how certain each pixel is."""
     explain: Flag = False
     """Write explain.png: boxes and masks of the inputs, their mix and the result."""
     explain_frames: Annotated[str, arg(metavar="N,N")] = ""
@@ -97,6 +99,7 @@ class TrackCommand(Command):
                     tracker=self.tracker,
                     clean=not self.no_clean,
                     max_frames=self.max_frames,
+                    keep_soft=self.soft_overlay,
                     progress=progress,
                     explain=explainer,
                     **settings,

@@ -60,6 +60,7 @@ def run_many(
     progress: Progress | None = None,
     on_frame: OnFrame | None = None,
     clean: bool = False,
+    keep_soft: bool = False,
 ) -> Tracks:
     """Follow several targets through a video that is decoded once; see :func:`run`.
 
@@ -70,6 +71,7 @@ def run_many(
         progress: As in :func:`run`.
         on_frame: As in :func:`run`, with the predictions of all objects.
         clean: As in :func:`run`.
+        keep_soft: Whether the tracks keep soft masks, see :class:`spectrack.tracks.Track`.
 
     Raises:
         InputError: As in :func:`run`, or if the ids differ.
@@ -85,7 +87,7 @@ def run_many(
     index = -1
     own_boxes = [key for key, tracker in trackers.items() if getattr(tracker, "reads_boxes", False)]
     stems = getattr(frames, "stems", None)
-    with _Collector(targets, stems, clean, own_boxes) as collector:
+    with _Collector(targets, stems, clean, own_boxes, keep_soft) as collector:
         for index, frame in enumerate(frames):
             if size_wh is None:
                 size_wh = check_frame(frame)
@@ -123,12 +125,13 @@ class _Collector:
         stems: Sequence[str] | None,
         clean: bool,
         own_boxes: Sequence[int],
+        keep_soft: bool = False,
     ) -> None:
         from spectrack.tracking.cleaning import Cleaner  # compiles; only where it is used
 
         given = [key for key, target in targets.items() if target.mask is not None]
         self._cleaner = Cleaner(given, keep_boxes=own_boxes) if clean else None
-        self._keys, self._stems = list(targets), stems
+        self._keys, self._stems, self._keep_soft = list(targets), stems, keep_soft
         self._tracks: dict[int, Track] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clean")
         self._running: Future[list[dict[int, Prediction]]] | None = None
@@ -142,7 +145,7 @@ class _Collector:
     def add(self, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
         if not self._tracks:
             size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-            self._tracks = {key: Track(size_wh) for key in self._keys}
+            self._tracks = {key: Track(size_wh, keep_soft=self._keep_soft) for key in self._keys}
         if self._cleaner is None:
             self._append([predictions])
             return

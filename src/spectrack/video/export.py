@@ -80,16 +80,20 @@ def write_overlay(
 
 
 def overlay_frame(frame_hwc: FrameHWC, tracks: Tracks, index: int) -> FrameHWC:
-    """One frame of an overlay video: every object drawn in its colour, "lost" where not found."""
+    """One frame of an overlay video: every object drawn in its colour, "lost" where not found.
+
+    Soft masks that the tracks kept tint softly.
+    """
     out = frame_hwc
     for object_id, track in tracks.items():
         entry = track[index]
+        hard = track.mask(index) if entry.mask is not None else None
         label = str(object_id) if len(tracks) > 1 else None
         if not entry.found:
             label = "lost" if label is None else f"{label} lost"
         out = draw_overlay(
             out,
-            mask_hw=track.mask(index) if entry.mask is not None else None,
+            mask_hw=hard if entry.soft is None else entry.soft.decode(),
             box=entry.box,
             score=entry.score,
             label=label,
