@@ -220,7 +220,7 @@ class SoftMask:
             return cls(size_wh, (0, 0), (0, 0), b"")
         part = levels[touched.slices(size_wh)]
         corner = (int(touched.x), int(touched.y))
-        data = zlib.compress(np.ascontiguousarray(part), 1)
+        data = zlib.compress(part.tobytes(), 1)
         return cls(size_wh, corner, (part.shape[1], part.shape[0]), data)
 
     def decode(self) -> SoftHW:

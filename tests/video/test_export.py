@@ -149,7 +149,7 @@ def test_coco_round_trip(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["c.json"]
 
 
-def test_soft_masks_reach_the_overlay_when_kept(clip, tmp_path: Path, spectrack) -> None:
+def test_soft_masks_reach_the_overlay_when_kept() -> None:
     from spectrack.video.export import overlay_frame
 
     ramp = np.tile(np.linspace(0, 1, 96, dtype=np.float32), (64, 1))
