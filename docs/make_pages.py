@@ -10,13 +10,13 @@ import ast
 import inspect
 import re
 from dataclasses import MISSING, fields
-from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from spectrack.cli import COMMANDS, VARIANTS
+from spectrack.cli import COMMANDS, VARIANTS, command_class
 from spectrack.commands.base import Command
+from spectrack.training.recipes import RECIPES
 
 DOCS = Path(__file__).resolve().parent
 PACKAGE = DOCS.parent / "src" / "spectrack"
@@ -77,13 +77,12 @@ def first_line(module: Path) -> str:
 def reference() -> str:
     """The page of the command line."""
     parts = [INTRO]
-    for name, (cls_name, _) in COMMANDS.items():
-        cls = getattr(import_module(f"spectrack.commands.{name}"), cls_name)
+    for name in COMMANDS:
+        cls = command_class(name)
         parts.append(section(name, cls))
-        for (command, second), (module, variant) in VARIANTS.items():
-            if command == name:
-                cls = getattr(import_module(f"spectrack.commands.{module}"), variant)
-                parts.append(section(f"{name} {second}", cls))
+        variants = RECIPES if name == "train" else [s for c, s in VARIANTS if c == name]
+        for second in variants:
+            parts.append(section(f"{name} {second}", command_class(name, second)))
     return "\n".join(parts)
 
 
@@ -120,14 +119,22 @@ def row(field: Any, told: dict[str, str]) -> str:
 
 
 def helps(cls: type) -> dict[str, str]:
-    """The string under each field of a command."""
+    """The string under each field of a command, those of its bases too."""
+    told = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("spectrack.") and "__annotations__" in vars(base):
+            told |= _own_helps(base)
+    return told
+
+
+def _own_helps(cls: type) -> dict[str, str]:
     body = ast.parse(dedent(inspect.getsource(cls))).body[0]
     assert isinstance(body, ast.ClassDef)
     told = {}
     for field, text in zip(body.body, body.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            assert isinstance(text, ast.Expr)
-            assert isinstance(text.value, ast.Constant)
+            if not (isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)):
+                continue  # a constant of the class
             told[field.target.id] = " ".join(str(text.value.value).split())
     return told
 

@@ -1,12 +1,17 @@
 """What all experiments share: their arguments, the data, and the page of results they write.
 
     options = arguments(__doc__)
-    page = Page("table9", "Table 9: what was asked").text("What was done, on what.")
+    page = Page("rts/table9", "Table 9: what was asked").text("What was done, on what.")
     page.table(["method", "J"], [["mean", "81.0"]]).picture(figure, "What is seen.")
     page.write(options, {"mean": 81.0}, seed=0)
 
-writes ``table9.md``, ``table9.png`` and ``table9.json`` into ``options.out``: ``docs/results``, or
-``scratch/quick`` with ``--quick``, so that a quick look never replaces real figures.
+writes ``table9.md``, ``table9.png`` and ``table9.json`` into the folder ``rts`` of ``options.out``:
+``docs/results``, or ``scratch/quick`` with ``--quick``, so that a quick look never replaces real
+figures. The folders of results are those of the experiments.
+
+An experiment is run as a file, ``python experiments/rts/rts_tables.py``. Its line
+``sys.path.insert(0, ...)`` names the folder in which ``experiments`` lies, and from there it
+imports what it shares with others by its full name: ``from experiments.common import Page``.
 """
 
 from __future__ import annotations
@@ -103,13 +108,15 @@ class Page:
     Begin it first: the page says how long the experiment took since then.
 
     Args:
-        name: Of the experiment's file and of the files written, without ending.
+        name: Of the experiment's file and of the files written, with their folder and without
+            ending: ``sfsegpp/table4_noise``.
         title: Heading.
         script: Of the experiment's file, where it writes several pages.
     """
 
     def __init__(self, name: str, title: str, script: str | None = None) -> None:
-        self.name, self.title, self.script = name, title, script or name
+        self.folder, _, self.name = name.rpartition("/")
+        self.title, self.script = title, script or name
         self._parts: list[str] = []
         self._pictures: list[Figure | NDArray[np.uint8]] = []
         self._begin = perf_counter()
@@ -144,7 +151,7 @@ class Page:
         Returns:
             Path of the page.
         """
-        out = Path(options.out)
+        out = Path(options.out) / self.folder
         out.mkdir(parents=True, exist_ok=True)
         for number, picture in enumerate(self._pictures, 1):
             file = out / (f"{self.name}.png" if number == 1 else f"{self.name}_{number}.png")
@@ -203,18 +210,18 @@ def machine() -> str:
 
 def davis(
     options: argparse.Namespace, split: str = "val", sequences: Iterable[str] | None = None
-) -> dict[str, base.Sequence]:
+) -> dict[str, base.VideoSequence]:
     """Sequences of DAVIS-2016 by name: 480p for ``val``, 240p for ``train``."""
     resolution = "480p" if split == "val" else "240p"
     return dict(Davis2016(options.root, split, resolution, sequences).items())
 
 
-def truths_of(sequence: base.Sequence) -> NDArray[np.bool_]:
+def truths_of(sequence: base.VideoSequence) -> NDArray[np.bool_]:
     """True masks, (T, H, W)."""
     return np.stack([sequence.truth_mask(t) for t in range(len(sequence))])
 
 
-def published_masks(root: Path, method: str, sequence: base.Sequence) -> NDArray[np.bool_]:
+def published_masks(root: Path, method: str, sequence: base.VideoSequence) -> NDArray[np.bool_]:
     """Published 480p masks of a method, (T, H, W); a missing frame takes its neighbour's."""
     folder = Path(root) / "Results" / "480p" / method / sequence.name
     with sequence.frames() as frames:

@@ -20,17 +20,17 @@ HERE = Path(__file__).resolve().parent
 LOGS = HERE.parent / "scratch" / "experiments"
 
 EXPERIMENTS = (
-    "fig2_runtime",
-    "fig3_toy_video",
-    "fig4_convergence",
-    "time_per_frame",
-    "table1_single_channel",
-    "table6_fusion",
-    "table5_networks",
-    "table4_noise",
-    "fig10_consistency",
-    "doubt",
-    "sftrack_tables",
+    "sfsegpp/fig2_runtime",
+    "sfsegpp/fig3_toy_video",
+    "sfsegpp/fig4_convergence",
+    "sfsegpp/time_per_frame",
+    "sfsegpp/table1_single_channel",
+    "sfsegpp/table6_fusion",
+    "sfsegpp/table5_networks",
+    "sfsegpp/table4_noise",
+    "sfsegpp/fig10_consistency",
+    "studies/doubt",
+    "sftrackpp/sftrack_tables",
 )
 """In this order: an experiment may read what one before it wrote."""
 
@@ -39,17 +39,17 @@ def run(name: str, more: Sequence[str], folder: Path = HERE, logs: Path = LOGS) 
     """Run one experiment; print how it went.
 
     Args:
-        name: Of its file, without ending.
+        name: Of its file with the folder it lies in, without ending.
         more: Arguments.
-        folder: Where the file lies.
+        folder: Of all experiments.
         logs: Where its output goes.
 
     Returns:
         Whether it succeeded.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{name}.log"
-    print(f"{name:24s}", end=" ", flush=True)
+    log = logs / f"{Path(name).name}.log"
+    print(f"{name:30s}", end=" ", flush=True)
     begin = perf_counter()
     with log.open("w", encoding="utf-8") as out:
         done = subprocess.run(
@@ -69,13 +69,15 @@ def run(name: str, more: Sequence[str], folder: Path = HERE, logs: Path = LOGS) 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small versions, minutes in all")
-    parser.add_argument("--only", help=f"names, with commas: {', '.join(EXPERIMENTS)}")
+    parser.add_argument("--only", help="names of their files, with commas")
     parser.add_argument("--root", help="folder of DAVIS-2016")
     options = parser.parse_args(argv)
-    names = options.only.split(",") if options.only else list(EXPERIMENTS)
-    unknown = [name for name in names if name not in EXPERIMENTS]
+    known = {Path(name).name: name for name in EXPERIMENTS}
+    asked = options.only.split(",") if options.only else list(known)
+    unknown = [name for name in asked if name not in known]
     if unknown:
-        parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(EXPERIMENTS)}")
+        parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(known)}")
+    names = [known[name] for name in asked]
     more = ["--quick"] * options.quick + (["--root", options.root] if options.root else [])
     begin = perf_counter()
     failed = [name for name in names if not run(name, more)]

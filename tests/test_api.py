@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import spectrack as st
 from spectrack.metrics.boundary import boundary_f
 from spectrack.metrics.regions import jaccard
+from spectrack.tracking.base import Tracker
 
 
 def test_track_one_object(frames_folder, clip, still):
@@ -51,6 +53,75 @@ def test_track_several(clip, still):
     tracks = st.track_all(clip.frames_thwc, targets, tracker=still, clean=False)
     assert list(tracks) == [2, 5]
     assert tracks[5][3].box == st.Box(60, 20, 20, 30)
+
+
+class Mine(Tracker):
+    """A tracker of a user: its box grows with every frame."""
+
+    def _init(self, frame_hwc, target):
+        self._box = target.box
+        return st.Prediction(self._box)
+
+    def _update(self, frame_hwc):
+        self._box = self._box.scale(1.1)
+        return st.Prediction(self._box)
+
+
+def test_track_with_a_tracker_of_ones_own(clip, tmp_path):
+    by_instance = st.track(clip.frames_thwc, box=(40, 30, 10, 20), tracker=Mine())
+    by_class = st.track(clip.frames_thwc, box=(40, 30, 10, 20), tracker=Mine)
+    for track in (by_instance, by_class):
+        assert track.info["tracker"] == "Mine"
+        assert track.info["settings"] == {}
+        widths = track.boxes_xywh()[:, 2]
+        np.testing.assert_allclose(widths, 10 * 1.1 ** np.arange(10))
+    assert st.Track.load(by_instance.save(tmp_path / "out")).info["tracker"] == "Mine"
+
+
+def test_track_several_with_trackers_of_ones_own(clip):
+    targets = {2: st.Target(box=(1, 2, 30, 30)), 5: st.Target(box=(60, 20, 20, 30))}
+    made = []
+
+    def make():
+        made.append(Mine())
+        return made[-1]
+
+    tracks = st.track_all(clip.frames_thwc, targets, tracker=make, max_frames=3)
+    assert len(made) == 2
+    assert [tracks[key][2].box.w for key in (2, 5)] == pytest.approx([36.3, 24.2])
+    assert tracks[5].info["tracker"] == "Mine"
+    one = st.track_all(clip.frames_thwc, {9: targets[2]}, tracker=Mine(), max_frames=3)
+    assert one[9].info["tracker"] == "Mine"
+
+
+def test_track_mistakes_with_trackers_of_ones_own(clip):
+    targets = {2: st.Target(box=(1, 2, 30, 30)), 5: st.Target(box=(60, 20, 20, 30))}
+    frames, only = clip.frames_thwc, {1: targets[2]}
+    one = Mine()
+    with pytest.raises(st.InputError, match=r"settings rate, steps were given beside.*\(Mine\)"):
+        st.track_all(frames, only, tracker=one, rate=0.1, steps=3)
+    with pytest.raises(st.InputError, match="settings rate were given beside"):
+        st.track_all(frames, only, tracker=Mine, rate=0.1)
+    with pytest.raises(st.InputError, match="one Mine was given for 2 objects"):
+        st.track_all(frames, targets, tracker=one)
+    with pytest.raises(st.InputError, match="made a Mine twice, the same"):
+        st.track_all(frames, targets, tracker=lambda: one)
+    with pytest.raises(st.InputError, match="made a NoneType; it has to make a fresh Tracker"):
+        st.track_all(frames, only, tracker=lambda: None)
+    with pytest.raises(st.InputError, match="a int was given as tracker"):
+        st.track_all(frames, only, tracker=3)
+
+
+def test_track_past_a_broken_frame(frames_folder, tmp_path, still, clip):
+    folder = Path(shutil.copytree(frames_folder, tmp_path / "frames"))
+    (folder / "00006.png").write_bytes(b"")
+    asked = {"box": clip.target.box, "tracker": still}
+    with pytest.raises(st.InputError, match=r"00006\.png is empty"):
+        st.track(folder, **asked)
+    with pytest.warns(RuntimeWarning, match=r"1 frame \(00006\)"):
+        track = st.track(folder, **asked, skip_broken=True)
+    assert track.info["broken_frames"] == ["00006"]
+    assert [entry.score for entry in track] == [1.0] * 6 + [0.0] + [1.0] * 3
 
 
 def test_sftrack_is_the_default_everywhere():

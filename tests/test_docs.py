@@ -51,7 +51,7 @@ def test_commands_in_the_docs_can_be_parsed(page, line):
 
 
 def rows_of_the_spectral_page() -> list[list[str]]:
-    lines = (ROOT / "docs" / "spectral.md").read_text().splitlines()
+    lines = (ROOT / "docs" / "concepts" / "spectral.md").read_text().splitlines()
     return [[c.strip() for c in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
 
 
@@ -63,7 +63,7 @@ def test_spectral_page_quotes_the_settings():
 
 
 def test_pages_quote_what_the_figures_measured():
-    """``docs/pictures/figures.json`` is written by ``experiments/spectral_figures.py``."""
+    """``docs/pictures/figures.json`` is written by ``experiments/sfsegpp/spectral_figures.py``."""
     found = json.loads((ROOT / "docs" / "pictures" / "figures.json").read_text())
     rows = rows_of_the_spectral_page()
     for name, angles in found["convergence"]["angle"].items():
@@ -74,7 +74,7 @@ def test_pages_quote_what_the_figures_measured():
         assert numbers in [row[2:] for row in rows if f"`{name}`" in row[0]], name
     assert ["J", *(f"{v:.2f}" for v in found["convergence"]["overlap"].values())] in rows
     ends = found["before_after"]
-    page, readme = ((ROOT / p).read_text() for p in ("docs/spectral.md", "README.md"))
+    page, readme = ((ROOT / p).read_text() for p in ("docs/concepts/spectral.md", "README.md"))
     for text in (page, readme):
         assert f"{ends['before']} before, {ends['after']} after" in text
     steps, delay = found["wavefront"]["plain steps"], found["wavefront"]["delay"]

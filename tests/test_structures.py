@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from spectrack.errors import InputError
-from spectrack.structures import Box, Mask, Prediction, SoftMask, Target
+from spectrack.structures import Box, Mask, Prediction, Target
 
 SIDES = st.integers(1, 24)
 NUMBERS = st.floats(-50, 50, allow_nan=False)
@@ -151,17 +151,6 @@ def test_prediction_threshold_is_inclusive() -> None:
     hard = soft > 0.5
     assert Prediction(None, hard).hard_mask() is hard
     assert Prediction(None).hard_mask() is None
-
-
-def test_soft_masks_keep_their_levels(rng: np.random.Generator) -> None:
-    soft = np.zeros((30, 40), np.float32)
-    soft[7:19, 5:33] = rng.random((12, 28))
-    for mask in (soft, np.zeros_like(soft), np.ones_like(soft), soft[:, ::2]):
-        kept = SoftMask.encode(mask)
-        back = kept.decode()
-        assert back.dtype == np.float32
-        np.testing.assert_allclose(back, mask, atol=0.5 / 255 + 1e-6)
-    assert repr(SoftMask.encode(soft)) == "SoftMask(40x30)"
 
 
 def test_masks_have_a_short_repr(rng: np.random.Generator) -> None:

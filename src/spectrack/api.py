@@ -5,10 +5,11 @@ Everything heavy is imported when a verb is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import Box, Target
 from spectrack.tracks import Track, Tracks
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
     from spectrack.spectral.mixing.mixing import MixingSettings
     from spectrack.tracking.base import Tracker
+    from spectrack.tracking.choosing import TrackerChoice
     from spectrack.tracking.explaining import Explainer
+    from spectrack.tracking.journal import Journal
     from spectrack.video.reader import Frames
     from spectrack.video.soft_masks import MaskSource
 
     Video: TypeAlias = str | Path | NDArray[np.uint8] | int | Frames
-
-ProgressCall = Callable[[int, int | None], None]
 
 
 def open_frames(video: Video, max_frames: int | None = None) -> Frames:
@@ -70,12 +71,12 @@ def track(
     box: Box | Sequence[float] | None = None,
     mask: NDArray[Any] | str | Path | None = None,
     *,
-    tracker: str = "sftrack",
+    tracker: TrackerChoice = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
-    keep_soft: bool = False,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     explain: Explainer | None = None,
+    skip_broken: bool = False,
     **settings: Any,
 ) -> Track:
     """Follow one object through a video.
@@ -86,21 +87,22 @@ def track(
         box: The object in the first frame, ``(x, y, w, h)`` in pixels.
         mask: Its mask in the first frame instead: array or tensor (H, W), or image file; soft
             masks are cut at one half.
-        tracker: Name of a tracker.
+        tracker: Name of a tracker, or a :class:`~spectrack.tracking.base.Tracker` of your own.
         clean: Whether its masks go through the spectral filter.
         max_frames: Stop after this many frames.
-        keep_soft: Keep soft masks in the track beside the hard ones, for an overlay that shows how
-            certain each pixel is.
         progress: Called with the number of frames done and in all (None where unknown).
         explain: Draws how chosen answers came about, if the tracker can tell; its ``sheet`` is
             there when the video is over.
-        **settings: Settings of the tracker.
+        skip_broken: Go on past frames that cannot be decoded: they keep the answer before them,
+            with score 0, and ``info["broken_frames"]`` names them.
+        **settings: Settings of a tracker that is named.
 
     Returns:
         One entry a frame: mask, box, score.
 
     Raises:
-        InputError: If video, target or tracker cannot be used.
+        InputError: If video, target or tracker cannot be used, settings come with a tracker that
+            is not named, or more than a third of the frames cannot be decoded.
 
     Example:
         >>> import spectrack as st
@@ -120,9 +122,9 @@ def track(
         tracker=tracker,
         clean=clean,
         max_frames=max_frames,
-        keep_soft=keep_soft,
         progress=progress,
         explain=explain,
+        skip_broken=skip_broken,
         **settings,
     ).first
 
@@ -131,12 +133,14 @@ def track_all(
     video: Video,
     targets: Mapping[int, Target],
     *,
-    tracker: str = "sftrack",
+    tracker: TrackerChoice = "sftrack",
     clean: bool = True,
     max_frames: int | None = None,
-    keep_soft: bool = False,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     explain: Explainer | None = None,
+    skip_broken: bool = False,
+    journal: Journal | None = None,
+    keep_partial: bool = False,
     **settings: Any,
 ) -> Tracks:
     """Follow several objects through a video, decoded once.
@@ -144,18 +148,24 @@ def track_all(
     Args:
         video: As in :func:`track`.
         targets: Object id (1 to 255) to what to follow in the first frame.
-        tracker: Name of a tracker; each object gets its own.
+        tracker: Name of a tracker; each object gets its own. Or what makes one of your own: a
+            class or function without arguments. A tracker itself serves one object.
         clean: As in :func:`track`.
         max_frames: Stop after this many frames.
-        keep_soft: As in :func:`track`.
         progress: As in :func:`track`.
         explain: As in :func:`track`.
-        **settings: Settings of the tracker.
+        skip_broken: As in :func:`track`.
+        journal: Keeps every answer as it comes, for a run that is killed to go on from.
+        keep_partial: Raise :class:`~spectrack.tracking.loop.Interrupted` with what is done on
+            Ctrl-C or a kill.
+        **settings: Settings of a tracker that is named.
 
     Raises:
-        InputError: If video, targets or tracker cannot be used.
+        InputError: If video, targets or tracker cannot be used; see :func:`track`.
+        Interrupted: See ``keep_partial``.
     """
-    from spectrack.tracking.loop import run_many
+    from spectrack.tracking.choosing import name_of, trackers_for
+    from spectrack.tracking.loop import Interrupted, run_many
     from spectrack.video.soft_masks import noted_warnings
     from spectrack.video.targets import question_box
 
@@ -164,13 +174,32 @@ def track_all(
     with noted_warnings() as notes:
         for target in targets.values():
             question_box(target)
-    trackers = {key: make_tracker(tracker, **settings) for key in targets}
-    look = None if explain is None else explain.watch(trackers)
+    trackers = trackers_for(targets, tracker, settings)
+    watch = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
-        tracks = run_many(trackers, frames, targets, progress, look, clean, keep_soft)
-        for found in tracks.values():
-            found.info.update(source=frames.source, tracker=tracker)
-            found.info.update({"warnings": notes} if notes else {})
+        made: dict[str, Any] = {"source": frames.source, "tracker": name_of(tracker, trackers)}
+        made |= {"warnings": notes} if notes else {}
+        try:
+            tracks = run_many(
+                trackers,
+                frames,
+                targets,
+                progress,
+                watch,
+                clean,
+                skip_broken,
+                journal,
+                keep_partial,
+            )
+        except Interrupted as stop:
+            _describe(stop.tracks, made)
+            raise
+    return _describe(tracks, made)
+
+
+def _describe(tracks: Tracks, made: Mapping[str, Any]) -> Tracks:
+    for found in tracks.values():
+        found.info.update(made)
     return tracks
 
 
@@ -181,7 +210,7 @@ def refine(
     *,
     object_id: int | None = None,
     resize: bool = False,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Track:
     """Make the masks of one object consistent in space and time, whatever method they come from.
 
@@ -221,7 +250,7 @@ def refine_all(
     *,
     object_id: int | None = None,
     resize: bool = False,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     one: bool = False,
 ) -> Tracks:
     """As :func:`refine`, for every object of indexed masks.
@@ -268,7 +297,7 @@ def fuse(
     preset: str = "default",
     *,
     object_id: int | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Track:
     """Fuse the masks that several methods give one object into one that beats each of them.
 
@@ -287,13 +316,44 @@ def fuse(
         agreement of each channel, ``info["doubt"]`` how much each frame is worth a look.
 
     Raises:
-        InputError: If masks, video, weights or preset cannot be used or do not belong together.
+        InputError: If masks, video, weights or preset cannot be used or do not belong together, or
+            masks hold several objects and none was chosen.
 
     Example:
         >>> import spectrack as st
         >>> track = st.fuse(["a/masks", "b/masks", "c/masks"], "bike.mp4")  # doctest: +SKIP
     """
-    from spectrack.fusion.stream import fuse_video, named_sources, no_mask_at_all, open_channels
+    return fuse_all(
+        sources, video, weights, preset, object_id=object_id, progress=progress, one=True
+    ).first
+
+
+def fuse_all(
+    sources: Mapping[str, MaskSource] | Sequence[MaskSource],
+    video: Video,
+    weights: str | Path | MixingSettings | None = None,
+    preset: str = "default",
+    *,
+    object_id: int | None = None,
+    progress: Progress | None = None,
+    one: bool = False,
+) -> Tracks:
+    """As :func:`fuse`, for every object of indexed masks; a streaming recipe reads the video once.
+
+    Args:
+        sources: As in :func:`fuse`; a channel may lack objects that others hold.
+        video: As in :func:`fuse`.
+        weights: As in :func:`fuse`.
+        preset: As in :func:`fuse`.
+        object_id: Only this object.
+        progress: As in :func:`fuse`.
+        one: Refuse several objects.
+
+    Raises:
+        InputError: As :func:`fuse`.
+    """
+    from spectrack.fusion.objects import fuse_objects, open_objects, without_mask
+    from spectrack.fusion.stream import named_sources, open_channels
     from spectrack.refinement.presets import PRESETS
     from spectrack.spectral.mixing.mixing import MixingSettings
     from spectrack.video.soft_masks import noted_warnings
@@ -307,18 +367,22 @@ def fuse(
     elif isinstance(weights, MixingSettings):
         mixing = weights.matched_to(names)
     else:
-        from spectrack.fusion.weights import load_weights
+        from spectrack.fusion.weights import load_mixing
 
-        mixing = load_weights(weights)[0].matched_to(names)
+        mixing = load_mixing(weights)[0].matched_to(names)
     with open_frames(video) as frames:
         with noted_warnings() as notes:
-            channels = open_channels(named, frames, object_id)
-        fused = fuse_video(frames, channels, mixing, preset, progress)
-        fused.take_times(frames.times_s, frames.fps)
-        gaps = no_mask_at_all(channels)
-        fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
-        fused.info.update({"warnings": notes} if notes else {})
-    return fused
+            if one:
+                objects = {object_id or 1: open_channels(named, frames, object_id)}
+            else:
+                objects = open_objects(named, frames, object_id)
+        tracks = fuse_objects(frames, objects, mixing, preset, progress)
+        for key, fused in tracks.items():
+            gaps = without_mask(objects[key])
+            fused.take_times(frames.times_s, frames.fps)
+            fused.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
+            fused.info.update({"warnings": notes} if notes else {})
+    return tracks
 
 
 def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) -> dict[str, float]:

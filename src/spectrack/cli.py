@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import signal
@@ -19,28 +20,27 @@ import tyro
 
 from spectrack.commands.base import Command, choose
 from spectrack.commands.console import Console, plain_warnings
+from spectrack.commands.output import refuse_no_name
 from spectrack.errors import InputError
+from spectrack.storage import refusal
+from spectrack.training.recipes import RECIPES
 
 COMMANDS = {
     "demo": ("DemoCommand", "make a clip, follow the object in it, measure the result"),
     "track": ("TrackCommand", "follow objects through a video: masks, boxes, overlay"),
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
-    "train": (
-        "TrainCommand",
-        "learn how to fuse masks, all of sftrack, or RTS",
-    ),
+    "train": ("TrainCommand", f"learn from data with truth: {', '.join(RECIPES)}"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
+    "datasets": ("DatasetsCommand", "list the data sets"),
     "weights": ("WeightsCommand", "list learned weights; fetch, convert and verify them"),
     "doctor": ("DoctorCommand", "check this machine and say what to do"),
 }
 
 VARIANTS = {
-    ("train", "sftrack"): ("train_sftrack", "TrainSFTrackCommand"),
-    ("train", "rts"): ("train_rts", "TrainRTSCommand"),
     ("weights", "pull"): ("weights", "PullWeightsCommand"),
     ("weights", "convert"): ("weights", "ConvertWeightsCommand"),
     ("weights", "verify"): ("weights", "VerifyWeightsCommand"),
@@ -49,8 +49,12 @@ VARIANTS = {
 
 DESCRIPTION = (
     "Follow objects through a video: a pixel-accurate mask, a box and a score in every frame, "
-    "consistent in space and time."
+    "consistent in space and time.\n\n"
+    "For every command: --json prints one JSON object on standard output and nothing else, "
+    "--quiet shows no progress, --help says what it takes. Without a command: --version prints the "
+    "version."
 )
+EVERYWHERE = {"--json", "--quiet", "--version"}
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -66,9 +70,10 @@ def parse(argv: Sequence[str]) -> Command:
     if not args[0].startswith("-"):
         choose("command", args[0], COMMANDS)
     members = []
-    for name, (cls_name, description) in COMMANDS.items():
-        module, cls_name = VARIANTS.get((name, args[1] if len(args) > 1 else ""), (name, cls_name))
-        cls = getattr(import_module(f"spectrack.commands.{module}"), cls_name)
+    for name, (_, description) in COMMANDS.items():
+        cls = command_class(name, _second(args) if name == args[0] else "")
+        if name == args[0]:
+            refuse_no_name(args[1:], cls)
         named = tyro.conf.subcommand(name, description=_description(args, name, cls, description))
         members.append(Annotated[cls, named])
     complaints = io.StringIO()
@@ -91,6 +96,20 @@ def parse(argv: Sequence[str]) -> Command:
         raise InputError(_one_sentence(complaints.getvalue(), known)) from None
 
 
+def command_class(name: str, second: str = "") -> type[Command]:
+    """The class of a command.
+
+    Args:
+        name: In the table of commands.
+        second: The word after it; a variant or a recipe has a class of its own.
+    """
+    commands = "spectrack.commands"
+    if name == "train" and second in RECIPES:
+        return cast(type[Command], import_module(f"{commands}.train").recipe_command(second))
+    module, cls_name = VARIANTS.get((name, second), (name, COMMANDS[name][0]))
+    return cast(type[Command], getattr(import_module(f"{commands}.{module}"), cls_name))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -104,10 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # A polite kill cleans up like Ctrl-C does; inside another program signals are its own.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    if args == ["--version"]:
+    if "--version" in args[:1] or ("--version" in args and not set(args) - EVERYWHERE):
         from spectrack import __version__
 
-        print(__version__)
+        print(json.dumps({"version": __version__}) if "--json" in args else __version__)
         return 0
     try:
         command = parse(args)
@@ -123,11 +142,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("spectrack: stopped; nothing was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); keep the interpreter from complaining too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # its reader has gone (`| head`)
         return 141
+    except OSError as error:
+        sentence = refusal(error)
+        if sentence is None:
+            raise
+        print(f"spectrack: {_one_line(str(sentence))}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _give_up_output()  # it is what cannot be written
+        return 2
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
+
+
+def _give_up_output() -> None:
+    """Send what is left of standard output nowhere, so that the interpreter does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flags_last(argv: Sequence[str]) -> list[str]:
@@ -141,6 +174,25 @@ def _flags_last(argv: Sequence[str]) -> list[str]:
         while len(args) > place and args[place] in {"--json", "--quiet"}:
             moved.append(args.pop(place))
     return args + moved
+
+
+def _second(args: Sequence[str]) -> str:
+    """The word that decides a command's variant: the one after it, or a recipe behind flags.
+
+    Raises:
+        InputError: If `train` is given another word than a recipe, or flags without one.
+    """
+    second = args[1] if len(args) > 1 else ""
+    if args[0] != "train" or "--help" in args[1:2] or "-h" in args[1:2]:
+        return second
+    if second.startswith("-") or not second:
+        second = next((word for word in args[1:] if word in RECIPES), "")
+        if not second and not {"--help", "-h"} & set(args):
+            raise InputError(
+                f"RECIPE is missing; choose from {', '.join(RECIPES)}, see spectrack train --help"
+            )
+        return second
+    return choose("recipe", second, RECIPES)
 
 
 def _description(args: Sequence[str], name: str, cls: type, short: str) -> str:

@@ -8,7 +8,6 @@ Axis letters: H height, W width. Frames are uint8 RGB of shape (H, W, 3), soft m
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -189,48 +188,6 @@ class Mask:
         """Tightest box, or None for an empty mask."""
         x, y, w, h = (float(v) for v in coco.toBbox(self.as_coco()))
         return Box(x, y, w, h) if w > 0 and h > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class SoftMask:
-    """A soft mask, compressed in 255 steps; what lies around it is left out.
-
-    Args:
-        size_wh: Width and height of the frame.
-        corner_xy: Left and top of the part that is not 0.
-        part_wh: Its width and height.
-        data: Its levels, deflated.
-    """
-
-    size_wh: tuple[int, int]
-    corner_xy: tuple[int, int]
-    part_wh: tuple[int, int]
-    data: bytes
-
-    def __repr__(self) -> str:
-        return f"SoftMask({self.size_wh[0]}x{self.size_wh[1]})"
-
-    @classmethod
-    def encode(cls, soft_hw: SoftHW) -> SoftMask:
-        """Compress a soft mask in [0, 1] of shape (H, W)."""
-        levels = np.rint(np.clip(soft_hw, 0, 1) * 255).astype(np.uint8)
-        size_wh = (levels.shape[1], levels.shape[0])
-        touched = Box.from_mask(levels)
-        if touched is None:
-            return cls(size_wh, (0, 0), (0, 0), b"")
-        part = levels[touched.slices(size_wh)]
-        corner = (int(touched.x), int(touched.y))
-        data = zlib.compress(part.tobytes(), 1)
-        return cls(size_wh, corner, (part.shape[1], part.shape[0]), data)
-
-    def decode(self) -> SoftHW:
-        """The mask as float32 in [0, 1] of shape (H, W), to 1/510."""
-        out = np.zeros(self.size_wh[::-1], dtype=np.float32)
-        if self.data:
-            (x, y), (w, h) = self.corner_xy, self.part_wh
-            levels = np.frombuffer(zlib.decompress(self.data), dtype=np.uint8)
-            out[y : y + h, x : x + w] = levels.reshape(h, w) / np.float32(255)
-        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.structures import Box, HardHW, Mask, Prediction, SoftMask
+from spectrack.storage import write_json
+from spectrack.structures import Box, HardHW, Mask, Prediction
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
+_BYTES = "surrogateescape"  # names of files that are no UTF-8 keep their bytes
 _COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
 _TIME = "time_s"
 _SHOWN_OBJECTS = 5
@@ -58,7 +59,6 @@ class Entry:
     mask: Mask | None
     score: float
     found: bool
-    soft: SoftMask | None = None
 
 
 @dataclass(repr=False)
@@ -71,7 +71,6 @@ class Track:
         entries: One entry a frame.
         info: What made the track: source, tracker, settings, versions, timings.
         times_s: Time of every frame in seconds as the video has it; None where it has no stamps.
-        keep_soft: Whether soft masks are kept beside the hard ones, for overlays; not on disk.
     """
 
     size_wh: tuple[int, int]
@@ -79,7 +78,6 @@ class Track:
     entries: list[Entry] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
     times_s: list[float] | None = None
-    keep_soft: bool = False
 
     def __repr__(self) -> str:
         found = sum(e.found for e in self.entries)
@@ -111,10 +109,7 @@ class Track:
             )
         mask = None if hard is None else Mask.encode(hard)
         score = float(prediction.score)
-        given = prediction.mask
-        keeps = self.keep_soft and given is not None and given.dtype != np.bool_
-        soft = SoftMask.encode(np.asarray(given, dtype=np.float32)) if keeps else None
-        self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found), soft))
+        self.entries.append(Entry(prediction.box, mask, score, bool(prediction.found)))
         self.stems.append(f"{len(self.stems):05d}" if stem is None else stem)
 
     def take_times(self, times_s: NDArray[np.float64] | None, fps: float) -> None:
@@ -262,7 +257,9 @@ class Tracks(Mapping[int, Track]):
             old.unlink()
         for t, stem in enumerate(stems):
             write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
-        with (out / BOXES).open("w", newline="") as handle:
+        with (out / BOXES).open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as handle:
             rows = csv.writer(handle)
             times_s = self.first.times_s
             rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
@@ -279,9 +276,7 @@ class Tracks(Mapping[int, Track]):
             "stems": stems,
             "objects": {str(i): t.info for i, t in self._tracks.items()},
         }
-        temporary = out / (INFO + ".part")
-        temporary.write_text(json.dumps(info, indent=1) + "\n")
-        os.replace(temporary, out / INFO)
+        write_json(out / INFO, info)
         return out
 
     @classmethod
@@ -297,7 +292,9 @@ class Tracks(Mapping[int, Track]):
             size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
             stems = [str(s) for s in info["stems"]]
             tracks = {int(i): Track(size_wh, info=dict(v)) for i, v in info["objects"].items()}
-            with (root / BOXES).open(newline="") as handle:
+            with (root / BOXES).open(
+                newline="", encoding="utf-8", errors="surrogateescape"
+            ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
                 with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:

@@ -40,6 +40,7 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
         "review": {"track"},
         "benchmark": {"what"},
         "trackers": {"name"},
+        "datasets": {"name"},
         "weights": {"action"},
     }.get(name, set())
     assert set(told) == {f.name.replace("_", "-") for f in fields(cls)} - positional

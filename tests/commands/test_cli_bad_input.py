@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from spectrack.tracks import write_index_png
+import slow_main
+from spectrack.tracks import Track, write_index_png
 
 
 @pytest.fixture
@@ -176,6 +181,139 @@ def test_output_that_holds_other_things(track, frames_folder, tmp_path):
 def test_output_inside_the_frames(track, frames_folder, tmp_path):
     folder = copy(frames_folder, tmp_path / "frames")
     assert "other things" in track(folder, "--out", folder)
+
+
+@pytest.mark.parametrize("as_value", [False, True])
+def test_an_empty_name(
+    track, refused, frames_folder, truth_folder, tmp_path, monkeypatch, as_value
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # where an empty path would lead
+
+    def empty(flag: str) -> tuple[str, ...]:
+        return (f"{flag}=",) if as_value else (flag, "")
+
+    assert '--out "" was given' in track(frames_folder, *empty("--out"), "--out", "")
+    assert '--mask "" was given' in track(frames_folder, *empty("--mask"), "--mask", "")
+    assert '--report "" was given' in refused("evaluate", "--root", ".", *empty("--report"))
+    assert '"" was given where a file or folder' in track("")
+    assert '"" was given where' in refused("refine", "", "--video", frames_folder, "--out", "x")
+
+
+@pytest.mark.parametrize("length", [300, 5000])
+def test_a_name_that_is_too_long(track, refused, frames_folder, truth_folder, tmp_path, length):
+    name = "x" * length
+    for sentence in (
+        track(name),
+        track(frames_folder, "--out", tmp_path / name),
+        track(frames_folder, "--mask", tmp_path / name),
+        refused("refine", tmp_path / name, "--video", frames_folder, "--out", tmp_path / "out"),
+        refused("refine", truth_folder, "--video", name, "--out", tmp_path / "out"),
+        refused("evaluate", "--root", tmp_path / name, "--results", tmp_path),
+    ):
+        assert "ile name too long" in sentence
+        assert len(sentence) < 400
+
+
+def test_a_name_too_long_only_for_what_is_written_into_it(track, frames_folder, tmp_path):
+    deep = tmp_path
+    while len(str(deep)) < 3800:
+        deep /= "x" * 200
+    out = deep / ("y" * (4090 - len(str(deep)) - 1))
+    assert "ile name too long" in track(frames_folder, "--out", out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize(("most", "what"), [(50, "out"), (1500, "overlay.mp4.part")])
+def test_a_disk_that_takes_no_more(tmp_path, clip_mp4, clip_box, most, what):
+    """A limit on the size of files stands for a full disk: the kernel refuses to write on."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    command = ["track", clip_mp4, "--box", clip_box, "--tracker", "slow", "--out", tmp_path / "out"]
+    ran = subprocess.run(
+        [sys.executable, slow_main.__file__, *command],
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        env={**os.environ, "SLOW_SECONDS": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert (ran.returncode, ran.stdout) == (2, ""), ran
+    assert ran.stderr.count("\n") == 1
+    assert f"{what} cannot be used (File too large); give another place" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_output_that_cannot_be_printed(flags):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "spectrack", "trackers", *flags]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        "spectrack: the output cannot be used (No space left on device); "
+        "free some space or give another place\n"
+    )
+
+
+# --- names that are no UTF-8 ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def odd(tmp_path, clip) -> Path:
+    """A folder of frames and one of masks whose names, and those of their files, are no UTF-8."""
+    name = os.fsdecode(b"caf\xe9 \xff")
+    folder = tmp_path / name
+    try:
+        for what in ("frames", "masks"):
+            (folder / what).mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 only")
+    for stem, frame, mask in zip(clip.stems, clip.frames_thwc, clip.masks_thw, strict=True):
+        Image.fromarray(frame).save(folder / "frames" / f"{name}{stem}.png")
+        write_index_png(folder / "masks" / f"{name}{stem}.png", mask.astype(np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_names_that_are_no_utf8(spectrack, odd, still, clip_box, flags):
+    frames, masks = odd / "frames", odd / "masks"
+    for command in (
+        ("track", frames, "--tracker", still, "--box", clip_box, "--out", odd / "tracked"),
+        ("track", frames, "--tracker", still, "--mask", min(masks.iterdir()), "--out", odd / "m"),
+        ("refine", masks, "--video", frames, "--preset", "published", "--out", odd / "refined"),
+        ("review", odd / "refined", "--video", frames, "--sheet", odd / "sheet.png"),
+    ):
+        ran = spectrack(*command, *flags)
+        assert ran.status == 0, ran
+        if flags:
+            answer = json.loads(ran.out)
+            told = answer["sheet"] if command[0] == "review" else answer["out"]
+            assert Path(told) == command[-1]
+        else:
+            assert "caf\\udce9 \\udcff" in ran.out
+    for folder in (odd / "tracked", odd / "refined"):
+        track = Track.load(folder)
+        assert track.stems == sorted(p.stem for p in frames.iterdir())
+        assert [p.stem for p in sorted((folder / "masks").iterdir())] == track.stems
+
+
+def test_names_that_are_no_utf8_in_sentences(tmp_path, odd, clip_box):
+    out = ["--out", tmp_path / "out"]
+    for args in (
+        ["track", odd / "none", "--tracker", "slow", "--box", clip_box, *out],
+        ["refine", odd / "none", "--video", odd / "none", *out],
+        ["trackers", f"--{odd}"],
+        [odd],
+    ):
+        command = [sys.executable, slow_main.__file__, *args]
+        ran = subprocess.run(command, capture_output=True)
+        assert (ran.returncode, ran.stdout) == (2, b""), ran
+        assert ran.stderr.count(b"\n") == 1
+        assert rb"caf\udce9" in ran.stderr
 
 
 # --- refine --------------------------------------------------------------------------------------

@@ -101,3 +101,23 @@ def test_demo(spectrack, tmp_path):
     assert second == pytest.approx(answer["J"], abs=0.02)
     assert f"J {second:.3f}" in again.out
     assert str(out / "result" / "overlay.mp4") in again.out
+
+
+def test_options_of_the_data_set(spectrack, davis, tmp_path):
+    """``--split`` and ``--set-data split=`` are one; what is wrong is one sentence."""
+    (davis / "ImageSets" / "480p" / "half.txt").write_text("pond\n")
+    args = ("evaluate", "--results", davis / "Annotations" / "480p", "--root", davis, "--json")
+    flag, option = spectrack(*args, "--split", "half"), spectrack(*args, "--set-data", "split=half")
+    assert list(json.loads(flag.out)["sequences"]) == ["pond"]
+    assert json.loads(option.out) == json.loads(flag.out)
+    for given, message in (
+        (("--set-data", "split"), "--set-data split was given; expected NAME=VALUE, each option"),
+        (("--split", "half", "--set-data", "split=val"), "expected NAME=VALUE, each option once"),
+        (("--set-data", "need_frames=perhaps"), "need_frames of data set davis2016 was given"),
+        (("--dataset", "otb", "--split", "val"), "data set otb has no option 'split'"),
+        (("--dataset", "vot", "--upright", "tight"), "expected one of bounds, mean_area"),
+    ):
+        ran = spectrack(*args, *given)
+        assert (ran.status, ran.out) == (2, "")
+        assert message in ran.err
+        assert ran.err.count("\n") == 1

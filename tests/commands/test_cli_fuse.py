@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spectrack.fusion.weights import save_weights
+import spectrack as st
+from spectrack.errors import InputError
+from spectrack.fusion.weights import save_mixing
 from spectrack.spectral.mixing.mixing import MixingSettings
-from spectrack.tracks import Track, write_index_png
+from spectrack.tracks import Track, Tracks, write_index_png
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_what_it_says(fuse, methods, tmp_path):
 
 def test_with_weights_in_another_order(fuse, methods, clip, tmp_path):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings(names=("c", "b", "a"), weights=(0, 9, 0), bias=-4.5))
+    save_mixing(file, MixingSettings(names=("c", "b", "a"), weights=(0, 9, 0), bias=-4.5))
     assert fuse(*methods, "--weights", file, "--no-overlay").status == 0
     track = Track.load(tmp_path / "out")
     assert [c["weight"] for c in track.info["channels"]] == [0, 9, 0]
@@ -106,7 +108,9 @@ def test_one_channel_and_a_result_folder(fuse, spectrack, still, frames_folder, 
     assert Track.load(tmp_path / "out").masks_thw().any()
 
 
-def test_one_object_of_several(fuse, refused, clip, tmp_path):
+@pytest.fixture
+def two_objects(clip, tmp_path):
+    """Folders of two methods with the koi as object 3 and a box that stays as object 1."""
     folders = [tmp_path / name for name in ("a", "b")]
     for folder in folders:
         folder.mkdir()
@@ -114,10 +118,57 @@ def test_one_object_of_several(fuse, refused, clip, tmp_path):
             index = mask.astype(np.uint8) * 3
             index[60:75, 5:25] = 1
             write_index_png(folder / f"{stem}.png", index)
-    assert "channel a holds objects 1, 3" in refused(*folders)
-    assert "channel a" in refused(*folders, "--object", 2)
-    assert fuse(*folders, "--object", 3, "--no-overlay").status == 0
+    return folders
+
+
+def test_one_object_of_several(fuse, refused, two_objects, clip, frames_folder, tmp_path):
+    with pytest.raises(InputError, match="channel a holds objects 1, 3; choose one"):
+        st.fuse(two_objects, frames_folder)
+    assert "channel a" in refused(*two_objects, "--object", 2)
+    assert fuse(*two_objects, "--object", 3, "--no-overlay").status == 0
     assert overlap(Track.load(tmp_path / "out"), clip) > 0.8
+
+
+def test_several_objects(fuse, spectrack, two_objects, clip, tmp_path):
+    """All are fused, each as it is alone; what one method lacks is left to the other."""
+    alone = {}
+    for key in (1, 3):
+        assert fuse(*two_objects, "--object", key, "--no-overlay").status == 0
+        alone[key] = Track.load(tmp_path / "out")
+        shutil.rmtree(tmp_path / "out")
+    third = tmp_path / "c"  # knows the koi alone, and lacks a frame
+    third.mkdir()
+    for stem, mask in list(zip(clip.stems, clip.masks_thw, strict=True))[1:]:
+        write_index_png(third / f"{stem}.png", mask.astype(np.uint8) * 3)
+    ran = fuse(*two_objects, "--json", "--no-overlay")
+    assert ran.status == 0, ran
+    answer = json.loads(ran.out)
+    assert (answer["objects"], answer["frames"], answer["frames_without_mask"]) == (2, 10, [])
+    tracks = Tracks.load(tmp_path / "out")
+    assert list(tracks) == [1, 3]
+    for key, track in tracks.items():
+        assert track.masks_thw().sum() > 0
+        both = track.masks_thw() & alone[key].masks_thw()
+        assert both.sum() / alone[key].masks_thw().sum() > 0.99  # one pixel has one object
+        assert track.info["channels"] == alone[key].info["channels"]
+        assert track.info["doubt"] == alone[key].info["doubt"]
+        assert track.info["masks"] == {folder.name: str(folder) for folder in two_objects}
+    again = fuse(*two_objects, third, "--overwrite", "--json")
+    assert again.status == 0, again
+    channels = {
+        key: {c["name"]: c["frames"] for c in track.info["channels"]}
+        for key, track in Tracks.load(tmp_path / "out").items()
+    }
+    assert channels == {1: {"a": 10, "b": 10, "c": 0}, 3: {"a": 10, "b": 10, "c": 9}}
+    shown = spectrack("review", tmp_path / "out", "--top", "2").out
+    assert "object" in shown
+    text = fuse(*two_objects, third, "--overwrite", "--no-overlay").out
+    assert "10 frames of 2 objects and 3 channels fused" in text
+
+
+def test_masks_without_numbers_beside_several_objects(refused, two_objects, methods):
+    sentence = refused(*two_objects, f"plain={methods[2]}")
+    assert "channel plain does not number its objects and channel a holds objects 1, 3" in sentence
 
 
 def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack, tmp_path):
@@ -186,7 +237,7 @@ def test_nan(refused, methods, clip):
 
 def test_weights_of_other_channels(refused, methods, tmp_path):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings.robust(["a", "b", "d"]))
+    save_mixing(file, MixingSettings.robust(["a", "b", "d"]))
     sentence = refused(*methods, "--weights", file)
     assert "made for channels a, b, d and the masks are a, b, c" in sentence
 
@@ -194,7 +245,7 @@ def test_weights_of_other_channels(refused, methods, tmp_path):
 @pytest.mark.parametrize("keep", [0, 0.5, 0.95])
 def test_truncated_weights(refused, methods, tmp_path, keep):
     file = tmp_path / "weights.safetensors"
-    save_weights(file, MixingSettings.robust(["a", "b", "c"]))
+    save_mixing(file, MixingSettings.robust(["a", "b", "c"]))
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * keep)])
     assert "weights.safetensors" in refused(*methods, "--weights", file)

@@ -17,15 +17,16 @@ import slow_main
 from spectrack.tracks import Track
 
 SLOW = [sys.executable, str(Path(slow_main.__file__))]
+PATH = os.pathsep.join([str(Path(slow_main.__file__).parent), os.environ.get("PYTHONPATH", "")])
 
 
-def start(*args: object) -> subprocess.Popen[str]:
+def start(*args: object, **env: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*SLOW, *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(slow_main.__file__).parent)},
+        env={**os.environ, "PYTHONPATH": PATH, **{name: str(value) for name, value in env.items()}},
     )
 
 
@@ -35,6 +36,43 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.02)
+
+
+def wait_until_dead(pid: int) -> None:
+    deadline = time.monotonic() + 120
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.02)
+
+
+def wait_for_workers(pids: Path, names: set[str], process: subprocess.Popen[str]) -> set[int]:
+    """Wait until the sequences of these names are being refined; the processes that do it."""
+    deadline = time.monotonic() + 120
+    while True:
+        begun = {p.name.split("-")[0]: int(p.name.split("-")[1]) for p in pids.iterdir()}
+        if names <= set(begun):
+            return {begun[name] for name in names}
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, f"{begun} and no more"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat")  # in a container nobody may bury the dead
+        return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def three_sequences(tmp_path: Path, frames: Path, masks: Path) -> list[object]:
+    """Three sequences of which the last two are slow, and the command that refines them."""
+    for name in ("a", "b1", "b2"):
+        shutil.copytree(frames, tmp_path / "videos" / name)
+        shutil.copytree(masks, tmp_path / "masks" / name)
+    command = ["refine", tmp_path / "masks", "--video", tmp_path / "videos"]
+    return [*command, "--out", tmp_path / "out", "--no-overlay", "--preset", "slow"]
 
 
 @pytest.mark.parametrize(
@@ -53,12 +91,7 @@ def test_track_leaves_nothing_behind(tmp_path, frames_folder, clip_box, number, 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_refine_many_keeps_what_is_finished(tmp_path, frames_folder, truth_folder, jobs):
-    for name in ("a", "b1", "b2"):
-        shutil.copytree(frames_folder, tmp_path / "videos" / name)
-        shutil.copytree(truth_folder, tmp_path / "masks" / name)
-    out = tmp_path / "out"
-    command = ["refine", tmp_path / "masks", "--video", tmp_path / "videos", "--out", out]
-    command += ["--no-overlay", "--preset", "slow"]
+    command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
     process = start(*command, "--jobs", jobs)
     wait_for(out / "a" / "track.json", process)
     wait_for(out / "b1" / ".part", process)
@@ -78,6 +111,90 @@ def test_refine_many_keeps_what_is_finished(tmp_path, frames_folder, truth_folde
     other = start(*command[:-1], "published")
     assert "was made with preset slow, not published" in other.communicate(timeout=60)[1]
     assert other.returncode == 2
+
+
+def test_ctrl_c_does_not_wait_for_workers_that_compute(tmp_path, frames_folder, truth_folder):
+    command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
+    (tmp_path / "pids").mkdir()
+    deaf = {"SLOW_PIDS": tmp_path / "pids", "SLOW_SECONDS": 600, "SLOW_DEAF": 1}
+    process = start(*command, "--jobs", 2, **deaf)
+    workers = wait_for_workers(tmp_path / "pids", {"a", "b1", "b2"}, process)
+    wait_for(out / "a" / "track.json", process)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert said[1] == "spectrack: stopped; nothing was left half-written\n"
+    assert [p.name for p in out.iterdir()] == ["a"]
+    for pid in workers:
+        wait_until_dead(pid)
+
+
+@pytest.mark.parametrize("by", ["the kernel", "a pipe"])
+def test_workers_die_with_a_killed_parent(tmp_path, frames_folder, truth_folder, by):
+    command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
+    (tmp_path / "pids").mkdir()
+    without = {} if by == "the kernel" else {"SLOW_NO_KERNEL": 1}
+    process = start(*command, "--jobs", 2, SLOW_PIDS=tmp_path / "pids", SLOW_SECONDS=600, **without)
+    workers = wait_for_workers(tmp_path / "pids", {"b1", "b2"}, process)
+    assert len(workers) == 2
+    wait_for(out / "a" / "track.json", process)
+    process.kill()
+    process.wait()
+    # Started again at once, it works and goes on.
+    again = start(*command, "--jobs", 2, "--json", SLOW_SECONDS=0)
+    answer, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert json.loads(answer)["kept"] == ["a"]
+    assert [one["sequence"] for one in json.loads(answer)["done"]] == ["b1", "b2"]
+    assert sorted(p.name for p in out.iterdir()) == ["a", "b1", "b2"]
+    names = {"boxes.csv", "masks", "track.json"}
+    assert all({p.name for p in (out / name).iterdir()} == names for name in ("a", "b1", "b2"))
+    for pid in workers:
+        wait_until_dead(pid)
+
+
+def test_a_worker_that_dies_is_told(tmp_path, frames_folder, truth_folder):
+    command, out = three_sequences(tmp_path, frames_folder, truth_folder), tmp_path / "out"
+    (tmp_path / "pids").mkdir()
+    process = start(*command, "--jobs", 2, SLOW_PIDS=tmp_path / "pids", SLOW_SECONDS=600)
+    workers = wait_for_workers(tmp_path / "pids", {"b1", "b2"}, process)
+    wait_for(out / "a" / "track.json", process)
+    os.kill(min(workers), signal.SIGKILL)
+    answer, said = process.communicate(timeout=120)
+    assert (process.returncode, answer) == (2, "")
+    assert said.endswith("start again with fewer --jobs\n")
+    assert said.count("\n") == 1
+    assert [p.name for p in out.iterdir()] == ["a"]
+    for pid in workers:
+        wait_until_dead(pid)
+
+
+def test_a_second_run_into_a_folder_is_refused(tmp_path, frames_folder, truth_folder, clip_box):
+    one = [
+        "track",
+        frames_folder,
+        "--box",
+        clip_box,
+        "--tracker",
+        "slow",
+        "--out",
+        tmp_path / "one",
+    ]
+    many = three_sequences(tmp_path, frames_folder, truth_folder)
+    processes = [start(*one, SLOW_SECONDS=600), start(*many, SLOW_SECONDS=600)]
+    wait_for(tmp_path / "one" / ".part", processes[0])
+    wait_for(tmp_path / "out" / "b1" / ".part", processes[1])
+    for second in [start(*one, "--overwrite"), start(*many, "--jobs", 2)]:
+        answer, said = second.communicate(timeout=120)
+        assert (second.returncode, answer) == (2, ""), said
+        assert said.count("\n") == 1
+        assert "is in use by another run" in said
+    for process in processes:
+        assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert not (tmp_path / "one").exists()
 
 
 def test_refine_many_two_at_a_time(tmp_path, frames_folder, truth_folder, spectrack):

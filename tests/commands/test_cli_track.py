@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 from random_sftrack import write_random_weights
+from spectrack.structures import Prediction
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.table import TRACKERS, TrackerEntry
 from spectrack.tracks import Track, Tracks, write_index_png
 
 
@@ -103,6 +106,46 @@ def test_a_finished_result_needs_overwrite(track, spectrack, frames_folder, clip
     assert again.status == 2
     assert "--overwrite" in again.err
     assert (tmp_path / "out" / "track.json").read_bytes() == before
+
+
+class Fading(Tracker):
+    """Its mask is 0.6 on the left of the box, 1 on the right; it never moves."""
+
+    def _init(self, frame_hwc, target):
+        soft = np.where(target.box.fill(self.size_wh), np.float32(1), np.float32(0))
+        soft[:, : int(target.box.center[0])] *= np.float32(0.6)
+        self._answer = Prediction(target.box, soft)
+        return self._answer
+
+    def _update(self, frame_hwc):
+        return self._answer
+
+
+def test_the_overlay_is_as_soft_as_the_masks_when_asked(spectrack, monkeypatch, tmp_path):
+    monkeypatch.setitem(TRACKERS, "fading", TrackerEntry(f"{__name__}:Fading", "", "masks"))
+    (tmp_path / "grey").mkdir()
+    for t in range(3):
+        Image.new("RGB", (128, 80), (90, 90, 90)).save(tmp_path / "grey" / f"{t}.png")
+    command = ("track", tmp_path / "grey", "--box", "24,16,80,48", "--tracker", "fading")
+    drawn = {}
+    for name, flags in (("hard", ()), ("soft", ("--soft-overlay",))):
+        out = tmp_path / name
+        ran = spectrack(*command, "--no-clean", "--out", out, *flags)
+        assert ran.status == 0, ran
+        assert sorted(p.name for p in out.iterdir()) == sorted(
+            ["boxes.csv", "masks", "overlay.mp4", "track.json"]
+        )
+        frames = np.array(decoded(out / "overlay.mp4"), float)
+        assert len(frames) == 3
+        tint = np.abs(frames - 90).mean(axis=(0, 3))
+        drawn[name] = tint[36:50, 36:56].mean(), tint[36:50, 72:92].mean()
+    left, right = drawn["hard"]
+    assert left == pytest.approx(right, rel=0.1)
+    left, right = drawn["soft"]
+    assert left == pytest.approx(0.6 * right, rel=0.1)
+    np.testing.assert_array_equal(
+        Track.load(tmp_path / "hard").masks_thw(), Track.load(tmp_path / "soft").masks_thw()
+    )
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

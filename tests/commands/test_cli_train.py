@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import cv2
@@ -19,7 +15,8 @@ from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.fusion.train_folders import folder_videos
 from spectrack.fusion.train_scores import fusion_scores
 from spectrack.fusion.train_videos import video_columns
-from spectrack.fusion.weights import load_weights
+from spectrack.fusion.weights import load_mixing
+from tiny_training import kill_when_written, little_work  # noqa: F401
 
 SIZE = (96, 64)
 NAMES = ("good", "noisy", "wild")
@@ -131,7 +128,7 @@ def test_what_it_says_is_what_the_masks_say(train, davis, tmp_path):
         assert float(line[2]) == pytest.approx(100 * expected, abs=0.051)
     assert "J on the training data, before the filter: best single" in ran.out
     assert "12 frames of 2 sequences (DAVIS-2016 train 480p)" in ran.out
-    mixing, about = load_weights(tmp_path / "run" / "weights.safetensors")
+    mixing, about = load_mixing(tmp_path / "run" / "weights.safetensors")
     assert mixing.names == NAMES
     assert about["videos"] == ["carp", "koi"]
 
@@ -144,7 +141,7 @@ def test_scores_of_the_mixing_are_those_of_the_stream(train, davis, tmp_path):
 
     (davis / "Results" / "good" / "koi" / "00003.png").unlink()
     assert train().status == 0
-    mixing = load_weights(tmp_path / "run" / "weights.safetensors")[0]
+    mixing = load_mixing(tmp_path / "run" / "weights.safetensors")[0]
     dataset = open_dataset("davis2016", davis, split="train", need_frames=False)
     videos = folder_videos(dataset, {name: davis / "Results" / name for name in NAMES})
     found = fusion_scores(mixing, [video_columns(video, mixing.reach) for video in videos])
@@ -171,7 +168,7 @@ def test_through_a_filter(train, tmp_path, monkeypatch, through):
     more = ("--pairwise-apart",) if through == "paper" else ()
     ran = train("--through", through, "--frames", "240p", "--no-agreement", *more, "--json")
     assert ran.status == 0, ran
-    mixing, about = load_weights(tmp_path / "run" / "weights.safetensors")
+    mixing, about = load_mixing(tmp_path / "run" / "weights.safetensors")
     assert about["through"] == through
     assert mixing.agreement == 0
     assert (mixing.pairwise_weights is not None) == (through == "paper")
@@ -191,19 +188,12 @@ def test_a_finished_run_is_not_repeated(train, tmp_path):
     assert "holds a run with seed 0, not 1" in other.err
     assert other.err.count("\n") == 1
     assert train("--seed", 1, "--overwrite").status == 0
-    assert load_weights(file)[1]["seed"] == 1
+    assert load_mixing(file)[1]["seed"] == 1
 
 
 def test_a_killed_run_ends_with_the_same_bytes(spectrack, pristine, tmp_path):
-    cut, whole = (arguments(pristine, tmp_path / n, "--epochs", 60) for n in ("cut", "whole"))
-    process = subprocess.Popen([sys.executable, "-m", "spectrack", *cut])
-    log, deadline = tmp_path / "cut" / "mixing" / "log.jsonl", time.monotonic() + 120
-    while not log.is_file() or log.read_text().count('"kind": "epoch"') < 2:
-        assert process.poll() is None, "the run was over before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    cut, whole = (arguments(pristine, tmp_path / n, "--epochs", 12) for n in ("cut", "whole"))
+    kill_when_written(cut, tmp_path / "cut" / "mixing" / "last.safetensors", times=4)
     assert not (tmp_path / "cut" / "weights.safetensors").exists()
     assert spectrack(*cut).status == spectrack(*whole).status == 0
     ends = [(tmp_path / n / "weights.safetensors").read_bytes() for n in ("cut", "whole")]

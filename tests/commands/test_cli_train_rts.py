@@ -11,10 +11,11 @@ import torch
 
 from spectrack.cli import main
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.train_small import NETWORK
-from spectrack.weights.described import load_rts_small
 from spectrack.weights.files import read_weights
-from tiny_training import kill_when_there, write_image
+from spectrack.weights.networks import load_network
+from tiny_training import kill_when_written, little_work, write_image  # noqa: F401
 
 TINY = ["--small", "--samples", "2", "--epochs", "1", "--quiet"]
 
@@ -46,19 +47,19 @@ def _command(data: Path, out: Path) -> list[str]:
     return ["train", "rts", "--data", str(data), "--out", str(out), *TINY]
 
 
-@pytest.mark.timeout(600)
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(_command(data, whole)) == 0
-    kill_when_there(_command(data, killed), killed / "small" / "last.safetensors")
+    kill_when_written(_command(data, killed), killed / "small" / "last.safetensors", times=2)
     assert not (killed / "rts.safetensors").exists()
     assert main(_command(data, killed)) == 0
     file = whole / "rts.safetensors"
-    first, second = (load_rts_small(f).state_dict() for f in (file, killed / "rts.safetensors"))
+    files = (file, killed / "rts.safetensors")
+    first, second = (load_network(str(f), RTS).network.state_dict() for f in files)
     for name, tensor in first.items():
-        np.testing.assert_allclose(tensor.numpy(), second[name].numpy(), atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(tensor.numpy(), second[name].numpy(), err_msg=name)
     about = read_weights(file).about
     assert about["network"] == NETWORK
     assert about["terms"] == "research use"

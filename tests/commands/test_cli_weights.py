@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from pytracking_like import KWDS, checkpoint_of
 from spectrack.trackers.rts.network import rts50
 from spectrack.weights.described import make_network, save_described
-from spectrack.weights.files import read_weights
+from spectrack.weights.files import read_weights, sha256_of
 from spectrack.weights.load import load_weights
 from spectrack.weights.table import WEIGHTS
 
@@ -50,6 +51,8 @@ def test_the_list_tells_what_is_where(spectrack, cache):
     states = {row["name"]: row["state"] for row in listed}
     assert states == dict.fromkeys(WEIGHTS, "absent") | {"sftrack": "shipped"}
     assert all(row["licence"] and row["paper"] for row in listed)
+    assert all(row["sources"] for row in listed if row["state"] != "shipped")
+    assert all(source.startswith("http") for row in listed for source in row["sources"])
 
 
 def test_from_a_checkpoint_to_a_loaded_network(spectrack, published, net, tmp_path):
@@ -81,7 +84,7 @@ def test_pull_keeps_what_fits_where_it_is_found_by_name(spectrack, published, ca
         "path": str(cache / "rts50.safetensors"),
         "pulled": False,
     }
-    assert "rts50         cached" in spectrack("weights").out
+    assert re.search(r"^rts50 +cached", spectrack("weights").out, re.MULTILINE)
     verified = json.loads(spectrack("weights", "verify", "rts50", "--json").out)
     assert verified["fits"] == ["rts50"]
     assert (verified["missing"], verified["extra"], verified["not_finite"]) == ([], [], [])
@@ -148,6 +151,23 @@ def test_what_has_no_network_yet_is_pulled_unverified(spectrack, tmp_path, cache
     assert "there is no network for dimp50 yet" in ran.err
 
 
+def test_what_was_pulled_is_held_to_from_then_on(spectrack, tmp_path, cache):
+    """Verify notices another file in the cache; a pull says what is recorded."""
+    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / "kys.pth")
+    ran = spectrack("weights", "pull", "kys", "--from", path)
+    digest = sha256_of(path)
+    assert f"no SHA-256 of kys.pth is published; {digest} is recorded" in ran.err
+    record = json.loads((cache / "kys.json").read_text())
+    assert record["sha256"] == digest
+    file = cache / "kys.safetensors"
+    assert record["cached_sha256"] == sha256_of(file)
+    assert json.loads(spectrack("weights", "verify", "kys", "--json").out)["changed"] is False
+    file.write_bytes((WEIGHTS["sftrack"].shipped() or file).read_bytes())
+    ran = spectrack("weights", "verify", "kys")
+    assert (ran.status, ran.err) == (1, "")
+    assert f"is another file than was pulled (SHA-256 {record['cached_sha256']})" in ran.out
+
+
 def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):
     first = checkpoint_of({"a": torch.ones(2)}, tmp_path / "a.pth")
     second = checkpoint_of({"a": torch.zeros(2)}, tmp_path / "b.pth")
@@ -174,7 +194,8 @@ def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):
         (["pull", "rts5"], "weights 'rts5' does not exist (did you mean rts50?)"),
         (
             ["pull", "rts50"],
-            "where weights rts50 are to be had is not known; give a local file or URL by --from",
+            "/1mOSA6HZ80zDu-6R7EOSiW8YwQMlzR5SQ is a folder; open it in a browser, get rts50.pth, "
+            "and give that file by --from",
         ),
         (["pull", "rts50", "--from", "none.pth"], "none.pth does not exist; give a file or a URL"),
         (["pull", "rts50", "--from", "https://host/a"], "SPECTRACK_OFFLINE is set"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -50,6 +51,48 @@ def test_a_terminal_gets_one_line_that_is_removed():
     assert text.split("\r")[-2].strip() == ""
 
 
+def told(stream: Terminal) -> str:
+    return stream.getvalue().split("\r")[-1].strip()
+
+
+def test_time_left_is_told_once_it_means_something():
+    stream, clock = Terminal(), Clock()
+    progress = Progress("tracking", stream=stream, clock=clock)
+    clock.now += 40  # kernels are compiled
+    progress(1, 100)
+    assert told(stream) == "tracking: 1/100 frames, 40.0 s each"
+    for done in range(2, 6):
+        clock.now += 0.5
+        progress(done, 100)
+        assert told(stream) == f"tracking: {done}/100 frames, 2.0/s"
+    clock.now += 0.5
+    progress(6, 100)
+    assert told(stream) == "tracking: 6/100 frames, 2.0/s, 0:47 left"
+
+
+def test_quick_work_tells_no_time_left_in_its_first_seconds():
+    stream, clock = Terminal(), Clock()
+    progress = Progress("tracking", stream=stream, clock=clock)
+    for done in range(1, 6):
+        clock.now += 0.5
+        progress(done * 10, 100)
+        assert "left" not in told(stream)
+    clock.now += 0.5
+    progress(60, 100)
+    assert told(stream) == "tracking: 60/100 frames, 20.0/s, 0:02 left"
+
+
+def test_a_run_that_goes_on_is_timed_from_where_it_was():
+    stream, clock = Terminal(), Clock()
+    progress = Progress("learning", "steps", stream=stream, clock=clock)
+    clock.now += 1
+    progress(900, 1000)
+    for done in range(901, 921):
+        clock.now += 1
+        progress(done, 1000)
+    assert told(stream) == "learning: 920/1000 steps, 1.0/s, 1:20 left"
+
+
 def test_silent_and_slow_work():
     stream = Terminal()
     Progress("x", silent=True, stream=stream)(1, 2)
@@ -71,6 +114,21 @@ def test_json_is_one_plain_object():
     Console(json=True, quiet=False, out=out).result(values, "text")
     assert json.loads(out.getvalue()) == {"a": 0.5, "b": [3, None], "c": {"1": [0, 1]}}
     assert out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_that_are_no_text_are_shown_escaped(as_json, encoding):
+    name = os.fsdecode(b"caf\xe9 \xff")
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding)
+    Console(json=as_json, quiet=False, out=out).result({"out": name}, f"results: {name}")
+    printed = raw.getvalue().decode(encoding)
+    assert printed.count("\n") == 1
+    if as_json:
+        assert json.loads(printed)["out"] == name
+    else:
+        assert printed == "results: caf\\udce9 \\udcff\n"
 
 
 def test_text_for_people():

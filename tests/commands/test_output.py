@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from spectrack.commands.output import PART, check_output, is_complete, staged
+from spectrack.commands import output
+from spectrack.commands.output import PART, check_output, discard, is_complete, staged
 from spectrack.errors import InputError
+from spectrack.storage import claimed
 
 
 def write_result(folder: Path, text: str) -> None:
@@ -83,6 +88,52 @@ def test_a_result_with_something_added_is_not_replaced(tmp_path):
     (out / "notes.txt").write_text("precious")
     with pytest.raises(InputError, match=r"other things \(notes.txt\)"):
         check_output(out, overwrite=True)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, number):
+    error = OSError(number, os.strerror(number))
+    sentence = f"{os.strerror(number)}.*; (free|give)"
+    with pytest.raises(InputError, match=sentence), staged(tmp_path / "out") as part:
+        write_and_fail(part, error)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_pass_as_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), staged(tmp_path / "out"):
+        (tmp_path / "none").read_text()
+
+
+def test_a_killed_run_leaves_no_obstacle(tmp_path):
+    out = tmp_path / "out"
+    (out / PART / "masks").mkdir(parents=True)
+    (out / ".lock").touch()
+    assert not is_complete(out)
+    check_output(out)
+    discard(out)
+    assert not out.exists()
+    with staged(out) as part:
+        write_result(part, "new")
+    (out / PART).mkdir()
+    discard(out)
+    assert set(tree(out)) == {"masks/00000.png", "boxes.csv", "track.json"}
+    assert is_complete(out)
+
+
+def test_a_folder_that_was_finished_while_it_was_waited_for_is_kept(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    @contextmanager
+    def late(folder):
+        with claimed(folder):
+            if not is_complete(folder):
+                write_result(folder, "first")
+            yield
+
+    monkeypatch.setattr(output, "claimed", late)
+    with pytest.raises(InputError, match="holds a finished result"), staged(out) as part:
+        write_result(part, "second")
+    assert set(tree(out).values()) == {"first"}
 
 
 def test_a_file_or_unwritable_place_is_refused(tmp_path):

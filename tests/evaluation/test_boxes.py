@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from spectrack.commands.evaluate import REPORT
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.report import as_dict, box_rows_of, tables
 from spectrack.evaluation.report_folder import PLOTS, draw_plot, write_report
@@ -38,7 +38,7 @@ def sequence(name="ball", truth=TRUTH, polygons=None):
     frames = ArrayFrames(np.zeros((len(truth), SIZE[1], SIZE[0], 3), np.uint8))
     stems = tuple(f"{t + 1:04d}" for t in range(len(truth)))
     read = None if polygons is None else polygons.__getitem__
-    return Sequence(name, stems, lambda: frames, read_box=truth.__getitem__, read_polygon=read)
+    return VideoSequence(name, stems, lambda: frames, read_box=truth.__getitem__, read_polygon=read)
 
 
 def track(answers=ANSWERS, stems=None):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.davis import Davis2016
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
@@ -69,7 +69,7 @@ def test_missing_frames_and_sequences_are_named(result_folder, ponds):
 def test_long_lists_of_missing_frames_are_cut(result_folder, clips):
     sequence = clips["koi"].sequence("koi")
     stems = tuple(f"{i:05d}" for i in range(100, 130))
-    longer = Sequence("koi", stems, sequence.open_frames, sequence.read_mask)
+    longer = VideoSequence("koi", stems, sequence.open_frames, sequence.read_mask)
     with pytest.raises(InputError, match="00105 and 23 more"):
         score_folder(result_folder, Dataset("ponds", [longer]))
 
@@ -139,7 +139,7 @@ def test_boxes_alone_have_no_j(clips, ponds, track_of):
 def test_frames_without_truth_have_no_score(clips, track_of):
     clip = clips["koi"]
     known = clip.sequence("koi")
-    holes = Sequence(
+    holes = VideoSequence(
         "koi", known.stems, known.open_frames, lambda i: None if i == 3 else clip.masks_thw[i]
     )
     score = score_track(track_of(clip.masks_thw), holes)
@@ -179,7 +179,7 @@ def test_true_masks_are_consistent(clips, ponds, track_of):
 def test_short_sequences_are_refused(clips, track_of):
     clip = clips["koi"]
     known = clip.sequence("koi")
-    short = Sequence("koi", known.stems[:2], known.open_frames, known.read_mask)
+    short = VideoSequence("koi", known.stems[:2], known.open_frames, known.read_mask)
     with pytest.raises(InputError, match="at least 3"):
         score_track(track_of(clip.masks_thw[:2]), short)
 

@@ -11,16 +11,16 @@ import pytest
 
 from spectrack.errors import InputError
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def rival():
-    sys.path.insert(0, str(EXPERIMENTS))
+    sys.path.insert(0, str(ROOT))
     try:
-        yield importlib.import_module("densecrf")
+        yield importlib.import_module("experiments.sfsegpp.densecrf")
     finally:
-        sys.path.remove(str(EXPERIMENTS))
+        sys.path.remove(str(ROOT))
 
 
 @pytest.fixture

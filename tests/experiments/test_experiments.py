@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,24 +18,59 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
 @pytest.fixture(scope="module", autouse=True)
 def importable():
-    sys.path.insert(0, str(EXPERIMENTS))
+    sys.path.insert(0, str(EXPERIMENTS.parent))
     yield
-    sys.path.remove(str(EXPERIMENTS))
+    sys.path.remove(str(EXPERIMENTS.parent))
 
 
 def module(name):
-    return importlib.import_module(name)
+    """One of the experiments' modules, by the name of its file."""
+    (path,) = EXPERIMENTS.rglob(f"{name}.py")
+    within = path.relative_to(EXPERIMENTS.parent).with_suffix("")
+    return importlib.import_module(".".join(within.parts))
 
 
 NAMES = [
     path.stem
-    for path in sorted(EXPERIMENTS.glob("*.py"))
+    for path in sorted(EXPERIMENTS.glob("*/*.py"))
     if path.stem.startswith(("fig", "table", "time_", "doubt", "sftrack_tables"))
+]
+SCRIPTS = [
+    "rts/rts_tables.py",
+    "sfsegpp/spectral_figures.py",
+    "sftrackpp/sftrack_tables.py",
+    "studies/lost_and_found.py",
 ]
 
 
 def test_every_experiment_of_the_paper_is_in_the_run():
-    assert set(NAMES) == set(module("run_all").EXPERIMENTS)
+    names = module("run_all").EXPERIMENTS
+    assert set(NAMES) == {Path(name).name for name in names}
+    for name in names:
+        assert (EXPERIMENTS / f"{name}.py").is_file()
+
+
+def test_results_lie_in_the_folder_of_their_experiment():
+    results = EXPERIMENTS.parent / "docs" / "results"
+    assert not list(results.glob("*.*"))
+    for page in sorted(results.glob("*/*.md")):
+        command = re.search(r"`python experiments/(\w+)/\w+\.py", page.read_text())
+        assert command is None or command[1] == page.parent.name, page
+        assert command is not None or page.stem == "flow_tracker"  # written by hand
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_experiment_starts_as_a_file_from_anywhere(name, tmp_path):
+    """What it shares with the others is found whatever the folder it is started in."""
+    done = subprocess.run(
+        [sys.executable, str(EXPERIMENTS / name), "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,12 +129,12 @@ def test_a_page_holds_what_it_was_given(tmp_path):
 def test_toy_video(tmp_path, capsys):
     """Filtering is the product with the matrix of Eq. 2, and finds the shape in the noise."""
     module("fig3_toy_video").main(["--out", str(tmp_path)])
-    found = json.loads((tmp_path / "fig3_toy_video.json").read_text())
+    found = json.loads((tmp_path / "sfsegpp" / "fig3_toy_video.json").read_text())
     assert found["degrees_sfseg_5_to_matrix_of_eq_2"] < 1e-4
     assert found["SFSeg, 5 iterations"]["iou_same_area"] > 0.75
     assert found["input"]["iou_same_area"] < 0.4
     assert found["power iteration, 5"]["degrees_to_sfseg_5"] < 3
-    assert (tmp_path / "fig3_toy_video.png").exists()
+    assert (tmp_path / "sfsegpp" / "fig3_toy_video.png").exists()
 
 
 def test_lanczos_stops_after_its_products():

@@ -13,14 +13,14 @@ from spectrack.datasets.synthetic.journey import Absence, Journey
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.base import Tracker
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    sys.path.insert(0, str(EXPERIMENTS))
-    yield importlib.import_module("lost_and_found")
-    sys.path.remove(str(EXPERIMENTS))
+    sys.path.insert(0, str(ROOT))
+    yield importlib.import_module("experiments.studies.lost_and_found")
+    sys.path.remove(str(ROOT))
 
 
 def test_episodes_and_measures_of_a_log_counted_by_hand(experiment):

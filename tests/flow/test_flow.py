@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from spectrack.errors import InputError
-from spectrack.flow.estimators import DISFlow, FlowPairs, RAFTFlow, consistency_hw, warp
+from spectrack.flow.estimators import DISFlow, FlowPairs, consistency_hw, warp
 
 
 def texture(rng, height=96, width=128):
@@ -149,13 +149,3 @@ def test_bad_input_is_told(rng):
         consistency_hw(np.zeros((3, 3, 2), np.float32), np.zeros((3, 3, 2), np.float32), 0)
     with pytest.raises(InputError, match="cache"):
         FlowPairs(capacity=0)
-
-
-def test_raft_without_torchvision_says_so(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "torchvision.models.optical_flow", None)
-    with pytest.raises(InputError, match="torchvision"):
-        RAFTFlow()
-    with pytest.raises(InputError, match="small or large"):
-        RAFTFlow("huge")

@@ -9,12 +9,14 @@ import spectrack as st
 from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
+from spectrack.fusion.objects import NoMasks, fuse_objects
 from spectrack.fusion.stream import channel_names, fuse_video, mix_channels, read_ahead
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.video.masks import read_hard_mask
 from spectrack.video.reader import ArrayFrames
+from spectrack.video.shared_frames import SharedFrames
 from spectrack.video.soft_masks import ArrayMasks
 
 SIZE = (160, 90)
@@ -232,6 +234,63 @@ def test_weights_are_matched_by_name(clip, channels):
     assert [c["weight"] for c in fused.info["channels"]] == [8.0, 0.0]
     with pytest.raises(InputError, match="made for channels b, a and the masks are a, c"):
         st.fuse({"a": channels[0], "c": channels[1]}, clip.frames_thwc, weights)
+
+
+def moved(masks_thw):
+    return np.roll(masks_thw, (20, -30), axis=(1, 2))
+
+
+@pytest.mark.parametrize("preset", ["default", "published"])
+def test_several_objects_are_fused_as_each_alone(clip, channels, preset):
+    """The same bits, from one pass over the video where the recipe streams."""
+    mixing = MixingSettings.robust(["a", "b"])
+    objects = {2: [ArrayMasks(c) for c in channels[:2]]}
+    objects[7] = [ArrayMasks(moved(channels[2])), NoMasks(14)]
+    passes, told = [], []
+
+    class Once(ArrayFrames):
+        def __iter__(self):
+            passes.append(1)
+            return super().__iter__()
+
+    def progress(done, count):
+        told.append((done, count))
+
+    tracks = fuse_objects(Once(clip.frames_thwc), objects, mixing, preset, progress)
+    assert list(tracks) == [2, 7]
+    assert len(passes) == (1 if preset == "default" else 2)
+    assert told[-1] == (14, 14)
+    for key, masks in objects.items():
+        alone = fuse_video(ArrayFrames(clip.frames_thwc), masks, mixing, preset)
+        np.testing.assert_array_equal(tracks[key].masks_thw(), alone.masks_thw())
+        assert tracks[key].info == alone.info
+        assert [p.score for p in tracks[key]] == [p.score for p in alone]
+
+
+def test_objects_that_share_a_video_keep_few_frames(clip):
+    """Memory holds the frames between the fastest and the slowest object, not the video."""
+    shared = SharedFrames(ArrayFrames(clip.frames_thwc), 3)
+    readers = shared.readers()
+    most = 0
+    for frame in clip.frames_thwc:
+        for reader in readers:
+            np.testing.assert_array_equal(next(reader), frame)
+            most = max(most, shared.kept)
+    assert most == 1
+    assert shared.kept == 0
+    assert list(readers[1]) == []
+    assert readers[0].stems is None
+
+
+def test_a_broken_frame_stops_all_objects(clip, channels):
+    class Broken(ArrayFrames):
+        def __iter__(self):
+            yield from list(super().__iter__())[:5]
+            raise InputError("frame 5 is damaged; repair it")
+
+    objects = {key: [ArrayMasks(c)] for key, c in zip((1, 2), channels, strict=False)}
+    with pytest.raises(InputError, match="frame 5 is damaged"):
+        fuse_objects(Broken(clip.frames_thwc), objects, MixingSettings.robust(["a"]))
 
 
 @pytest.mark.data

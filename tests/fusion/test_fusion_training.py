@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import torch
 
 from spectrack.errors import InputError
-from spectrack.fusion.train import MIXING_TRAINING, THROUGH_TRAINING, fusion
+from spectrack.fusion.train import MIXING_TRAINING, THROUGH_TRAINING, FusionRun, fusion
 from spectrack.fusion.train_videos import FusionVideo, sub_videos, video_columns
-from spectrack.fusion.weights import load_weights
+from spectrack.fusion.weights import load_mixing
 from spectrack.spectral.guided.stream import GuidedSettings
+from tiny_training import little_work  # noqa: F401
 
 SIZE = (48, 64)
 
@@ -46,7 +48,7 @@ def test_good_channels_win(tmp_path: Path, through: str) -> None:
     assert [s.history[-1]["loss"] < s.history[0]["loss"] for s in run.stages] == [True] * len(
         run.stages
     )
-    saved, about = load_weights(run.file)
+    saved, about = load_mixing(run.file)
     assert saved == run.mixing
     assert (about["through"], about["videos"]) == (through, ["v0", "v1"])
     assert len(about["training"]) == len(run.stages) == (1 if through == "mixing" else 2)
@@ -67,11 +69,24 @@ def test_pairwise_weights_learn_only_through_the_paper_filter(tmp_path: Path) ->
     assert len(run.mixing.pairwise_weights) == 4
 
 
-@pytest.mark.parametrize("stop", [3, 33])
-def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, stop: int) -> None:
-    arguments = {"through": "default", "windows": 2, "height": 48}
-    videos, steps = [video(0), video(1)], 0
-    whole = fusion(videos, NAMES, tmp_path / "whole", **arguments)
+SHORT = {
+    "through": "default",
+    "windows": 2,
+    "height": 48,
+    "first": replace(MIXING_TRAINING, epochs=6),
+    "second": replace(THROUGH_TRAINING, epochs=3),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> FusionRun:
+    """A run that nobody stopped: 6 steps of the first stage, 3 of the second."""
+    return fusion([video(0), video(1)], NAMES, tmp_path_factory.mktemp("whole"), **SHORT)
+
+
+@pytest.mark.parametrize("stop", [3, 9])
+def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, stop: int, whole: FusionRun) -> None:
+    steps = 0
 
     def interrupt(done: int, total: int | None) -> None:
         nonlocal steps
@@ -79,10 +94,12 @@ def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, stop: int) -> Non
         if steps == stop:
             raise KeyboardInterrupt
 
+    videos = [video(0), video(1)]
     with pytest.raises(KeyboardInterrupt):
-        fusion(videos, NAMES, tmp_path / "cut", progress=interrupt, **arguments)
-    assert not (tmp_path / "cut" / "weights.safetensors").exists()
-    again = fusion(videos, NAMES, tmp_path / "cut", **arguments)
+        fusion(videos, NAMES, tmp_path, progress=interrupt, **SHORT)
+    assert (tmp_path / "default").is_dir() == (stop == 9)
+    assert not (tmp_path / "weights.safetensors").exists()
+    again = fusion(videos, NAMES, tmp_path, **SHORT)
     assert again.mixing == whole.mixing
     assert again.file.read_bytes() == whole.file.read_bytes()
 
@@ -116,8 +133,6 @@ def test_what_cannot_be_trained_on(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     wild = replace(MIXING_TRAINING, learning_rate=1e30)
     with pytest.raises(InputError, match=r"at step \d+ .* is kept"):
         fusion([video(0)], NAMES, tmp_path, first=wild)

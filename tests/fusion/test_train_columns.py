@@ -75,3 +75,30 @@ def test_missing_channels_are_read_as_empty() -> None:
     assert count.sum() == truth[-1].size
     assert inside.sum() == truth[-1].sum()
     assert len(columns) == len(np.unique(columns, axis=0)) == 4
+
+
+def test_agreement_of_many_frames_uses_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for each other beside busy programs took 482 s instead of 8."""
+    import numba
+
+    from spectrack.fusion import train_videos
+    from spectrack.spectral.mixing.mixing import agreement
+
+    seen = []
+
+    def counted(bytes_chw: np.ndarray, present_c: np.ndarray) -> np.ndarray:
+        seen.append(numba.get_num_threads())
+        return agreement(bytes_chw, present_c)
+
+    monkeypatch.setattr(train_videos, "agreement", counted)
+    before = numba.get_num_threads()
+    maps, present, truth, _ = frames(soft=False)
+    video = train_videos.FusionVideo(
+        "v", len(maps), lambda t: (maps[t], present[t]), lambda t: truth[t]
+    )
+    columns = train_videos.video_columns(video, reach=0)
+    assert seen == [1] * len(maps)
+    assert numba.get_num_threads() == before
+    for t, frame in enumerate(columns, 1):
+        expected = np.where(present[t], agreement(maps[t], present[t]), 0).astype(np.float32)
+        np.testing.assert_array_equal(frame.agreement_c, expected)

@@ -2,15 +2,22 @@
 
 Run it as ``python slow_main.py ARGUMENTS``; the videos named ``b*`` are refined slowly. Worker
 processes load this file too, so they know the recipe.
+
+``SLOW_SECONDS`` is how long a slow frame takes; in the folder ``SLOW_PIDS`` every process leaves a
+file named by the video that it refines and its own id; with ``SLOW_DEAF`` it does not hear when it
+is told to stop, as in a long computation; ``SLOW_NO_KERNEL`` takes away what only Linux can do.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from spectrack.cli import main
+from spectrack.commands import workers
 from spectrack.refinement.presets import PRESETS, Preset
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.table import TRACKERS, TrackerEntry
@@ -20,20 +27,27 @@ from still_tracker import StillTracker
 
 class SlowTracker(StillTracker):
     def _update(self, frame_hwc):
-        time.sleep(1)
+        time.sleep(float(os.environ.get("SLOW_SECONDS", "1")))
         return super()._update(frame_hwc)
 
 
 def slow_recipe(frames, masks, preset, progress):
+    if "SLOW_PIDS" in os.environ:
+        Path(os.environ["SLOW_PIDS"], f"{frames.name}-{os.getpid()}").touch()
+    if "SLOW_DEAF" in os.environ:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # 3 s a frame are long enough for "a" to end first on a busy machine, too.
+    seconds = float(os.environ.get("SLOW_SECONDS", "3")) if frames.name.startswith("b") else 0
     track = Track(frames.size_wh)
     for index in range(len(frames)):
-        if frames.name.startswith("b"):
-            time.sleep(3)  # long enough for "a" to end first on a busy machine, too
+        time.sleep(seconds)
         mask = masks[index] >= 0.5
         track.append(Prediction(Box.from_mask(mask), mask), frames.stems[index])
     return track
 
 
+if "SLOW_NO_KERNEL" in os.environ:
+    workers._ask_kernel = lambda: None
 TRACKERS["slow"] = TrackerEntry("slow_main:SlowTracker", "slow", "masks")
 PRESETS["slow"] = Preset("slow_main:slow_recipe", "slow")
 

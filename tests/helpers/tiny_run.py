@@ -1,7 +1,6 @@
 """A tiny thing to train: four inputs, two hidden units with dropout, one output.
 
-As a program: ``tiny_run.py FOLDER JSON [FOLDER JSON ...]``, JSON with arguments of ``run``. Where a
-sample takes time (``slow``) it prints a line a step, so that a test knows when to kill it.
+As a program: ``tiny_run.py FOLDER JSON [FOLDER JSON ...]``, JSON with arguments of ``run``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +22,15 @@ from spectrack.training.loop.trainer import TrainResult, TrainSettings, train
 class Noisy:
     """Samples that are drawn anew in each epoch, with all three global generators."""
 
-    def __init__(self, count: int = 10, slow: float = 0.0, noise: float = 0.1) -> None:
+    def __init__(self, count: int = 10, noise: float = 0.1) -> None:
         self.x = torch.randn(count, 4, generator=torch.Generator().manual_seed(1))
         self.y = self.x @ torch.tensor([1.0, -2.0, 0.5, 0.0]) + 0.3
-        self.slow, self.noise = slow, noise
+        self.noise = noise
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        time.sleep(self.slow)
         drawn = torch.randn(4) + random.random() + float(np.random.rand())  # noqa: NPY002
         return {"x": self.x[index] + self.noise * drawn, "y": self.y[index]}
 
@@ -59,15 +56,16 @@ def error(model: nn.Module) -> dict[str, float]:
 
 def run(
     folder: Path,
-    slow: float = 0.0,
     plain: bool = False,
     count: int = 10,
     press_at: int | None = None,
+    kill_at: int | None = None,
     **fields,
 ) -> TrainResult:
     """Train; ``plain`` leaves out dropout, batch norm and noise.
 
-    ``press_at`` is the batch at which Ctrl-C comes in the last process.
+    ``press_at`` is the batch at which Ctrl-C comes in the last process, ``kill_at`` that at which
+    this process dies by SIGKILL.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     calls = 0
@@ -75,6 +73,8 @@ def run(
     def loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         nonlocal calls
         calls += 1
+        if calls == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
         if calls == press_at and rank == size - 1:
             signal.raise_signal(signal.SIGINT)
         return squares(model, batch)
@@ -82,7 +82,7 @@ def run(
     settings = TrainSettings(**{"epochs": 3, "batch_size": 2, "device": "cpu"} | fields)
     # Each process begins with other weights: those of the first one count.
     model = linear(3 + rank) if plain else make_model(seed=3 + rank)
-    data = Noisy(count, slow=slow, noise=0.0 if plain else 0.1)
+    data = Noisy(count, noise=0.0 if plain else 0.1)
     return train(
         model,
         data,
@@ -91,7 +91,6 @@ def run(
         folder,
         validate=error,
         monitor="error",
-        progress=lambda done, total: print(done, flush=True) if slow else None,
     )
 
 

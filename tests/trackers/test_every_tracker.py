@@ -237,7 +237,7 @@ def test_frames_and_target_stay_as_they_are(make):
 
 
 def test_memory_is_bounded(make):
-    """What Python and NumPy hold does not grow from one half of a clip to the other."""
+    """What Python and NumPy hold does not grow from one part of a clip to the next."""
     tracker = make()
     tracker.init(FRAMES[0], TARGET)
 
@@ -249,7 +249,7 @@ def test_memory_is_bounded(make):
 
     tracemalloc.start()
     try:
-        first, second = held(24), held(24)
+        first, second = held(8), held(8)
     finally:
         tracemalloc.stop()
     assert second - first < 4 * FRAMES[0].nbytes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,120 @@ def test_an_error_of_the_tracker_comes_through(clip, rough):
     frames, target = ArrayFrames(clip.frames_thwc), Target(box=(4, 4, 20, 20))
     with pytest.raises(StopIteration):
         run(Scripted(answers(rough[:5])), frames, target, clean=True)
+
+
+def cleaned(frames, predictions, **settings):
+    """All answers for object 1, in order."""
+    cleaner, ready = Cleaner(**settings), []
+    for frame, prediction in zip(frames, predictions, strict=True):
+        ready += cleaner.push(frame, {1: prediction})
+    return [answer[1] for answer in [*ready, *cleaner.flush()]]
+
+
+def test_a_shrunk_window_still_mends(clip, rough):
+    """A fifth fewer pixels a side of an object of few: little is lost, and boxes follow masks."""
+    truth = clip.masks_thw
+    whole, windowed = (
+        cleaned(clip.frames_thwc, answers(rough), pixels=bound) for bound in (None, 40_000)
+    )
+    j_rough, j_whole, j_windowed = (
+        jaccard_t(masks, truth)[1:].mean()
+        for masks in (
+            rough,
+            np.stack([p.mask >= 0.5 for p in whole]),
+            np.stack([p.mask >= 0.5 for p in windowed]),
+        )
+    )
+    assert j_whole > j_rough
+    assert j_windowed > j_rough
+    assert j_windowed > j_whole - 0.02
+    for answer, other in zip(windowed, whole, strict=True):
+        assert answer.mask.shape == (192, 320)
+        assert answer.mask.dtype == np.float32
+        assert 0 <= answer.mask.min() <= answer.mask.max() <= 1
+        assert answer.box.iou(other.box) > 0.85
+        assert answer.score == other.score
+
+
+def test_in_a_window_too_what_was_given_or_lost_stays(clip, rough):
+    rough = rough.copy()
+    rough[9] = False
+    predictions = answers(rough, lost={7, 9})
+    ready = cleaned(clip.frames_thwc, predictions, pixels=15_000, keep_first=[1])
+    for t in (0, 7, 9):
+        np.testing.assert_array_equal(ready[t].mask >= 0.5, rough[t])
+        assert ready[t].box == predictions[t].box
+        assert ready[t].found == predictions[t].found
+    assert (ready[5].mask >= 0.5).any()
+
+
+def far_apart(count=15, size_wh=(1280, 720)):
+    """Two squares in opposite corners that come a little closer, and their masks with a notch."""
+    rng = np.random.default_rng(5)
+    width, height = size_wh
+    ground = rng.integers(0, 100, (height, width, 3)).astype(np.uint8)
+    frames, masks = [], {1: [], 2: []}
+    for t in range(count):
+        frame = ground.copy()
+        for key, x, y in ((1, 30 + 4 * t, 40), (2, 1180 - 4 * t, 600)):
+            frame[y : y + 60, x : x + 60] = (230, 200, 30 * key)
+            mask = np.zeros((height, width), bool)
+            mask[y : y + 60, x : x + 60] = True
+            mask[y + 20 : y + 26, x : x + 12] = t % 3 != 1
+            masks[key].append(mask)
+        frames.append(frame)
+    return frames, masks
+
+
+def test_objects_far_apart_have_windows_of_their_own_and_memory_is_theirs():
+    """Of a window of frames in memory, not of whole frames: 14 of two float planes an object."""
+    frames, masks = far_apart()
+    predictions = {key: answers(masks[key]) for key in masks}
+    cleaner, ready, held = Cleaner(pixels=80_000), [], []
+    tracemalloc.start()
+    for t, frame in enumerate(frames):
+        ready += cleaner.push(frame, {key: p[t] for key, p in predictions.items()})
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    whole_planes = 2 * 14 * 2 * 4 * 1280 * 720
+    assert max(held[:13]) < whole_planes / 4
+    ready += cleaner.flush()
+    assert len(ready) == 15
+    alone = cleaned(frames, predictions[2], pixels=80_000)
+    whole = cleaned(frames, predictions[2], pixels=None)
+    for answer, want, other in zip(ready, alone, whole, strict=True):
+        one, two = want.mask >= 0.5, other.mask >= 0.5
+        assert (one & two).sum() / (
+            one | two
+        ).sum() > 0.99  # at full resolution a window is as good as the frame
+        np.testing.assert_array_equal(answer[2].mask, want.mask)
+        assert answer[2].box == want.box
+        assert answer[1].mask[:200].any()
+        assert not answer[1].mask[400:].any()
+
+
+def test_the_track_says_how_doubtful_each_frame_is(clip, rough):
+    """As refining afterwards does, which sees the same masks before and after."""
+    target = Target(box=Box.from_mask(clip.masks_thw[0]))
+    frames = ArrayFrames(clip.frames_thwc)
+    track = run(Scripted(answers(rough)), frames, target, clean=True)
+    want = refine_video(frames, ArrayMasks(rough))
+    assert track.info["doubt"] == want.info["doubt"]
+    assert track.info["doubt_parts"] == want.info["doubt_parts"]
+    assert len(track.info["doubt"]) == 20
+    assert "doubt" not in run(Scripted(answers(rough)), frames, target).info
+
+
+def test_doubt_counts_area_in_pixels_of_the_frame(clip):
+    """A window that shrinks more as its object grows must not make it look as if it stayed."""
+    cleaner = Cleaner(pixels=15_000)
+    masks = np.zeros((4, 192, 320), bool)
+    for t, side in enumerate((40, 40, 40, 160)):
+        masks[t, 10 : 10 + side, 20 : 20 + side] = True
+    for frame, prediction in zip(clip.frames_thwc, answers(masks), strict=False):
+        cleaner.push(frame, {1: prediction})
+    list(cleaner.flush())
+    jump = cleaner.info(1)["doubt_parts"]["jump"]
+    assert max(jump[:3]) < 0.05
+    assert jump[3] > 0.6  # a sixteenth: (1 - 1/16)^2 is 0.88; the filter may round corners
+    assert cleaner.info(7) == {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -14,15 +17,20 @@ from torch import nn
 
 from pytracking_like import checkpoint_of
 from spectrack.errors import InputError
-from spectrack.weights import table
+from spectrack.weights import described, entry, files, table
 from spectrack.weights.cache import cached
 from spectrack.weights.convert import convert, pull
-from spectrack.weights.files import read_weights, write_weights
+from spectrack.weights.entry import build_network
+from spectrack.weights.files import read_safetensors, read_weights, write_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import Differences, compare
+from spectrack.weights.networks import load_network
 from spectrack.weights.table import WEIGHTS, WeightsEntry
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec" / "pytracking_family"
+
+
+THIN = {"block": "basic", "depths": [1] * 4, "widths": [8] * 4, "stem": 8}
 
 
 def tiny(width: int = 4) -> nn.Sequential:
@@ -59,6 +67,44 @@ def test_a_checkpoint_is_loaded_without_converting(checkpoint):
     assert all(torch.equal(t, net[name]) for name, t in network.state_dict().items())
     assert (loaded.path, loaded.missing, loaded.extra) == (checkpoint, (), ())
     assert loaded.about["constructor"]["kwds"]["filter_size"] == 1
+
+
+@pytest.mark.parametrize("says", ["its network", "nothing", "by name"])
+def test_a_file_is_read_once_and_networks_built_once(checkpoint, tiny_entry, monkeypatch, says):
+    read, built = [], []
+
+    def reading(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+        read.append(path)
+        return read_safetensors(path)
+
+    def building(target: str, *arguments: object, **named: object) -> nn.Module:
+        built.append(target)
+        return nn.Sequential(*tiny()) if target == "kind" else build_network(target)
+
+    path = pull("tiny", str(checkpoint)).path
+    if says == "its network":
+        monkeypatch.setitem(described.KINDS, "tiny", "kind")
+        note = {"network": {"kind": "tiny", "backbone": THIN}}
+        write_weights(path, read_weights(path).tensors, note)
+    for module in (entry, described):
+        monkeypatch.setattr(module, "build_network", building)
+    monkeypatch.setattr(files, "read_safetensors", reading)
+    loaded = load_network("tiny" if says == "by name" else str(path), nn.Sequential)
+    assert read == [path]
+    assert len(built) == 1
+    assert not loaded.network.training
+    assert torch.equal(loaded.network[0].weight, read_weights(checkpoint).tensors["0.weight"])
+
+
+def test_kinds_of_described_networks_are_there_and_loaded_when_used():
+    for target in described.KINDS.values():
+        module, name = target.split(":")
+        assert issubclass(getattr(importlib.import_module(module), name), nn.Module)
+    code = (
+        "import sys, spectrack.weights.networks; print([m for m in sys.modules if 'trackers' in m])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 def test_pulled_weights_are_found_by_name(checkpoint, tiny_entry):

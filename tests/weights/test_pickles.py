@@ -13,8 +13,8 @@ import torch
 
 from pytracking_like import KWDS, checkpoint_of
 from spectrack.errors import InputError
+from spectrack.weights.checkpoints import read_checkpoint
 from spectrack.weights.files import read_weights
-from spectrack.weights.pickles import open_checkpoint
 from spectrack.weights.stand_ins import StandIn
 
 LEGACY = pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
@@ -80,11 +80,11 @@ def test_plain_values_come_as_they_are(tmp_path, legacy):
         },
         "parameter": torch.nn.Parameter(torch.ones(3)),
     }
-    with open_checkpoint(save(content, tmp_path / "a.pth", legacy)) as checkpoint:
-        parameter = checkpoint.content.pop("parameter")
-        assert torch.equal(checkpoint.tensor(parameter), torch.ones(3))
-        content.pop("parameter")
-        assert checkpoint.content == content
+    checkpoint = read_checkpoint(save(content, tmp_path / "a.pth", legacy))
+    parameter = checkpoint.content.pop("parameter")
+    assert torch.equal(parameter, torch.ones(3))
+    content.pop("parameter")
+    assert checkpoint.content == content
 
 
 @LEGACY
@@ -93,12 +93,12 @@ def test_objects_of_a_training_package_become_stand_ins(tmp_path, legacy):
     path = checkpoint_of(net, tmp_path / "rts50.pth", legacy)
     with pytest.raises(Exception, match=r"[Ww]eights.?only|ltr"):
         torch.load(path, weights_only=True)
-    with open_checkpoint(path) as checkpoint:
-        constructor = checkpoint.content["constructor"]
-        assert isinstance(constructor, StandIn)
-        assert constructor.name == "ltr.admin.model_constructor.NetConstructor"
-        assert constructor.get("kwds") == KWDS
-        assert checkpoint.content["stats"]["train"]["loss"].get("history") == [0.5, 0.25]
+    checkpoint = read_checkpoint(path)
+    constructor = checkpoint.content["constructor"]
+    assert isinstance(constructor, StandIn)
+    assert constructor.name == "ltr.admin.model_constructor.NetConstructor"
+    assert constructor.get("kwds") == KWDS
+    assert checkpoint.content["stats"]["train"]["loss"].get("history") == [0.5, 0.25]
     file = read_weights(path)
     assert file.form == ("legacy" if legacy else "zip")
     assert all(torch.equal(file.tensors[name], tensor) for name, tensor in net.items())
@@ -142,8 +142,7 @@ def test_random_damage_is_refused_or_harmless(tmp_path, rng, legacy):
             bad[at] = rng.integers(256)
         path.write_bytes(bad)
         try:
-            with open_checkpoint(path) as checkpoint:
-                outcomes.add(type(checkpoint.content).__name__)
+            outcomes.add(type(read_checkpoint(path).content).__name__)
         except InputError:
             outcomes.add("refused")
     assert "refused" in outcomes
@@ -219,6 +218,31 @@ def test_zips_that_torch_would_not_write_are_refused(tmp_path, change, reason):
     with pytest.raises(InputError, match=reason):
         read_weights(path)
     assert list(tmp_path.parent.glob("archive*")) == []
+
+
+def test_two_archives_in_one_file_are_refused(tmp_path):
+    """Python's zipfile reads the second of them, torch the first."""
+    path = tmp_path / "a.pth"
+    first, second = (saved({"a": torch.full((4,), value)}) for value in (1.0, 2.0))
+    path.write_bytes(first + second)
+    assert torch.equal(torch.load(path)["a"], torch.ones(4))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("archive/data/0") == struct.pack("<4f", *[2.0] * 4)
+    with pytest.raises(InputError, match="something before its archive"):
+        read_weights(path)
+
+
+def test_what_is_not_used_is_not_read(tmp_path):
+    """Tensors are views of the file: a state of an optimiser takes no memory."""
+    held = torch.arange(1000.0)
+    path = save({"net": {"a": held}, "optimizer": {"b": held + 1}}, tmp_path / "a.pth", False)
+    content = read_checkpoint(path).content
+    used = content["net"]["a"].data_ptr()
+    assert abs(content["optimizer"]["b"].data_ptr() - used) < path.stat().st_size
+    assert torch.equal(content["optimizer"]["b"], held + 1)
+    ours = read_weights(path).tensors["a"]
+    path.write_bytes(bytes(path.stat().st_size))
+    assert torch.equal(ours, held), "what was read is a copy"
 
 
 def test_a_zip_written_on_a_big_endian_machine_is_turned(tmp_path):

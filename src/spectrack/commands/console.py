@@ -21,9 +21,17 @@ from spectrack.errors import InputWarning
 TTY_INTERVAL = 0.1
 LOG_INTERVAL = 10.0
 
+FIRST_S = 3.0
+"""Seconds of work before the time left is told."""
+ENOUGH, ENOUGH_S = 5, 20.0
+"""Items, or seconds, that a rate must rest on before the time left is told."""
+
 
 class Progress:
-    """One line on standard error: done, rate and time left.
+    """One line on standard error: done, rate and, once it means something, time left.
+
+    The first item often takes longer, as networks are loaded and kernels compiled, and a run that
+    goes on begins with many done; so the rate is that of the items after the first call.
 
     On a terminal the line is redrawn in place; elsewhere (a log, CI) a plain line appears every ten
     seconds, so short work stays silent there. Call it with ``(done, total)``, total None where it
@@ -52,6 +60,7 @@ class Progress:
         self._start = clock()
         self._last = self._start if not self._tty else -math.inf
         self._width = 0
+        self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         return self
@@ -67,10 +76,13 @@ class Progress:
     def __call__(self, done: int, total: int | None = None) -> None:
         """Tell how far the work is; draws at most every tenth of a second."""
         now = self._clock()
+        before = self._first or (0, self._start)
+        self._first = self._first or (done, now)
         if self._silent or now - self._last < (TTY_INTERVAL if self._tty else LOG_INTERVAL):
             return
         self._last = now
-        line = self.line(done, total, now - self._start)
+        late = now - self._start >= FIRST_S and before is self._first
+        line = self.line(done, total, now - before[1], before[0], late)
         if self._tty:
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)
@@ -78,15 +90,26 @@ class Progress:
             self._stream.write(line + "\n")
         self._stream.flush()
 
-    def line(self, done: int, total: int | None, seconds: float) -> str:
-        """The text for a state of the work."""
+    def line(
+        self, done: int, total: int | None, seconds: float, before: int = 0, late: bool = True
+    ) -> str:
+        """The text for a state of the work.
+
+        Args:
+            done: Items that are done.
+            total: Items in all, None where that is not known.
+            seconds: How long the items after ``before`` took.
+            before: Items that were done when time began to count.
+            late: Whether the work has gone on for long enough to tell the time left.
+        """
         count = f"{done}" if total is None else f"{done}/{total}"
         text = f"{self._label}: {count} {self._unit}"
-        if done <= 0 or seconds <= 0:
+        counted = done - before
+        if counted <= 0 or seconds <= 0:
             return text
-        rate = done / seconds
+        rate = counted / seconds
         text += f", {rate:.1f}/s" if rate >= 1 else f", {1 / rate:.1f} s each"
-        if total is not None:
+        if total is not None and late and (counted >= ENOUGH or seconds >= ENOUGH_S):
             text += f", {duration((total - done) / rate)} left"
         return text
 
@@ -132,11 +155,15 @@ class Console:
     def result(self, values: Mapping[str, Any], text: str) -> None:
         """The outcome: ``values`` under --json, else ``text``."""
         if self.json:
-            json.dump(_plain(values), self.out, allow_nan=False)
-            self.out.write("\n")
-        else:
-            self.out.write(text.rstrip("\n") + "\n")
+            text = json.dumps(_plain(values), allow_nan=False)
+        self.out.write(_printable(text.rstrip("\n") + "\n", self.out))
         self.out.flush()
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """The text with what a stream cannot show, as names of files that are no UTF-8, escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager

@@ -71,7 +71,6 @@ def examine() -> Iterator[Finding]:
         _opencv,
         _h264,
         _cuda,
-        _torchvision,
         _temporary,
     )
     for check in checks:
@@ -198,13 +197,6 @@ def _cuda() -> Finding:
     if torch.cuda.is_available():
         return Finding("CUDA", "ok", torch.cuda.get_device_name(0))
     return Finding("CUDA", "ok", "none; the CPU kernels are used")
-
-
-def _torchvision() -> Finding:
-    from importlib.util import find_spec
-
-    present = find_spec("torchvision") is not None
-    return Finding("RAFT flow", "ok", "available" if present else "absent; DIS flow is used")
 
 
 def _temporary() -> Finding:

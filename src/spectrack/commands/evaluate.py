@@ -21,7 +21,7 @@ from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-    from spectrack.datasets.base import Dataset, Sequence
+    from spectrack.datasets.base import Dataset, VideoSequence
     from spectrack.evaluation.score import Scores
     from spectrack.tracks import Track
 
@@ -48,14 +48,16 @@ class EvaluateCommand(Command):
     """Folder of the data set."""
     dataset: Annotated[str, arg(metavar="NAME")] = "davis2016"
     """Which data set it is."""
+    set_data: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
+    """An option of the data set, see `spectrack datasets NAME`. Repeat for more."""
     split: Annotated[str | None, arg(metavar="NAME")] = None
-    """Which list of DAVIS; val where left out."""
+    """Which of its lists; the same as --set-data split=NAME."""
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
     """Only these sequences."""
     resolution: Annotated[str | None, arg(metavar="NAME")] = None
-    """Which image size of DAVIS; 480p where left out."""
+    """Which image size; the same as --set-data resolution=NAME."""
     upright: Annotated[str | None, arg(metavar="HOW")] = None
-    """How rotated truth of VOT becomes a box: bounds (where left out) or mean_area."""
+    """How rotated truth becomes a box; the same as --set-data upright=HOW."""
     results: OptionalFolder = None
     """Results to score."""
     tracker: Annotated[str | None, arg(metavar="NAME")] = None
@@ -85,6 +87,7 @@ class EvaluateCommand(Command):
         if (self.results is None) == (self.tracker is None):
             raise InputError("give either --results DIR to score or --tracker NAME to run")
         choose("data set", self.dataset, DATASETS)
+        options = self._options()
         if self.tracker is not None:
             from spectrack.tracking.table import tracker_table
 
@@ -97,7 +100,7 @@ class EvaluateCommand(Command):
             choose("protocol", self.protocol, PROTOCOLS)
         if self.report is not None:
             check_output(self.report, REPORT, self.overwrite)
-        dataset = self._open()
+        dataset = self._open(options)
         if self.results is not None:
             scores = self._score(self.results, dataset, None, console)
         else:
@@ -116,15 +119,27 @@ class EvaluateCommand(Command):
         console.result(said, shown)
         return 0
 
-    def _open(self) -> Dataset:
+    def _options(self) -> dict[str, str]:
+        """Options of the data set: those of ``--set-data``, and those with a flag of their own."""
+        flags = {"split": self.split, "resolution": self.resolution, "upright": self.upright}
+        options = {name: value for name, value in flags.items() if value is not None}
+        for pair in self.set_data:
+            name, equals, value = pair.partition("=")
+            name = name.strip().replace("-", "_")
+            if not (equals and name) or name in options:
+                raise InputError(
+                    f"--set-data {pair} was given; expected NAME=VALUE, each option once"
+                )
+            options[name] = value.strip()
+        return options
+
+    def _open(self, options: dict[str, str]) -> Dataset:
         from spectrack.datasets import open_dataset
 
         names = None
         if self.sequences is not None:
             names = [name.strip() for name in self.sequences.split(",") if name.strip()]
-        options = {"split": self.split, "resolution": self.resolution, "upright": self.upright}
-        given = {name: value for name, value in options.items() if value is not None}
-        return open_dataset(self.dataset, self.root, sequences=names, **given)
+        return open_dataset(self.dataset, self.root, names, **options)
 
     def _track(self, dataset: Dataset, console: Console) -> dict[str, float]:
         """Run the tracker over the sequences that are not done yet.
@@ -142,7 +157,7 @@ class EvaluateCommand(Command):
         checked = settings_of(name, **words)  # a wrong setting is told before work begins
         given = {key: getattr(checked, key) for key in words}
 
-        def follow(sequence: Sequence) -> Track:
+        def follow(sequence: VideoSequence) -> Track:
             label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"
             with sequence.frames() as frames, console.progress(label) as progress:
                 return run(

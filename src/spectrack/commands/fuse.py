@@ -22,10 +22,11 @@ from spectrack.commands.base import (
 from spectrack.commands.many import Job, run_many, sequence_names, video_of
 from spectrack.commands.many import text as text_of_many
 from spectrack.errors import InputError
+from spectrack.fusion.channels import channels
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-    from spectrack.tracks import Track
+    from spectrack.tracks import Tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +34,11 @@ class FuseCommand(Command):
     """Fuse the masks that several methods give the same object into one that beats each of them.
 
     Each of MASKS is a folder as for `refine`, of any method, or a result folder; its name is that
-    of the channel, or give NAME=FOLDER. Frames that a method lacks are left to the others. Where
-    each holds folders of sequences, all are done that every one of them has, with --video the
-    folder of the videos; what is finished is kept. Without --weights a channel counts the more,
-    the more it agrees with the others around a frame. track.json says how doubtful each frame is:
-    see `spectrack review`.
+    of the channel, or give NAME=FOLDER. Frames, and objects of indexed masks, that a method lacks
+    are left to the others. Where each holds folders of sequences, all are done that every one of
+    them has, with --video the folder of the videos; what is finished is kept. Without --weights a
+    channel counts the more, the more it agrees with the others around a frame. track.json says how
+    doubtful each frame is: see `spectrack review`.
 
     Example: spectrack fuse a/masks b/masks c/masks --video bike.mp4 --out fused
     """
@@ -53,7 +54,7 @@ class FuseCommand(Command):
     preset: Annotated[str, arg(metavar="NAME")] = "default"
     """Recipe of the filter behind the mixing: default, deep, paper, published."""
     object: OptionalCount = None
-    """Which object of indexed masks; needed only where they hold several."""
+    """Fuse only this object of indexed masks; all by default."""
     jobs: Annotated[int, arg(metavar="N")] = 1
     """Sequences done at the same time."""
     no_overlay: Flag = False
@@ -71,9 +72,9 @@ class FuseCommand(Command):
         at_least("--object", self.object)
         sources = channels(self.masks)
         if self.weights is not None:
-            from spectrack.fusion.weights import load_weights
+            from spectrack.fusion.weights import load_mixing
 
-            load_weights(self.weights)[0].matched_to(list(sources))
+            load_mixing(self.weights)[0].matched_to(list(sources))
         job = FuseJob(
             sources=sources,
             weights=self.weights,
@@ -123,15 +124,15 @@ class FuseJob(Job):
 
     def run(self, console: Console) -> dict[str, Any]:
         """Fuse one sequence into its result folder; see ``Job``."""
-        from spectrack.api import fuse
+        from spectrack.api import fuse_all
         from spectrack.commands.output import staged
-        from spectrack.commands.track import dropped_inputs, write_overlay
-        from spectrack.tracks import Tracks
+        from spectrack.commands.track import write_overlay
+        from spectrack.commands.track_summary import told_at_the_end
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("fusing") as progress, dropped_inputs() as warned:
-                track = fuse(
+            with console.progress("fusing") as progress, told_at_the_end() as warned:
+                tracks = fuse_all(
                     self.sources,
                     self.video,
                     self.weights,
@@ -140,34 +141,13 @@ class FuseJob(Job):
                     progress=progress,
                 )
             seconds = time.perf_counter() - started
-            track.info.update(self.settings, versions=versions())
-            track.info["timings"] = {"fusing_s": round(seconds, 3)}
-            tracks = Tracks({self.object_id or 1: track})
+            for track in tracks.values():
+                track.info.update(self.settings, versions=versions())
+                track.info["timings"] = {"fusing_s": round(seconds, 3)}
             tracks.save(part)
             if self.overlay:
                 write_overlay(self.video, tracks, part, console, None)
-        return {**summarise(track, self, seconds), "warnings": warned}
-
-
-def channels(given: tuple[str, ...]) -> dict[str, Path]:
-    """Channels from ``FOLDER`` or ``NAME=FOLDER``, in their order.
-
-    Raises:
-        InputError: If there is none, or two have one name.
-    """
-    from spectrack.fusion.stream import channel_names
-
-    if not given:
-        raise InputError("no masks were given; give one folder of masks a method")
-    # A folder that is there is taken whole, whatever its name holds.
-    named = ["=" in word and not Path(word).exists() for word in given]
-    pairs = [word.split("=", 1) if n else ["", word] for word, n in zip(given, named, strict=True)]
-    plain = iter(channel_names([Path(folder) for name, folder in pairs if not name]))
-    names = [name or next(plain) for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"two channels are named {twice[0]}; give each a name of its own")
-    return {name: Path(folder) for name, (_, folder) in zip(names, pairs, strict=True)}
+        return {**summarise(tracks, self, seconds), "warnings": warned}
 
 
 def common_sequences(sources: dict[str, Path]) -> list[str]:
@@ -190,22 +170,48 @@ def common_sequences(sources: dict[str, Path]) -> list[str]:
     return sorted(common)
 
 
-def summarise(track: Track, job: FuseJob, seconds: float) -> dict[str, Any]:
-    """What fusing one sequence gave."""
-    doubt: list[float] = track.info["doubt"]
-    worst = doubt.index(max(doubt))
+def summarise(tracks: Tracks, job: FuseJob, seconds: float) -> dict[str, Any]:
+    """What fusing one sequence gave; figures of channels are means over the objects."""
+    track = tracks.first
+    worst, number, key = max(
+        (doubt, -t, -key)
+        for key, one in tracks.items()
+        for t, doubt in enumerate(one.info["doubt"])
+    )
+    gaps = {stem for one in tracks.values() for stem in one.info["frames_without_mask"]}
     return {
         "out": str(job.out),
         "preset": job.preset,
         "weights": None if job.weights is None else str(job.weights),
+        "objects": len(tracks),
         "frames": len(track),
-        "frames_without_mask": track.info["frames_without_mask"],
-        "channels": track.info["channels"],
-        "most_doubtful": {"frame": track.stems[worst], "doubt": doubt[worst]},
+        "frames_without_mask": [stem for stem in track.stems if stem in gaps],
+        "channels": mean_channels([one.info["channels"] for one in tracks.values()]),
+        "most_doubtful": {"frame": track.stems[-number], "object": -key, "doubt": worst},
         "seconds": round(seconds, 3),
         "frames_per_second": round(len(track) / seconds, 2),
         "overlay": str(job.out / "overlay.mp4") if job.overlay else None,
     }
+
+
+def mean_channels(objects: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Name, weight, agreement and frames of each channel: means over the objects it has masks of.
+
+    Args:
+        objects: For each object what its track says of the channels.
+    """
+    means = []
+    for one in zip(*objects, strict=True):
+        seen = [channel for channel in one if channel["frames"]] or one[:1]
+        means.append(
+            {
+                "name": one[0]["name"],
+                "weight": round(sum(c["weight"] for c in seen) / len(seen), 4),
+                "agreement": round(sum(c["agreement"] for c in seen) / len(seen), 4),
+                "frames": max(c["frames"] for c in one),
+            }
+        )
+    return means
 
 
 def text(summary: dict[str, Any]) -> str:
@@ -215,9 +221,10 @@ def text(summary: dict[str, Any]) -> str:
         for c in summary["channels"]
     ]
     made = summary["weights"] or "agreement alone"
+    of = f"{summary['objects']} objects and " if summary["objects"] > 1 else ""
     lines = [
         table([("channel", "weight", "agreement", "frames"), *rows]),
-        f"{summary['frames']} frames of {len(rows)} channels fused by {made}, "
+        f"{summary['frames']} frames of {of}{len(rows)} channels fused by {made}, "
         f"filtered with preset {summary['preset']}, "
         f"in {summary['seconds']:.1f} s ({summary['frames_per_second']:.1f} frames/s)",
     ]
@@ -227,8 +234,9 @@ def text(summary: dict[str, Any]) -> str:
         lines.append(f"{len(gaps)} frames had no mask of any channel and were filled: {some}")
     lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
     doubt = summary["most_doubtful"]
+    which = f" of object {doubt['object']}" if of else ""
     lines += [
-        f"most doubtful: frame {doubt['frame']} ({doubt['doubt']:.2f}); "
+        f"most doubtful: frame {doubt['frame']}{which} ({doubt['doubt']:.2f}); "
         f"more with spectrack review {summary['out']}",
         f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)",
     ]

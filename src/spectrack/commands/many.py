@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TextIO, cast
 
 from spectrack.errors import InputError
+from spectrack.storage import claimed, names_in
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -78,23 +76,28 @@ def run_many(job: Job, names: Sequence[str], workers: int, console: Console) -> 
         What was done: ``out``, ``preset``, ``kept`` (names) and ``done`` (a summary each).
 
     Raises:
-        InputError: If a sequence cannot be done; nothing is started before all are looked at.
+        InputError: If a sequence cannot be done; nothing is started before all are looked at. If
+            another run is writing into the folder.
     """
     jobs = {name: job.at(name) for name in names}
     check_folder(job, names)
-    kept = [] if job.overwrite else [n for n in names if _finished(jobs[n])]
-    todo = {name: one for name, one in jobs.items() if name not in kept}
-    if kept:
-        console.remark(f"{len(kept)} finished sequences are kept, {len(todo)} to do")
     done: dict[str, dict[str, Any]] = {}
-    with console.progress(job.done, "sequences") as progress:
-        for name, summary in _each(todo, min(workers, max(len(todo), 1))):
-            done[name] = summary
-            progress(len(done), len(todo))
+    with claimed(job.out), console.progress(job.done, "sequences") as progress:
+        kept = [] if job.overwrite else [n for n in names if _finished(jobs[n])]
+        todo = {name: one for name, one in jobs.items() if name not in kept}
+        if kept:
+            console.remark(f"{len(kept)} finished sequences are kept, {len(todo)} to do")
+        with closing(_each(todo, min(workers, max(len(todo), 1)))) as outcomes:
+            for name, summary in outcomes:
+                if summary is None:
+                    kept.append(name)
+                else:
+                    done[name] = summary
+                progress(len(done), len(todo))
     return {
         "out": str(job.out),
         "preset": job.preset,
-        "kept": kept,
+        "kept": [n for n in names if n in kept],
         "done": [{"sequence": n, **done[n]} for n in names if n in done],
     }
 
@@ -158,11 +161,7 @@ def check_folder(job: Job, names: Sequence[str]) -> None:
     """
     from spectrack.commands.output import check_output
 
-    if job.out.exists() and not job.out.is_dir():
-        raise InputError(f"output {job.out} is a file; give a folder that is new or empty")
-    if not job.out.is_dir():
-        return
-    foreign = sorted(p.name for p in job.out.iterdir() if p.name not in names)
+    foreign = [name for name in names_in(job.out) if name not in names]
     if foreign:
         raise InputError(
             f"output folder {job.out} holds other things ({', '.join(foreign[:3])}); "
@@ -193,44 +192,35 @@ def _finished(job: Job) -> bool:
     return True
 
 
-def _each(jobs: dict[str, Job], workers: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Do the jobs, here or in worker processes, and give each summary as it is ready."""
+def _each(jobs: dict[str, Job], workers: int) -> Generator[tuple[str, dict[str, Any] | None]]:
+    """Do the jobs, here or in worker processes, and give each summary as it is ready.
+
+    Yields:
+        Name of a sequence and its summary; None where another run has finished it meanwhile.
+    """
     if workers == 1:
         for name, job in jobs.items():
             yield name, _work(job)
         return
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
-    ) as pool:
-        running: dict[Future[dict[str, Any]], str] = {
-            pool.submit(_work, job): name for name, job in jobs.items()
-        }
-        try:
-            for future in as_completed(running):
-                yield running[future], future.result()
-        except BaseException:
-            for child in active_children():
-                child.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    from spectrack.commands.output import discard
+    from spectrack.commands.workers import each
+
+    left = set(jobs)
+    try:
+        with closing(each(_work, jobs, workers)) as outcomes:
+            for name, summary in outcomes:
+                left.discard(name)
+                yield name, summary
+    finally:
+        for name in left:  # a worker that had to be killed could not tidy up
+            discard(jobs[name].out)
 
 
-def _become_worker(threads: str) -> None:
-    """Share the cores among the workers, and leave Ctrl-C to the parent, which tells us to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    # Read when the heavy modules are loaded, which has not happened yet.
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = threads
-    import cv2
-
-    cv2.setNumThreads(int(threads))
-
-
-def _work(job: Job) -> dict[str, Any]:
-    """Do one sequence without a word."""
+def _work(job: Job) -> dict[str, Any] | None:
+    """Do one sequence without a word, unless it has been finished since all were looked at."""
     from spectrack.commands.console import Console
 
+    if not job.overwrite and _finished(job):
+        return None
     with open(os.devnull, "w") as nowhere:
         return job.run(Console(json=False, quiet=True, out=cast(TextIO, nowhere)))

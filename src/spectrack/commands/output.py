@@ -2,20 +2,20 @@
 
 A command writes into ``OUT/.part``; when all is done the files move up into ``OUT``, the marker
 file last, so a folder with its marker is complete. After an error or Ctrl-C the folder is as it
-was before.
+was before. While a command works it holds the folder, so a second one is refused.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 from spectrack.errors import InputError
-
-PART = ".part"
+from spectrack.storage import PART, claimed, explained, names_in
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,34 @@ class Layout:
 
     def foreign(self, folder: Path) -> list[str]:
         """Names in a folder that are not ours, sorted."""
-        known = self.names | {self.marker, PART}
-        return sorted(p.name for p in folder.iterdir() if p.name not in known)
+        return [name for name in names_in(folder) if name not in self.names | {self.marker}]
 
 
 TRACK = Layout("track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png"}))
 DEMO = Layout("demo.json", frozenset({"clip.mp4", "truth", "result", "first_frame.png"}))
+
+
+def refuse_no_name(args: Sequence[str], command: type) -> None:
+    """Refuse ``--out ""``: an empty path would be the folder that the user happens to be in.
+
+    Args:
+        args: What was given to the command.
+        command: Its class; the fields whose type holds a ``Path`` are looked at.
+
+    Raises:
+        InputError: If a path among the flags, or a positional argument, is empty.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    paths = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if "Path" in str(hint)}
+    before = ""
+    for arg in args:
+        flag, equals, value = arg.partition("=")
+        if not arg and not before.startswith("--"):
+            raise InputError('"" was given where a file or folder was expected; give its name')
+        if (before in paths and not arg) or (flag in paths and equals and not value):
+            flag = before if not arg else flag
+            raise InputError(f'{flag} "" was given; expected a file or folder, give its name')
+        before = arg
 
 
 def is_complete(folder: Path, layout: Layout = TRACK) -> bool:
@@ -57,14 +79,10 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
         InputError: If the folder is a file, holds other things, or holds a result and
             ``overwrite`` is not set.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"output {out} is a file; give a folder that is new or empty")
-    if not out.is_dir():
-        return
+    present = names_in(out)
     foreign = layout.foreign(out)
-    present = [p.name for p in out.iterdir() if p.name != PART]
     if foreign or (present and layout.marker not in present):
-        some = ", ".join((foreign or sorted(present))[:3])
+        some = ", ".join((foreign or present)[:3])
         raise InputError(
             f"output folder {out} holds other things ({some}); give one that is new or empty"
         )
@@ -76,39 +94,54 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
 
 
 @contextmanager
-def staged(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> Iterator[Path]:
+def staged(
+    out: Path, layout: Layout = TRACK, overwrite: bool = False, keep: Collection[str] = ()
+) -> Iterator[Path]:
     """A folder to write into that becomes ``out`` only when all went well.
 
     Args:
         out: The final folder.
         layout: What will be written; its marker moves last.
         overwrite: Replace a finished result of the same layout.
+        keep: Files that a run which was killed left in ``OUT/.part``, to go on from.
 
     Yields:
         The folder to write into, ``OUT/.part``.
 
     Raises:
-        InputError: If ``out`` cannot be used; see :func:`check_output`.
+        InputError: If ``out`` cannot be used, see :func:`check_output`; if another run is writing
+            into it; if the disk is full or the like.
     """
     check_output(out, layout, overwrite)
-    made = [p for p in (out, *out.parents) if not p.exists()]
-    part = out / PART
-    try:
+    with claimed(out), explained(out):
+        check_output(out, layout, overwrite)  # another run may have ended meanwhile
+        part = out / PART
         try:
+            _clear(part, keep)
+            part.mkdir(exist_ok=True)
+            yield part
+            _publish(part, out, layout)
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-        except OSError as error:
-            raise InputError(
-                f"output folder {out} cannot be written ({error.strerror}); give another folder"
-            ) from error
-        yield part
-        _publish(part, out, layout)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
+
+
+def discard(out: Path) -> None:
+    """Remove what a killed run left unfinished in a folder, unless another run holds it."""
+    if not out.is_dir():
+        return
+    with suppress(InputError), claimed(out, patience_s=0):
+        shutil.rmtree(out / PART, ignore_errors=True)
+    with suppress(OSError):
+        out.rmdir()
+
+
+def _clear(part: Path, keep: Collection[str]) -> None:
+    """Remove what a run which was killed left, but for some files."""
+    for old in part.iterdir() if part.is_dir() else ():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.name not in keep:
+            old.unlink(missing_ok=True)
 
 
 def _publish(part: Path, out: Path, layout: Layout) -> None:

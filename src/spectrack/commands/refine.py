@@ -100,11 +100,12 @@ class RefineJob(Job):
         """Refine one sequence into its result folder; see ``Job``."""
         from spectrack.api import refine_all
         from spectrack.commands.output import staged
-        from spectrack.commands.track import dropped_inputs, write_overlay
+        from spectrack.commands.track import write_overlay
+        from spectrack.commands.track_summary import told_at_the_end
 
         started = time.perf_counter()
         with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("refining") as progress, dropped_inputs() as warned:
+            with console.progress("refining") as progress, told_at_the_end() as warned:
                 tracks = refine_all(
                     self.masks,
                     self.video,

@@ -57,6 +57,7 @@ class ReviewCommand(Command):
 
         from spectrack.api import open_frames
         from spectrack.tracks import Tracks
+        from spectrack.video.salvage import HeldFrames
 
         tracks = Tracks.load(self.track)
         if self.object is not None and self.object not in tracks:
@@ -70,7 +71,7 @@ class ReviewCommand(Command):
                 check_video(frames, tracks)
                 add_times(found, frames)
                 if self.sheet is not None:
-                    write_sheet(self.sheet, found, frames, tracks)
+                    write_sheet(self.sheet, found, HeldFrames(frames), tracks)
         sheet = None if self.sheet is None else str(self.sheet)
         console.result(
             {"track": str(self.track), "frames": found, "sheet": sheet},

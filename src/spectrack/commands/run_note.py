@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, names_in, write_json
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class RunNote:
             InputError: If it holds another run, or other things.
         """
         file = self.folder / self.name
-        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+        if not names_in(self.folder):
             return None
         if not file.is_file():
             raise InputError(f"{self.folder} holds other things; give a new or empty folder")
@@ -63,11 +62,10 @@ class RunNote:
         Raises:
             InputError: If the folder cannot be written.
         """
-        part = self.folder / f"{self.name}.part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps({"asked": self.asked, "summary": summary}, indent=2))
-            part.replace(self.folder / self.name)
+            note = {"asked": self.asked, "summary": summary}
+            write_json(self.folder / self.name, note, indent=2)
         except OSError as error:
             raise InputError(
                 f"run folder {self.folder} cannot be written ({error.strerror}); "

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -22,22 +21,23 @@ from spectrack.commands.base import (
     choose,
     versions,
 )
-from spectrack.errors import InputError, InputWarning
+from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
     from spectrack.structures import Box, Target
     from spectrack.tracking.explaining import Explainer
+    from spectrack.tracking.journal import Journal
     from spectrack.tracks import Tracks
-
-EXPLAINED = "explain.png"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackCommand(Command):
     """Follow objects through a video, from a box or a mask in its first frame.
 
-    DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4.
+    DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4. A run
+    that was killed goes on where it was when the same command is given again.
 
     Example: spectrack track bike.mp4 --box 120,80,200,160 --explain --out bike
     """
@@ -61,24 +61,32 @@ class TrackCommand(Command):
     no_overlay: Flag = False
     """Leave out overlay.mp4."""
     soft_overlay: Flag = False
-    """Tint the overlay by how certain each pixel is."""
+    """Draw the masks on overlay.mp4 as soft as the tracker gives them."""
     explain: Flag = False
     """Write explain.png: boxes and masks of the inputs, their mix and the result."""
     explain_frames: Annotated[str, arg(metavar="N,N")] = ""
     """Show these frames on it, counted from 0, not those that tell most."""
     overwrite: Flag = False
     """Replace an earlier result in DIR."""
+    restart: Flag = False
+    """Begin anew where a run was killed, instead of going on."""
+    keep_partial: Flag = False
+    """On Ctrl-C or SIGTERM keep the frames done so far as a result."""
+    skip_broken: Flag = False
+    """Go on past frames that cannot be decoded; they keep the answer before them."""
 
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
         from spectrack.commands.output import check_output, staged
+        from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
+        from spectrack.tracking.journal import Journal
         from spectrack.tracking.settings import split_pairs
         from spectrack.tracking.table import settings_of, tracker_table
 
         choose("tracker", self.tracker, tracker_table())
         at_least("--max-frames", self.max_frames)
         settings = split_pairs(self.set)
-        settings_of(self.tracker, **settings)  # a wrong setting is told before work begins
+        checked = settings_of(self.tracker, **settings)  # a wrong one is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
@@ -86,40 +94,95 @@ class TrackCommand(Command):
         explainer = self._explainer(source)
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
-        overlay = not (self.no_overlay or camera)
-
-        from spectrack.api import track_all
+        asked = kept = None
+        if not isinstance(source, int):  # a camera cannot be watched from where it was
+            asked = what_decides(
+                source, targets, self.tracker, checked, not self.no_clean, self.max_frames
+            )
+            kept = None if self.restart else kept_run(self.out, asked, explainer is not None)
+        if kept is not None:
+            console.remark(
+                f"going on at frame {kept.frames}, where an earlier run was killed: the tracker "
+                "starts again from the last frame in which it found the target"
+            )
 
         started = time.perf_counter()
-        with staged(self.out, overwrite=self.overwrite) as part:
-            with console.progress("tracking") as progress, dropped_inputs() as dropped:
-                tracks = track_all(
-                    source,
-                    targets,
-                    tracker=self.tracker,
-                    clean=not self.no_clean,
-                    max_frames=self.max_frames,
-                    keep_soft=self.soft_overlay,
-                    progress=progress,
-                    explain=explainer,
-                    **settings,
+        keep = () if kept is None else (JOURNAL,)
+        with (
+            staged(self.out, overwrite=self.overwrite, keep=keep) as part,
+            told_at_the_end() as told,
+        ):
+            soft = self.soft_overlay and not self.no_overlay
+            journal = None if asked is None else Journal(part / JOURNAL, asked, kept, soft)
+            with console.progress("tracking") as progress:
+                tracks, stopped = self._follow(
+                    source, targets, settings, progress, explainer, journal
                 )
             tracking = time.perf_counter() - started
             for track in tracks.values():
                 track.info.update(versions=versions())
                 track.info["timings"] = {"tracking_s": round(tracking, 3)}
             tracks.save(part)
-            if explainer is not None:
+            if explainer is not None and stopped is None:
                 write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
+            overlay = not (self.no_overlay or camera or stopped)
             if overlay:
-                write_overlay(source, tracks, part, console, self.max_frames)
+                drawn_from = part / JOURNAL if soft else None
+                write_overlay(source, tracks, part, console, self.max_frames, drawn_from)
+            (part / JOURNAL).unlink(missing_ok=True)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
-        explained = explainer is not None
+        explained = explainer is not None and stopped is None
         summary = summarise(tracks, tracking, self.out, overlay=overlay, explained=explained)
-        summary["warnings"] = dropped
+        summary["warnings"] = told
         console.result(summary, text(summary))
+        if stopped is not None:
+            raise stopped
         return 0
+
+    def _follow(
+        self,
+        source: str | int,
+        targets: dict[int, Target],
+        settings: dict[str, Any],
+        progress: Callable[[int, int | None], None],
+        explainer: Explainer | None,
+        journal: Journal | None,
+    ) -> tuple[Tracks, BaseException | None]:
+        """The answers, and what stopped the run if a partial result is to be kept."""
+        from spectrack.api import track_all
+        from spectrack.tracking.loop import Interrupted
+        from spectrack.video.frames import BrokenFrame
+
+        before = 0 if journal is None or journal.kept is None else journal.kept.frames
+        begun = before > 0
+
+        def count(done: int, total: int | None) -> None:
+            nonlocal begun
+            begun = True
+            progress(done - before, None if total is None else total - before)
+
+        with journal or nullcontext():
+            try:
+                return track_all(
+                    source,
+                    targets,
+                    tracker=self.tracker,
+                    clean=not self.no_clean,
+                    max_frames=self.max_frames,
+                    progress=count,
+                    explain=explainer,
+                    skip_broken=self.skip_broken,
+                    journal=journal,
+                    keep_partial=self.keep_partial,
+                    **settings,
+                ), None
+            except Interrupted as stop:
+                return stop.tracks, stop.cause
+            except BrokenFrame as error:
+                if not begun or self.skip_broken:
+                    raise
+                raise InputError(f"{error}, or go on past it with --skip-broken") from None
 
     def _explainer(self, source: str | int) -> Explainer | None:
         """What draws the sheet; what cannot be explained is refused before work begins."""
@@ -192,37 +255,6 @@ def parse_frames(value: str) -> list[int]:
         ) from None
 
 
-@contextmanager
-def dropped_inputs() -> Iterator[list[str]]:
-    """What is said of inputs that failed or were taken otherwise than named, to be told at the end.
-
-    Yields:
-        The sentences, as they come.
-    """
-    said: list[str] = []
-    with warnings.catch_warnings():
-        warnings.filterwarnings("always", "input ", RuntimeWarning)
-        warnings.simplefilter("always", InputWarning)
-        show = warnings.showwarning
-
-        def take(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            failed = category is RuntimeWarning and str(message).startswith("input ")
-            if failed or issubclass(category, InputWarning):
-                said.append(str(message))
-            else:
-                show(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = take
-        yield said
-
-
 def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> None:
     """Write ``explain.png``."""
     from spectrack.video.sheet import write_picture
@@ -232,55 +264,24 @@ def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) 
 
 
 def write_overlay(
-    source: str | int, tracks: Tracks, folder: Path, console: Console, max_frames: int | None
+    source: str | int,
+    tracks: Tracks,
+    folder: Path,
+    console: Console,
+    max_frames: int | None,
+    journal: Path | None = None,
 ) -> None:
-    """Write ``overlay.mp4`` beside the masks."""
+    """Write ``overlay.mp4`` beside the masks; with the soft masks of a journal, where given."""
     from spectrack.api import open_frames
+    from spectrack.tracking.soft_masks import KeptSoftMasks
     from spectrack.video.export import write_overlay as write
+    from spectrack.video.salvage import HeldFrames
 
-    with open_frames(source, max_frames) as frames, console.progress("overlay") as progress:
-        write(folder / "overlay.mp4", frames, tracks, progress=progress)
-
-
-def summarise(
-    tracks: Tracks, seconds: float, out: Path, overlay: bool, explained: bool = False
-) -> dict[str, Any]:
-    """What a run gave, for people and machines."""
-    frames = len(tracks.first)
-    return {
-        "out": str(out),
-        "frames": frames,
-        "size_wh": list(tracks.first.size_wh),
-        "tracker": tracks.first.info.get("tracker"),
-        "objects": {
-            str(key): {
-                "found": sum(e.found for e in track),
-                "mean_score": sum(e.score for e in track) / frames,
-            }
-            for key, track in tracks.items()
-        },
-        "seconds": round(seconds, 3),
-        "frames_per_second": round(frames / seconds, 2) if seconds > 0 else None,
-        "overlay": str(out / "overlay.mp4") if overlay else None,
-        "explain": str(out / EXPLAINED) if explained else None,
-    }
-
-
-def text(summary: dict[str, Any]) -> str:
-    """The summary in a few lines."""
-    lines = [
-        f"{summary['frames']} frames followed with {summary['tracker']} "
-        f"in {summary['seconds']:.1f} s ({summary['frames_per_second']:.1f} frames/s)"
-    ]
-    for key, found in summary["objects"].items():
-        lines.append(
-            f"object {key}: found in {found['found']} of {summary['frames']} frames, "
-            f"mean score {found['mean_score']:.2f}"
-        )
-    lines += [f"warning: {sentence}" for sentence in summary["warnings"]]
-    lines.append(f"results: {summary['out']} (masks/*.png, boxes.csv, track.json)")
-    if summary["overlay"]:
-        lines.append(f"overlay: {summary['overlay']}")
-    if summary["explain"]:
-        lines.append(f"explain: {summary['explain']}")
-    return "\n".join(lines)
+    with (
+        open_frames(source, max_frames) as frames,
+        console.progress("overlay") as progress,
+        nullcontext() if journal is None else KeptSoftMasks(journal) as soft,
+    ):
+        if tracks.first.info.get("broken_frames"):
+            frames = HeldFrames(frames)
+        write(folder / "overlay.mp4", frames, tracks, progress=progress, soft=soft)

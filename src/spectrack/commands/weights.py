@@ -38,6 +38,7 @@ class WeightsCommand(Command):
         """Print the table of weights."""
         choose("ACTION", self.action, ACTIONS)
         from spectrack.weights.cache import cache_folder, cached
+        from spectrack.weights.drive import web_address
         from spectrack.weights.table import WEIGHTS
 
         rows, listed = [], []
@@ -53,11 +54,12 @@ class WeightsCommand(Command):
                     "path": path if there else None,
                     "file": entry.file,
                     "description": entry.description,
-                    "sources": entry.sources,
+                    "sources": [web_address(source) for source in entry.sources],
                     "sha256": entry.sha256,
                     "size_bytes": entry.size_bytes,
                     "licence": entry.licence,
                     "paper": entry.paper,
+                    "figures": entry.figures,
                     "network": bool(entry.networks),
                 }
             )
@@ -74,6 +76,8 @@ class PullWeightsCommand(Command):
     """Fetch weights by name into the cache, where trackers find them, as safetensors.
 
     What was broken off is gone on with. They are kept only if they fit the network of that name.
+    Where no hash is known, that of the first pull is recorded and later ones are checked against
+    it. Of weights in a folder of a drive it says which file to get by a browser.
 
     Example: spectrack weights pull rts50 --from rts50.pth
     """
@@ -83,7 +87,7 @@ class PullWeightsCommand(Command):
     name: Annotated[Positional[str], arg(metavar="NAME")]
     """Which, see `spectrack weights list`."""
     source: Annotated[str | None, arg(name="from", metavar="URL|FILE")] = None
-    """Where from; needed where the table knows no source."""
+    """Where from; needed where the table knows no source that can be fetched."""
     overwrite: Flag = False
     """Fetch them anew where they are in the cache."""
 
@@ -91,6 +95,7 @@ class PullWeightsCommand(Command):
         """Fetch, convert and say where they are."""
         from spectrack.weights.cache import cached
         from spectrack.weights.convert import pull
+        from spectrack.weights.records import read_record
         from spectrack.weights.table import WEIGHTS
 
         entry = WEIGHTS[choose("weights", self.name, WEIGHTS)]
@@ -102,6 +107,9 @@ class PullWeightsCommand(Command):
             return 0
         with console.progress(f"pulling {self.name}", "MiB") as progress:
             made = pull(self.name, self.source, progress)
+        record = read_record(self.name)
+        if entry.sha256 is None and record is not None:
+            console.remark(f"no SHA-256 of {entry.file} is published; {record.sha256} is recorded")
         if not entry.networks:
             console.remark(f"there is no network for {self.name} yet, so it was not verified")
         values = {"name": self.name, "path": made.path, "pulled": True, "about": made.about}
@@ -173,10 +181,12 @@ class VerifyWeightsCommand(Command):
 
     def run(self, console: Console) -> int:
         """Compare and say what differs."""
+        from spectrack.weights.cache import cached
         from spectrack.weights.described import compare_described
         from spectrack.weights.files import read_weights, sha256_of
         from spectrack.weights.load import find_weights
-        from spectrack.weights.matching import shapes_of
+        from spectrack.weights.matching import shapes_of, some
+        from spectrack.weights.records import read_record
         from spectrack.weights.table import WEIGHTS, fits
 
         path = find_weights(self.file)
@@ -194,7 +204,11 @@ class VerifyWeightsCommand(Command):
         sick = [n for n, t in file.tensors.items() if not bool(t.isfinite().all())]
         name, differences = found[0]
         digest = sha256_of(path)
-        known = next((n for n, e in WEIGHTS.items() if e.sha256 == digest), None)
+        record = read_record(self.file) if path == cached(self.file) else None
+        changed = record is not None and record.cached_sha256 != digest
+        known = next(
+            (n for n, e in WEIGHTS.items() if e.sha256 and digest.startswith(e.sha256)), None
+        )
         values = {
             "path": path,
             "form": file.form,
@@ -207,6 +221,7 @@ class VerifyWeightsCommand(Command):
             "extra": differences.extra,
             "reshaped": differences.reshaped,
             "not_finite": sick,
+            "changed": changed,
             "about": file.about,
         }
         lines = [f"{path}: {len(given)} tensors, SHA-256 {digest}"]
@@ -215,11 +230,13 @@ class VerifyWeightsCommand(Command):
         )
         if not fitting and self.network is None and own is None:
             without = [n for n, e in WEIGHTS.items() if not e.networks]
-            lines.append(f"no network is there yet for {', '.join(without)}")
+            lines.append(f"no network is there yet for {some(without)}")
         if sick:
             lines.append(f"{len(sick)} tensors hold numbers that are not finite, {sick[0]} first")
+        if record is not None and changed:
+            lines.append(f"is another file than was pulled (SHA-256 {record.cached_sha256})")
         console.result(values, "\n".join(lines))
-        return 0 if fitting and not sick else 1
+        return 0 if fitting and not sick and not changed else 1
 
 
 def _networks(names: tuple[str, ...]) -> str:

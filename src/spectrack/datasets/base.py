@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class VideoSequence:
     """One video with its truth.
 
     Args:
@@ -33,6 +33,8 @@ class Sequence:
         read_box: Frame number to box; taken from the mask where left out.
         read_polygon: Frame number to the corners of a rotated truth, float64 (N, 2) in pixels, or
             None where a frame has none; left out where truth is upright.
+        read_objects: Frame number to the objects one by one, uint8 (H, W) with 0 for none of them,
+            or None where a frame has none; left out where truth is of one object.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Sequence:
     read_mask: Callable[[int], HardHW | None] | None = None
     read_box: Callable[[int], Box | None] | None = None
     read_polygon: Callable[[int], NDArray[np.float64] | None] | None = None
+    read_objects: Callable[[int], NDArray[np.uint8] | None] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -52,6 +55,19 @@ class Sequence:
     def truth_mask(self, index: int) -> HardHW | None:
         """True mask of a frame, bool (H, W), or None where the data set has none."""
         return None if self.read_mask is None else self.read_mask(index)
+
+    def truth_object(self, index: int, object_id: int) -> HardHW | None:
+        """True mask of one object of several, bool (H, W), or None where a frame has no truth.
+
+        Raises:
+            InputError: If the truth does not number its objects.
+        """
+        if self.read_objects is None:
+            raise InputError(
+                f"sequence {self.name!r} has truth of one object; objects of several have none"
+            )
+        ids_hw = self.read_objects(index)
+        return None if ids_hw is None else ids_hw == object_id
 
     def truth_box(self, index: int, mask_hw: HardHW | None = None) -> Box | None:
         """True box of a frame, or None where the object is out of sight or not annotated.
@@ -84,24 +100,39 @@ class Sequence:
         return Target(box=box, mask=mask)
 
 
-class Dataset(Mapping[str, Sequence]):
+Sequence = VideoSequence
+"""Its earlier name, which collections.abc has too."""
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """A data set without options."""
+
+
+class Dataset(Mapping[str, VideoSequence]):
     """Sequences by name, in a fixed order.
 
+    One in the table of data sets is built as ``cls(root, sequences=names, **options)``, where
+    ``names`` is None for all sequences and the options are fields of ``Options``.
+
     Args:
-        name: Of the data set and its part, for reports.
+        name: Of the data set and its part, for reports; results of two parts or options must not
+            be taken for each other, so it tells them apart.
         sequences: In order.
 
     Attributes:
         protocol: How its boxes are scored, a name in ``spectrack.metrics.protocols``.
+        Options: What can be chosen about it: a frozen dataclass whose fields have defaults.
     """
 
     protocol: ClassVar[str] = "davis"
+    Options: ClassVar[type[Any]] = NoOptions
 
-    def __init__(self, name: str, sequences: list[Sequence]) -> None:
+    def __init__(self, name: str, sequences: list[VideoSequence]) -> None:
         self.name = name
         self._sequences = {sequence.name: sequence for sequence in sequences}
 
-    def __getitem__(self, key: str) -> Sequence:
+    def __getitem__(self, key: str) -> VideoSequence:
         try:
             return self._sequences[key]
         except KeyError:

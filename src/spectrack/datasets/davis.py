@@ -2,20 +2,39 @@
 
 Layout: ``JPEGImages/RES/SEQ/00000.jpg``, ``Annotations/RES/SEQ/00000.png`` and the lists of
 sequences, ``ImageSets/RES/SPLIT.txt`` (2016 packages) or ``ImageSets/2016/SPLIT.txt`` (2017 ones);
-a list of another size does as well, as the sequences are the same.
+a list of another size does as well, as the sequences are the same. Annotations that number several
+objects, as those of 2017 do, are one object here, but ``read_objects`` tells them apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spectrack.datasets.base import Dataset, Sequence
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.structures import HardHW
 from spectrack.video.masks import read_mask
 from spectrack.video.reader import open_video
+
+
+@dataclass(frozen=True)
+class DavisOptions:
+    """What can be chosen about DAVIS-2016."""
+
+    split: str = "val"
+    """Name of a list in ImageSets: val or train."""
+    resolution: str = "480p"
+    """Name of the image size, of those that are there."""
+    frames: str | None = None
+    """Image size of the frames, where it is another than that of the truth."""
+    need_frames: bool = True
+    """Whether frames must be there; without them JPEGImages may be absent."""
 
 
 class Davis2016(Dataset):
@@ -35,14 +54,16 @@ class Davis2016(Dataset):
             message names what does.
     """
 
+    Options = DavisOptions
+
     def __init__(
         self,
         root: str | Path,
-        split: str = "val",
-        resolution: str = "480p",
+        split: str = DavisOptions.split,
+        resolution: str = DavisOptions.resolution,
         sequences: Iterable[str] | None = None,
-        frames: str | None = None,
-        need_frames: bool = True,
+        frames: str | None = DavisOptions.frames,
+        need_frames: bool = DavisOptions.need_frames,
     ) -> None:
         folder = Path(root)
         truth_root = folder / "Annotations" / resolution
@@ -76,18 +97,33 @@ class Davis2016(Dataset):
         )
 
 
-def _sequence(name: str, frames: Path, truth: Path, need_frames: bool) -> Sequence:
+def _sequence(name: str, frames: Path, truth: Path, need_frames: bool) -> VideoSequence:
     named, suffix = (frames, ".jpg") if need_frames else (truth, ".png")
     stems = tuple(sorted(path.stem for path in named.iterdir() if path.suffix == suffix))
     if not stems:
         raise InputError(f"{named} holds no {suffix} images; complete the data set")
-    return Sequence(name, stems, partial(open_video, frames), partial(_read, truth, stems))
+    return VideoSequence(
+        name,
+        stems,
+        partial(open_video, frames),
+        partial(_read, truth, stems),
+        read_objects=partial(_read_objects, truth, stems),
+    )
 
 
 def _read(folder: Path, stems: tuple[str, ...], index: int) -> HardHW | None:
     """Annotation of a frame, or None where there is none."""
     path = folder / f"{stems[index]}.png"
     return read_mask(path) > 0 if path.is_file() else None
+
+
+def _read_objects(folder: Path, stems: tuple[str, ...], index: int) -> NDArray[np.uint8] | None:
+    """Object ids of a frame, 1 where the annotation has no numbers, or None where there is none."""
+    path = folder / f"{stems[index]}.png"
+    if not path.is_file():
+        return None
+    mask = read_mask(path)
+    return mask if mask.dtype == np.uint8 else (mask > 0).astype(np.uint8)
 
 
 def _read_split(root: Path, split: str, resolution: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.structures import HardHW
 from spectrack.video.frames import Frames
@@ -14,7 +14,7 @@ from spectrack.video.reader import open_video
 
 def mask_sequence(
     truth: str | Path, video: str | Path | Frames | None = None, object_id: int | None = None
-) -> Sequence:
+) -> VideoSequence:
     """A sequence whose truth is a folder of masks.
 
     Args:
@@ -37,4 +37,4 @@ def mask_sequence(
             raise InputError(f"{truth} was given without its video; give the video too")
         return frames
 
-    return Sequence(Path(truth).resolve().name, tuple(masks.stems), open_frames, read)
+    return VideoSequence(Path(truth).resolve().name, tuple(masks.stems), open_frames, read)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.box_files import ImageRun, chosen, read_rows
 from spectrack.errors import InputError
 from spectrack.structures import Box
@@ -65,7 +65,7 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}-{number}" if number else path.parent.name
 
 
-def _sequence(name: str, path: Path) -> Sequence:
+def _sequence(name: str, path: Path) -> VideoSequence:
     rows = read_rows(path, (4,))
     boxes = [_box(row, path, line) for line, row in enumerate(rows, 1)]
     images = path.parent / "img"
@@ -78,7 +78,7 @@ def _sequence(name: str, path: Path) -> Sequence:
             f"{path} has {len(boxes)} boxes but {images} only {len(stems)} frames for them; "
             "complete the sequence"
         )
-    return Sequence(
+    return VideoSequence(
         name,
         tuple(stems),
         partial(ImageRun, images, start, len(boxes)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,13 +17,21 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.box_files import chosen, read_rows
 from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.video.folder import ImageFolder, image_files
 
 Upright = Literal["bounds", "mean_area"]
+
+
+@dataclass(frozen=True)
+class VotOptions:
+    """What can be chosen about VOT."""
+
+    upright: Upright = "bounds"
+    """How rotated truth becomes a box: the one around its corners, or one of its area."""
 
 
 class Vot(Dataset):
@@ -41,12 +50,13 @@ class Vot(Dataset):
     """
 
     protocol = "vot"
+    Options = VotOptions
 
     def __init__(
         self,
         root: str | Path,
         sequences: Iterable[str] | None = None,
-        upright: Upright = "bounds",
+        upright: Upright = VotOptions.upright,
     ) -> None:
         folder = Path(root)
         if upright not in get_args(Upright):
@@ -99,7 +109,7 @@ def _listed(root: Path) -> list[str]:
     return names
 
 
-def _sequence(folder: Path, upright: Upright) -> Sequence:
+def _sequence(folder: Path, upright: Upright) -> VideoSequence:
     path = folder / "groundtruth.txt"
     rows = read_rows(path, (4, 8))
     polygons = [None if row is None else _corners(row, path, n) for n, row in enumerate(rows, 1)]
@@ -110,7 +120,7 @@ def _sequence(folder: Path, upright: Upright) -> Sequence:
         raise InputError(
             f"{path} has {len(rows)} lines but {images} {len(stems)} frames; complete the sequence"
         )
-    return Sequence(
+    return VideoSequence(
         folder.name,
         stems,
         partial(ImageFolder, images),

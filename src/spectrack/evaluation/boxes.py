@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
 from spectrack.metrics.protocols import PROTOCOLS, Protocol
@@ -26,7 +26,7 @@ def find_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def score_result_boxes(result: Result, sequence: Sequence, protocol: Protocol) -> BoxScore:
+def score_result_boxes(result: Result, sequence: VideoSequence, protocol: Protocol) -> BoxScore:
     """Score the boxes of one sequence: those given, or the tight boxes of the masks.
 
     Truth is the sequence's boxes, or the tight boxes of its masks. A frame that the result does not

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.datasets.folder import mask_sequence
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
@@ -56,7 +56,7 @@ def _boxes(track: Track, place: list[int]) -> Callable[[int], Box | None]:
     return box
 
 
-def _sequence(truth: MaskSource, frames: Frames | None) -> Sequence:
+def _sequence(truth: MaskSource, frames: Frames | None) -> VideoSequence:
     """The truth as a sequence."""
     if isinstance(truth, str | Path):
         return mask_sequence(truth, frames)
@@ -67,7 +67,7 @@ def _sequence(truth: MaskSource, frames: Frames | None) -> Sequence:
             raise InputError("TCONT needs the frames; give the video too")
         return frames
 
-    return Sequence("the video", tuple(stems), open_frames, lambda index: _hard(masks, index))
+    return VideoSequence("the video", tuple(stems), open_frames, lambda index: _hard(masks, index))
 
 
 def _open(source: MaskSource, frames: Frames | None) -> tuple[SoftMasks, list[str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectrack.datasets.base import Sequence
+from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError, InputWarning
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import BOXES, MASKS, Track
@@ -44,7 +44,7 @@ class Result:
     read_box: Callable[[int], Box | None] | None = None
 
     @classmethod
-    def of_track(cls, track: Track, sequence: Sequence) -> Result:
+    def of_track(cls, track: Track, sequence: VideoSequence) -> Result:
         """The entries of a track, in the order of the frames.
 
         Raises:
@@ -64,7 +64,7 @@ class Result:
         return cls("track", track.mask if masks else None, box)
 
     @classmethod
-    def of_folder(cls, results: str | Path, sequence: Sequence) -> Result:
+    def of_folder(cls, results: str | Path, sequence: VideoSequence) -> Result:
         """The files of one sequence in a folder of results.
 
         The first frame may be missing, as it was given; with masks as truth so may the last: J and
@@ -128,7 +128,7 @@ class Result:
         return None if mask is None else Box.from_mask(mask)
 
 
-def in_order(there: dict[str, Path], sequence: Sequence, folder: Path) -> dict[str, Path]:
+def in_order(there: dict[str, Path], sequence: VideoSequence, folder: Path) -> dict[str, Path]:
     """Masks by the stem of their frame; by position where all numbers differ by the same amount."""
     stems = sorted(there, key=natural_key)
     if not constant_offset(stems, sequence.stems):

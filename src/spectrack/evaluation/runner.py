@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
+from spectrack.storage import PART, claimed, names_in, write_json
 from spectrack.tracks import INFO, MASKS, Track
 
 RUN = "run.json"
-PART = ".part"
 
-RunSequence = Callable[[Sequence], Track]
+RunSequence = Callable[[VideoSequence], Track]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,24 @@ def run_dataset(
             its sequence.
     """
     folder = Path(out)
-    _claim(folder, {"dataset": dataset.name, "settings": dict(settings)})
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder for the results")
     runs = []
-    for number, sequence in enumerate(dataset.values(), 1):
-        done = _finished(folder / sequence.name, sequence)
-        if done is None:
-            done = _run(run_sequence, sequence, folder)
-        runs.append(done)
-        if progress is not None:
-            progress(done, number, len(dataset))
+    with claimed(folder):
+        _claim(folder, {"dataset": dataset.name, "settings": dict(settings)})
+        for number, sequence in enumerate(dataset.values(), 1):
+            done = _finished(folder / sequence.name, sequence)
+            if done is None:
+                done = _run(run_sequence, sequence, folder)
+            runs.append(done)
+            if progress is not None:
+                progress(done, number, len(dataset))
     return runs
 
 
 def _claim(folder: Path, run: dict[str, Any]) -> None:
     """Make the folder ours, or make sure that it is."""
     wanted = json.loads(json.dumps(run))
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder for the results")
     there = folder / RUN
     if there.is_file():
         try:
@@ -102,10 +103,9 @@ def _claim(folder: Path, run: dict[str, Any]) -> None:
                 "give another folder or remove this one"
             )
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if names_in(folder):
         raise InputError(f"{folder} holds other things; give an empty or new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(there, wanted)
+    write_json(there, wanted)
 
 
 def _difference(found: Any, wanted: Any) -> str:
@@ -127,7 +127,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     return flat
 
 
-def _finished(folder: Path, sequence: Sequence) -> SequenceRun | None:
+def _finished(folder: Path, sequence: VideoSequence) -> SequenceRun | None:
     """An earlier run of the sequence, or None where there is none."""
     if not (folder / INFO).is_file():
         return None
@@ -146,7 +146,7 @@ def _finished(folder: Path, sequence: Sequence) -> SequenceRun | None:
     return SequenceRun(sequence.name, frames, seconds, resumed=True)
 
 
-def _run(run_sequence: RunSequence, sequence: Sequence, out: Path) -> SequenceRun:
+def _run(run_sequence: RunSequence, sequence: VideoSequence, out: Path) -> SequenceRun:
     started = time.perf_counter()
     track = run_sequence(sequence)
     seconds = time.perf_counter() - started
@@ -169,10 +169,3 @@ def _run(run_sequence: RunSequence, sequence: Sequence, out: Path) -> SequenceRu
     shutil.rmtree(aside / MASKS)
     os.replace(aside, final)
     return run
-
-
-def _write(path: Path, value: Any) -> None:
-    """Write JSON in one piece."""
-    aside = path.with_name(path.name + PART)
-    aside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(aside, path)

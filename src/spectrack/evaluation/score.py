@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.boxes import find_protocol, score_result_boxes
 from spectrack.evaluation.results import Result
@@ -120,7 +120,7 @@ class Scores:
 
 def score_result(
     result: Result,
-    sequence: Sequence,
+    sequence: VideoSequence,
     consistency: bool = False,
     estimator: FlowEstimator | None = None,
     fps: float | None = None,
@@ -163,7 +163,7 @@ def score_result(
 
 
 def score_track(
-    track: Track, sequence: Sequence, consistency: bool = False, protocol: str | None = None
+    track: Track, sequence: VideoSequence, consistency: bool = False, protocol: str | None = None
 ) -> SequenceScore:
     """Score a track of a whole sequence; arguments and errors as :func:`score_result`."""
     fps, result = track.info.get("fps"), Result.of_track(track, sequence)
@@ -202,7 +202,7 @@ def score_folder(
     return Scores(Path(results).resolve().name, dataset.name, tuple(scores), protocol)
 
 
-def _score_frame(result: Result, sequence: Sequence, index: int) -> tuple[float, float, float]:
+def _score_frame(result: Result, sequence: VideoSequence, index: int) -> tuple[float, float, float]:
     """J, F and box overlap of one frame; each mask is read once.
 
     J and F are NaN without masks, all three where the frame has no truth.
@@ -223,7 +223,7 @@ def _score_frame(result: Result, sequence: Sequence, index: int) -> tuple[float,
 
 
 def _score_consistency(
-    result: Result, sequence: Sequence, estimator: FlowEstimator
+    result: Result, sequence: VideoSequence, estimator: FlowEstimator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """TCONT with respect to the truth and to the result itself, T - 2 values each.
 
@@ -244,7 +244,7 @@ def _score_consistency(
     return truth_row, self_row
 
 
-def _filled(result: Result, sequence: Sequence, index: int) -> HardHW:
+def _filled(result: Result, sequence: VideoSequence, index: int) -> HardHW:
     """Mask of a frame that must have one."""
     mask = result.mask(index)
     if mask is None:

@@ -6,7 +6,6 @@ x in the first frame is seen at x + flow(x) in the second, ``second(x + flow(x))
 
 from __future__ import annotations
 
-import importlib
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -120,62 +119,6 @@ class DISFlow:
             size = (max(1, round(width * self.scale)), max(1, round(height * self.scale)))
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(grey)
-
-
-class RAFTFlow:
-    """RAFT (Teed and Deng 2020) with torchvision's weights, where torchvision can be imported.
-
-    Args:
-        model: ``"small"`` or ``"large"``.
-        device: Torch device name.
-
-    Raises:
-        InputError: If torchvision cannot be imported or the weights cannot be had.
-    """
-
-    def __init__(
-        self, model: Literal["small", "large"] = "small", device: str | None = None
-    ) -> None:
-        if model not in ("small", "large"):
-            raise InputError(f"RAFT model {model!r} is unknown; use small or large")
-        try:
-            # torchvision raises RuntimeError where its build does not fit the installed torch.
-            raft = importlib.import_module("torchvision.models.optical_flow")
-        except (ImportError, RuntimeError, OSError) as error:
-            raise InputError(
-                f"RAFT flow needs a torchvision that fits the installed torch ({error}); "
-                "install one or use DIS flow"
-            ) from error
-        import torch
-
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        weights = getattr(raft, f"Raft_{model.capitalize()}_Weights").DEFAULT
-        try:
-            network = getattr(raft, f"raft_{model}")(weights=weights)
-        except OSError as error:
-            raise InputError(
-                f"the weights of RAFT {model} cannot be fetched ({error}); "
-                "connect to the internet once or use DIS flow"
-            ) from error
-        self._network: Any = network.to(self.device).eval()
-
-    def __call__(self, first_hwc: FrameHWC, second_hwc: FrameHWC) -> FlowHW2:
-        """Flow from the first to the second frame; see :meth:`DISFlow.__call__`."""
-        import torch
-
-        _check_pair(first_hwc, second_hwc)
-        height, width = first_hwc.shape[:2]
-        pair = []
-        for frame in (first_hwc, second_hwc):
-            rgb = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)
-            # The network halves three times and correlates at 1/8: at least 128, in steps of 8.
-            rows, cols = max(128, -(-height // 8) * 8), max(128, -(-width // 8) * 8)
-            edge = ((0, rows - height), (0, cols - width), (0, 0))
-            tensor = torch.from_numpy(np.pad(rgb, edge, mode="edge")).permute(2, 0, 1)
-            pair.append(tensor[None].to(self.device, torch.float32) / 127.5 - 1)
-        with torch.inference_mode():
-            flow = self._network(*pair)[-1][0].permute(1, 2, 0)
-        return np.ascontiguousarray(flow[:height, :width].float().cpu().numpy())
 
 
 def warp(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowEstimator
-from spectrack.refinement.streaming import ProgressCall, filter_masks
+from spectrack.refinement.streaming import filter_steps, result_of
 from spectrack.refinement.whole_video import filter_mixed
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.mixing.mixing import Mixed, MixingSettings, MixStream
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames
@@ -41,7 +42,7 @@ def fuse_video(
     channels: Sequence[SoftMasks],
     mixing: MixingSettings,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Track:
     """Fuse the masks that several methods give one object.
@@ -66,6 +67,18 @@ def fuse_video(
     Raises:
         InputError: If there are no frames or no masks, or numbers or sizes do not fit.
     """
+    return result_of(fuse_steps(frames, channels, mixing, preset, progress, flow))
+
+
+def fuse_steps(
+    frames: Iterable[FrameHWC],
+    channels: Sequence[SoftMasks],
+    mixing: MixingSettings,
+    preset: str | GuidedSettings = "default",
+    progress: Progress | None = None,
+    flow: FlowEstimator | None = None,
+) -> Generator[None, None, Track]:
+    """What :func:`fuse_video` does, one frame a step, so that several objects share a video."""
     count = _common_length(channels, mixing.names)
     size_wh = _mask_size(channels, count)
     notes = Notes(mixing.names)
@@ -81,7 +94,8 @@ def fuse_video(
             meter.add(before, hard_hw.astype(np.float32))
     else:
         stream = notes.take(mixed, meter)
-        track = filter_masks(frames, stream, count, preset, progress, flow, True, meter)
+        steps = filter_steps(frames, stream, count, preset, progress, flow, True, meter)
+        track = yield from steps
     track.info.update(channels=notes.summary(), mixing=_described(mixing), **meter.info())
     return track
 

@@ -26,19 +26,19 @@ from spectrack.fusion.train_videos import (
     sub_videos,
     video_columns,
 )
-from spectrack.fusion.weights import save_weights
+from spectrack.fusion.weights import save_mixing
 from spectrack.spectral.guided.stream import GUIDED_PRESETS
 from spectrack.spectral.guided.window import guided_differentiable
 from spectrack.spectral.mixing.learned import LearnedMixing, Pairwise
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
 from spectrack.spectral.sfseg.settings import MIXED
+from spectrack.storage import Progress
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.losses import focal_dice
 
 Through = Literal["mixing", "default", "paper"]
-ProgressCall = Callable[[int, int | None], None]
 
 GAMMA = 0.75
 """Exponent of Focal-Dice (section 5.1.6)."""
@@ -101,8 +101,8 @@ def fusion(
     second: TrainSettings = THROUGH_TRAINING,
     about: dict[str, Any] | None = None,
     columns: Sequence[Sequence[FrameColumns]] | None = None,
-    progress: ProgressCall | None = None,
-    reading: ProgressCall | None = None,
+    progress: Progress | None = None,
+    reading: Progress | None = None,
 ) -> FusionRun:
     """Learn how to mix the masks of several methods.
 
@@ -159,7 +159,7 @@ def fusion(
         training.append(asdict(second))
     mixing = model.settings()
     file = folder / "weights.safetensors"
-    save_weights(file, mixing, {**extra, "through": through, "training": training})
+    save_mixing(file, mixing, {**extra, "through": through, "training": training})
     return FusionRun(mixing, tuple(stages), file)
 
 
@@ -167,7 +167,7 @@ def read_columns(
     videos: Sequence[FusionVideo],
     seed: int = 0,
     reach: int = 3,
-    reading: ProgressCall | None = None,
+    reading: Progress | None = None,
 ) -> list[list[FrameColumns]]:
     """What the first stage of :func:`fusion` learns from: the columns of every video.
 
@@ -186,7 +186,7 @@ def learn_mixing(
     folder: Path,
     settings: TrainSettings = MIXING_TRAINING,
     extra: dict[str, Any] | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Learn at single pixels: the first stage of :func:`fusion`.
 
@@ -216,7 +216,7 @@ def learn_through(
     folder: Path,
     settings: TrainSettings = THROUGH_TRAINING,
     extra: dict[str, Any] | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Learn through the iterations of a filter: the second stage of :func:`fusion`.
 
@@ -249,7 +249,7 @@ def _start(model: LearnedMixing) -> dict[str, Any]:
 def _read(
     videos: Sequence[FusionVideo],
     one: Callable[[FusionVideo], list[Any]],
-    reading: ProgressCall | None,
+    reading: Progress | None,
 ) -> list[list[Any]]:
     found = []
     for number, video in enumerate(videos):

@@ -20,6 +20,7 @@ from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.guided.window import GuidedWindow
 from spectrack.spectral.mixing.mixing import agreement, smooth_agreement
 from spectrack.structures import FrameHWC, HardHW
+from spectrack.training.loop.exact import loops_on_one_thread
 
 WINDOW = 5
 """Frames of a sub-video, as in the paper (section 5.1.6)."""
@@ -37,6 +38,7 @@ class FusionVideo:
         truth: Frame number to the true mask, bool (H, W), or None where there is none.
         frame: Frame number to uint8 RGB (H, W, 3), of any size; needed to learn through the filter
             only.
+        sequence: Name of the sequence that the video shows an object of, where it has several.
     """
 
     name: str
@@ -44,6 +46,7 @@ class FusionVideo:
     masks: Callable[[int], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
     truth: Callable[[int], HardHW | None]
     frame: Callable[[int], FrameHWC] | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def video_columns(
     agreements, found = [], {}
     for t in range(video.length):
         bytes_chw, present_c = video.masks(t)
-        agreements.append((agreement(bytes_chw, present_c), present_c))
+        with loops_on_one_thread():
+            agreements.append((agreement(bytes_chw, present_c), present_c))
         truth_hw = video.truth(t) if 0 < t < video.length - 1 or video.length < 3 else None
         if truth_hw is not None:
             if truth_hw.shape != bytes_chw.shape[1:]:
@@ -170,7 +174,8 @@ def _sub_video(
         return None
     first = max(0, start - reach)
     masks = [video.masks(t) for t in range(first, min(video.length, start + WINDOW + reach))]
-    agreements = [(agreement(*pair), pair[1]) for pair in masks]
+    with loops_on_one_thread():
+        agreements = [(agreement(*pair), pair[1]) for pair in masks]
     inside = masks[start - first : start - first + WINDOW]
     images = [video.frame(t) for t in times]
     rows = truths[0].shape[0]

@@ -13,11 +13,12 @@ from safetensors.numpy import save_file
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.storage import replacing
 
 FORMAT = "spectrack-mixing-1"
 
 
-def save_weights(
+def save_mixing(
     path: str | Path, mixing: MixingSettings, about: dict[str, Any] | None = None
 ) -> None:
     """Write learned mixing to a file; one that is there is replaced whole.
@@ -42,13 +43,12 @@ def save_weights(
     metadata = {FORMAT: json.dumps({"channels": mixing.names, "about": about or {}})}
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    save_file(tensors, part, metadata=metadata)
-    part.replace(target)
+    with replacing(target) as part:
+        save_file(tensors, part, metadata=metadata)
 
 
-def load_weights(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:
-    """Read what :func:`save_weights` wrote.
+def load_mixing(path: str | Path) -> tuple[MixingSettings, dict[str, Any]]:
+    """Read what :func:`save_mixing` wrote.
 
     Returns:
         The mixing, and how it was made.

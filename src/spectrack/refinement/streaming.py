@@ -7,9 +7,10 @@ whatever makes the masks (reading, mixing) runs there too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,19 +21,20 @@ from spectrack.refinement.whole_video import refine_whole
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
+from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import SoftMasks
 
-ProgressCall = Callable[[int, int | None], None]
 Item = tuple[FrameHWC, SoftHW, FlowPair | None]
+Result = TypeVar("Result")
 
 
 def refine_video(
     frames: Iterable[FrameHWC],
     masks: SoftMasks,
     preset: str | GuidedSettings = "default",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
     crop: bool = True,
 ) -> Track:
@@ -67,7 +69,7 @@ def filter_masks(
     masks: Iterable[SoftHW | None],
     count: int,
     preset: str | GuidedSettings,
-    progress: ProgressCall | None,
+    progress: Progress | None,
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
@@ -86,6 +88,33 @@ def filter_masks(
 
     Raises:
         InputError: As there.
+    """
+    return result_of(filter_steps(frames, masks, count, preset, progress, flow, crop, meter))
+
+
+def result_of(steps: Generator[None, None, Result]) -> Result:
+    """Take all steps at once; what they come to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def filter_steps(
+    frames: Iterable[FrameHWC],
+    masks: Iterable[SoftHW | None],
+    count: int,
+    preset: str | GuidedSettings,
+    progress: Progress | None,
+    flow: FlowEstimator | None,
+    crop: bool,
+    meter: DoubtMeter,
+) -> Generator[None, None, Track]:
+    """What :func:`filter_masks` does, one frame a step, so that several can share a video.
+
+    Recipes that hold the whole video take one step in all.
     """
     if isinstance(preset, str) and preset in WHOLE_PRESETS:
         return _filter_whole(frames, list(masks), preset, progress, flow, meter)
@@ -110,6 +139,7 @@ def filter_masks(
         flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         waiting.append(soft >= 0.5)
         keep(stream.push(frame, soft, *flows), track)
+        yield
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
     keep(stream.flush(), track)
@@ -122,7 +152,7 @@ def _filter_whole(
     frames: Iterable[FrameHWC],
     masks: list[SoftHW | None],
     preset: str,
-    progress: ProgressCall | None,
+    progress: Progress | None,
     flow: FlowEstimator | None,
     meter: DoubtMeter,
 ) -> Track:

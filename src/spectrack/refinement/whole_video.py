@@ -6,7 +6,7 @@ moves. Memory grows with the length of the video, about 20 bytes a pixel of ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,17 @@ from spectrack.errors import InputError
 from spectrack.flow.estimators import DISFlow, FlowEstimator
 from spectrack.spectral.sfseg.filter import PRESETS, sfseg
 from spectrack.spectral.sfseg.settings import MIXED
+from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import SoftMasks
-
-ProgressCall = Callable[[int, int | None], None]
 
 
 def refine_whole(
     frames: Iterable[FrameHWC],
     masks: SoftMasks,
     preset: str = "published",
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Track:
     """Smooth the masks of one object with SFSeg over the whole video.
@@ -60,7 +59,7 @@ def filter_mixed(
     frames: Iterable[FrameHWC],
     masks: Sequence[SoftHW | None],
     pairwise: Sequence[SoftHW],
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> Track:
     """Eq. 10-11 of the SFSeg++ paper: the mixed maps S_m and F_m through SFSeg, no frame looked at.
 
@@ -110,7 +109,7 @@ def fill_missing(masks: Sequence[SoftHW | None]) -> NDArray[np.float32]:
 def motion_thw(
     frames: Iterable[FrameHWC],
     flow: FlowEstimator,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     total: int | None = None,
 ) -> NDArray[np.float32]:
     """How fast every pixel moves, scaled to [0, 1] over the video, shape (T, H, W).

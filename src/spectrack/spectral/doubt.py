@@ -12,7 +12,7 @@
 
 Each is in [0, 1]; they count alike and nothing in it is learned. A mask that is empty before and
 after the filter is not weak: there is nothing to see. The doubt orders frames; it is no estimate
-of their error. How well it does is measured in ``docs/results/doubt.md``.
+of their error. How well it does is measured in ``docs/results/studies/doubt.md``.
 """
 
 from __future__ import annotations
@@ -44,18 +44,21 @@ class DoubtMeter:
         self._disagreement: list[float] = []
         self._change: list[float] = []
         self._weakness: list[float] = []
-        self._areas: list[int] = []
+        self._areas: list[float] = []
 
     def disagree(self, disagreement: float) -> None:
         """How much the fused methods disagree in the next frame; may be ahead of :meth:`add`."""
         self._disagreement.append(disagreement)
 
-    def add(self, before_hw: NDArray[np.bool_], after_hw: NDArray[np.float32]) -> None:
+    def add(
+        self, before_hw: NDArray[np.bool_], after_hw: NDArray[np.float32], pixel: float = 1.0
+    ) -> None:
         """The next frame.
 
         Args:
             before_hw: Hard mask before the filter, (H, W).
             after_hw: Filtered map in [0, 1], (H, W); the mask is where it reaches one half.
+            pixel: Area of one of these pixels, where their size changes from frame to frame.
         """
         hard_hw = after_hw >= 0.5
         area, union = np.count_nonzero(hard_hw), np.count_nonzero(hard_hw | before_hw)
@@ -63,7 +66,7 @@ class DoubtMeter:
         self._change.append(1 - both / union if union else 0.0)
         response = float(after_hw[hard_hw].mean()) if area else 0.0
         self._weakness.append(1 - response if union else 0.0)
-        self._areas.append(int(area))
+        self._areas.append(int(area) * pixel)
 
     def parts(self) -> dict[str, Doubts]:
         """The parts of the doubt by name, each (T,)."""

@@ -38,6 +38,9 @@ class Tracker(ABC):
     carries_masks: ClassVar[bool] = False
     """Whether it goes on from a corrected mask without starting again; see :meth:`correct`."""
 
+    counts_frames: bool = False
+    """Whether its answers go by the number of the frame, so that it cannot start in a later one."""
+
     explains: ClassVar[bool] = False
     """Whether :attr:`explanation` tells how its answers came about."""
 

@@ -1,30 +1,40 @@
-"""The spectral filter behind any tracker: its masks go through in a stream, a few frames late."""
+"""The spectral filter behind any tracker: its masks go through in a stream, a few frames late.
+
+Frames of any size are filtered at a bounded cost: each object in a window that follows it
+(:mod:`spectrack.spectral.guided.canvas`), shrunk where it would hold more than ``PIXELS``. Smaller
+frames go through whole.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
-import numpy as np
-
-from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
-from spectrack.spectral.guided.stream import GuidedSettings, GuidedStream
-from spectrack.structures import FrameHWC, HardHW, Prediction, SoftHW
-from spectrack.tracking.colour import robust_box
+from spectrack.flow.local import quick_flow
+from spectrack.spectral.guided.settings import GuidedSettings
+from spectrack.structures import FrameHWC, Prediction
+from spectrack.tracking.clean_object import ObjectCleaner
 
 Predictions = dict[int, Prediction]
+
+PIXELS = 450_000
+"""Most pixels that are filtered of a frame for each object: a whole frame of 480p, any aspect."""
 
 
 class Cleaner:
     """Makes the masks of one or more objects consistent in space and time as they come.
 
     Frames in which an object is not found keep the tracker's answer, so does an object without
-    masks. Memory is that of :class:`spectrack.spectral.guided.stream.GuidedStream`.
+    masks. Memory, for each object, is that of a
+    :class:`spectrack.spectral.guided.stream.GuidedStream` of at most ``pixels`` pixels and a byte
+    a pixel of its box in each frame inside; besides there is the last frame.
 
     Args:
         keep_first: Objects whose mask in the first frame was given and stays as it is.
         settings: The recipe; ``default`` where left out.
         keep_boxes: Objects whose boxes stay the tracker's; others get that of the cleaned mask.
+        pixels: See ``PIXELS``; None filters whole frames whatever their size.
     """
 
     def __init__(
@@ -32,15 +42,15 @@ class Cleaner:
         keep_first: Collection[int] = (),
         settings: GuidedSettings | None = None,
         keep_boxes: Collection[int] = (),
+        pixels: int | None = PIXELS,
     ) -> None:
         self._keep_first, self._keep_boxes = set(keep_first), set(keep_boxes)
         self._settings = settings or GuidedSettings()
+        self._pixels = pixels
         self._flow = quick_flow()
-        self._keys: list[int] = []
-        self._stream: GuidedStream | None = None
-        self._waiting: deque[Predictions] = deque()
-        self._last: tuple[FrameHWC, list[SoftHW]] | None = None
-        self._given = 0
+        self._objects: dict[int, ObjectCleaner] = {}
+        self._others: deque[Predictions] = deque()
+        self._last: FrameHWC | None = None
 
     def push(self, frame_hwc: FrameHWC, predictions: Mapping[int, Prediction]) -> list[Predictions]:
         """Take the answers for the next frame; the cleaned ones of earlier frames that are ready.
@@ -50,42 +60,43 @@ class Cleaner:
             predictions: Object id to the tracker's answer, the same ids for every frame.
         """
         if self._last is None:
-            self._keys = [key for key, p in predictions.items() if p.mask is not None]
             size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-            self._stream = GuidedStream(size_wh, max(len(self._keys), 1), self._settings)
-        if self._stream is None or not self._keys:
-            self._last = frame_hwc, []
+            self._objects = {
+                key: ObjectCleaner(
+                    size_wh,
+                    self._settings,
+                    self._flow,
+                    self._pixels,
+                    keep_first=key in self._keep_first,
+                    keep_boxes=key in self._keep_boxes,
+                )
+                for key, prediction in predictions.items()
+                if prediction.mask is not None
+            }
+        last, self._last = self._last, frame_hwc
+        if not self._objects:
             return [dict(predictions)]
-        masks = [_soft(predictions[key], frame_hwc) for key in self._keys]
-        forward = backward = None
-        if self._last is not None:
-            last_hwc, last_masks = self._last
-            area = around([*last_masks, *masks], self._settings.reach + CONTEXT)
-            pair = flow_pair(self._flow, last_hwc, frame_hwc, area)
-            forward, backward = pair.forward_hw2, pair.backward_hw2
-        self._last = frame_hwc, masks
-        self._waiting.append(dict(predictions))
-        ready = self._stream.push(frame_hwc, np.stack(masks), forward, backward)
-        return [self._cleaned(planes) for planes in ready]
+        # Those without masks wait here; objects keep their own answers, packed.
+        self._others.append({k: p for k, p in predictions.items() if k not in self._objects})
+        ready = [o.push(last, frame_hwc, predictions[k]) for k, o in self._objects.items()]
+        return [self._together(list(answers)) for answers in zip(*ready, strict=True)]
 
-    def flush(self) -> list[Predictions]:
-        """The frames still inside, the video being over."""
-        ready = self._stream.flush() if self._stream is not None and self._keys else []
-        return [self._cleaned(planes) for planes in ready]
+    def flush(self) -> Iterator[Predictions]:
+        """The frames still inside, one at a time, the video being over."""
+        for answers in zip(*(o.flush() for o in self._objects.values()), strict=True):
+            yield self._together(list(answers))
 
-    def _cleaned(self, soft_mhw: SoftHW) -> Predictions:
-        out = self._waiting.popleft()
-        for key, soft_hw in zip(self._keys, soft_mhw, strict=True):
-            kept = self._given == 0 and key in self._keep_first
-            hard_hw: HardHW = soft_hw >= 0.5
-            if out[key].found and not kept and hard_hw.any():
-                box = out[key].box if key in self._keep_boxes else robust_box(hard_hw)
-                out[key] = Prediction(box, soft_hw, out[key].score, True)
-        self._given += 1
-        return out
+    def info(self, key: int) -> dict[str, Any]:
+        """What ``track.json`` keeps of an object: how much each frame so far is worth a look.
 
+        Args:
+            key: Id of the object.
 
-def _soft(prediction: Prediction, frame_hwc: FrameHWC) -> SoftHW:
-    if prediction.mask is None:
-        return np.zeros(frame_hwc.shape[:2], dtype=np.float32)
-    return np.clip(prediction.mask.astype(np.float32), 0, 1)
+        Returns:
+            ``doubt`` and ``doubt_parts`` of :class:`spectrack.spectral.doubt.DoubtMeter`; nothing
+            for an object without masks.
+        """
+        return self._objects[key].meter.info() if key in self._objects else {}
+
+    def _together(self, answers: list[Prediction]) -> Predictions:
+        return self._others.popleft() | dict(zip(self._objects, answers, strict=True))

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, Prediction, Target
-from spectrack.tracking.base import Tracker, check_frame
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.collecting import Collector
+from spectrack.tracking.following import Follower
 from spectrack.tracks import Track, Tracks
 
 if TYPE_CHECKING:
+    from spectrack.tracking.journal import Journal
     from spectrack.video.reader import Frames
 
-Progress = Callable[[int, int | None], None]
 OnFrame = Callable[[int, FrameHWC, dict[int, Prediction]], None]
+
+MOST_BROKEN = 1 / 3
+"""A video of which more frames than this share cannot be decoded is refused."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or a kill ended a run of which a partial result was asked for.
+
+    Args:
+        tracks: The answers so far, at least one frame.
+        cause: What ended it: a ``KeyboardInterrupt`` or ``SystemExit``, to be raised in the end.
+    """
+
+    def __init__(self, tracks: Tracks, cause: BaseException) -> None:
+        super().__init__(f"ended after {len(tracks.first)} frames")
+        self.tracks, self.cause = tracks, cause
 
 
 def run(
@@ -60,7 +79,9 @@ def run_many(
     progress: Progress | None = None,
     on_frame: OnFrame | None = None,
     clean: bool = False,
-    keep_soft: bool = False,
+    skip_broken: bool = False,
+    journal: Journal | None = None,
+    keep_partial: bool = False,
 ) -> Tracks:
     """Follow several targets through a video that is decoded once; see :func:`run`.
 
@@ -69,102 +90,90 @@ def run_many(
         frames: Uint8 RGB frames.
         targets: Object id to target, the same ids.
         progress: As in :func:`run`.
-        on_frame: As in :func:`run`, with the predictions of all objects.
+        on_frame: As in :func:`run`, with the predictions of all objects; not called for frames
+            that are broken or were answered by an earlier run.
         clean: As in :func:`run`.
-        keep_soft: Whether the tracks keep soft masks, see :class:`spectrack.tracks.Track`.
+        skip_broken: Go on past frames that cannot be decoded: they keep the answer before them,
+            with score 0, and ``info["broken_frames"]`` names them.
+        journal: Keeps every answer as it comes; goes on from those it has kept.
+        keep_partial: Raise :class:`Interrupted` with what is done on Ctrl-C or a kill.
 
     Raises:
-        InputError: As in :func:`run`, or if the ids differ.
+        InputError: As in :func:`run`, if the ids differ, the first frame cannot be decoded, or
+            more than a third of all.
+        BrokenFrame: If a frame cannot be decoded and ``skip_broken`` is not set.
+        Interrupted: See ``keep_partial``.
     """
     if set(trackers) != set(targets):
         raise InputError(
             f"trackers for objects {sorted(trackers)} and targets {sorted(targets)} were given; "
             "give one of each for every object"
         )
-    total = getattr(frames, "length", None)
     started = time.perf_counter()
-    size_wh: tuple[int, int] | None = None
-    index = -1
-    own_boxes = [key for key, tracker in trackers.items() if getattr(tracker, "reads_boxes", False)]
+    kept = None if journal is None else journal.kept
+    done = 0 if kept is None else kept.frames
+    follower = Follower(trackers, frames, targets, kept, skip_broken)
+    broken = follower.broken
+    total = getattr(frames, "length", None)
     stems = getattr(frames, "stems", None)
-    with _Collector(targets, stems, clean, own_boxes, keep_soft) as collector:
-        for index, frame in enumerate(frames):
-            if size_wh is None:
-                size_wh = check_frame(frame)
-                for target in targets.values():
-                    target.check(size_wh)
-            check_frame(frame, size_wh)
-            predictions = {
-                key: tracker.init(frame, targets[key]) if index == 0 else tracker.update(frame)
-                for key, tracker in trackers.items()
-            }
-            collector.add(frame, predictions)
-            if on_frame is not None:
-                on_frame(index, frame, predictions)
-            if progress is not None:
-                progress(index + 1, total)
-        if index < 0:
-            raise InputError("the video holds no frames; give one with at least one frame")
-        tracks = collector.finish()
-    seconds = round(time.perf_counter() - started, 3)
-    times_s, fps = getattr(frames, "times_s", None), getattr(frames, "fps", 0.0)
-    for key, track in tracks.items():
-        track.take_times(times_s, fps)
-        settings: Any = getattr(trackers[key], "settings", None)
-        described = {} if settings is None else dataclasses.asdict(settings)
-        track.info.update(settings=described, cleaned=clean, seconds=seconds)
-    return Tracks(tracks)
+    own_boxes = [key for key, tracker in trackers.items() if tracker.reads_boxes]
+
+    def described(tracks: dict[int, Track], complete: bool) -> Tracks:
+        seconds = time.perf_counter() - started + (0.0 if kept is None else kept.seconds)
+        for key, track in tracks.items():
+            track.take_times(getattr(frames, "times_s", None), getattr(frames, "fps", 0.0))
+            track.info.update(settings=_settings(trackers[key]), cleaned=clean)
+            track.info.update(seconds=round(seconds, 3), complete=complete)
+            track.info["broken_frames"] = [track.stems[i] for i in broken if i < len(track)]
+            if kept is not None:
+                track.info["resumed_at"] = [*kept.resumed_at, done]
+        return Tracks(tracks)
+
+    with Collector(targets, stems, clean, own_boxes, broken, journal) as collector:
+        try:
+            for index, frame in follower.frames:
+                step = follower.step(index, frame)
+                if step is not None:
+                    collector.add(step.frame_hwc, step.predictions)
+                if step is None or index < done:
+                    continue
+                if on_frame is not None and index not in broken:
+                    on_frame(index, step.frame_hwc, step.predictions)
+                if progress is not None:
+                    progress(index + 1, total)
+            tracks = collector.finish()
+        except (KeyboardInterrupt, SystemExit) as stop:
+            so_far = collector.so_far() if keep_partial else {}
+            if not so_far:
+                raise
+            raise Interrupted(described(so_far, complete=False), stop) from stop
+    if not tracks:
+        raise InputError("the video holds no frames; give one with at least one frame")
+    found = described(tracks, complete=True)
+    _check_broken(broken, found.first.stems)
+    return found
 
 
-class _Collector:
-    """Gathers answers into tracks; cleans them on the way, beside the trackers in a thread."""
+def _settings(tracker: Tracker) -> dict[str, Any]:
+    settings = tracker.settings
+    own = dataclasses.is_dataclass(settings) and not isinstance(settings, type)
+    return dataclasses.asdict(settings) if own else {}
 
-    def __init__(
-        self,
-        targets: Mapping[int, Target],
-        stems: Sequence[str] | None,
-        clean: bool,
-        own_boxes: Sequence[int],
-        keep_soft: bool = False,
-    ) -> None:
-        from spectrack.tracking.cleaning import Cleaner  # compiles; only where it is used
 
-        given = [key for key, target in targets.items() if target.mask is not None]
-        self._cleaner = Cleaner(given, keep_boxes=own_boxes) if clean else None
-        self._keys, self._stems, self._keep_soft = list(targets), stems, keep_soft
-        self._tracks: dict[int, Track] = {}
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="clean")
-        self._running: Future[list[dict[int, Prediction]]] | None = None
-
-    def __enter__(self) -> _Collector:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def add(self, frame_hwc: FrameHWC, predictions: dict[int, Prediction]) -> None:
-        if not self._tracks:
-            size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-            self._tracks = {key: Track(size_wh, keep_soft=self._keep_soft) for key in self._keys}
-        if self._cleaner is None:
-            self._append([predictions])
-            return
-        self._wait()
-        self._running = self._pool.submit(self._cleaner.push, frame_hwc, predictions)
-
-    def finish(self) -> dict[int, Track]:
-        self._wait()
-        if self._cleaner is not None:
-            self._append(self._cleaner.flush())
-        return self._tracks
-
-    def _wait(self) -> None:
-        if self._running is not None:
-            self._append(self._running.result())
-            self._running = None
-
-    def _append(self, ready: list[dict[int, Prediction]]) -> None:
-        for predictions in ready:
-            for key, track in self._tracks.items():
-                stem = self._stems[len(track)] if self._stems else None
-                track.append(predictions[key], stem)
+def _check_broken(broken: Mapping[int, str], stems: Sequence[str]) -> None:
+    """Say which frames are broken; refuse a video of which too many are."""
+    if not broken:
+        return
+    index, reason = min(broken.items())
+    if len(broken) > MOST_BROKEN * len(stems):
+        raise InputError(
+            f"{len(broken)} of {len(stems)} frames cannot be decoded, the first of them "
+            f"{stems[index]} ({reason}); give a video that is whole"
+        )
+    some = ", ".join(stems[i] for i in sorted(broken)[:5]) + ("" if len(broken) <= 5 else ", ...")
+    number = "1 frame" if len(broken) == 1 else f"{len(broken)} frames"
+    warnings.warn(
+        f"frames that cannot be decoded keep the answer before them: {number} ({some})",
+        RuntimeWarning,
+        stacklevel=3,
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import FrameHWC
-from spectrack.video.frames import Frames
+from spectrack.video.frames import BrokenFrame, Frames
 
 
 class FirstFrames(Frames):
@@ -47,6 +47,10 @@ class FirstFrames(Frames):
 
     def __iter__(self) -> Iterator[FrameHWC]:
         return islice(iter(self._frames), self._count)
+
+    def salvage(self, start: int = 0) -> Iterator[FrameHWC | BrokenFrame]:
+        """As the longer source does, up to the last of these frames."""
+        return islice(self._frames.salvage(start), max(self._count - start, 0))
 
     def _read(self, index: int) -> FrameHWC:
         return self._frames[index]

@@ -6,18 +6,18 @@ so an error or Ctrl-C leaves nothing half-written.
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
-from spectrack.structures import FrameHWC
+from spectrack.storage import Progress, write_json
+from spectrack.structures import FrameHWC, HardHW, SoftHW
 from spectrack.tracks import Track, Tracks, varies
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
 from spectrack.video.sound import open_sound
-from spectrack.video.writer import Progress, VideoWriter, write_video
+from spectrack.video.writer import VideoWriter, write_video
 
 __all__ = [
     "Progress",
@@ -28,6 +28,9 @@ __all__ = [
     "write_video",
 ]
 
+SoftCall = Callable[[int, int], SoftHW | None]
+"""Object id and index of a frame to its soft mask, float32 (H, W), if there is one."""
+
 
 def write_overlay(
     path: str | Path,
@@ -35,6 +38,7 @@ def write_overlay(
     tracks: Tracks | Track,
     fps: float | None = None,
     progress: Progress | None = None,
+    soft: SoftCall | None = None,
 ) -> Path:
     """Write the video with masks, contours, boxes and scores drawn on it.
 
@@ -46,6 +50,7 @@ def write_overlay(
         tracks: One or several objects.
         fps: Frames per second, without sound; the source's own times and sound where left out.
         progress: Called with (frames done, all frames) after each frame.
+        soft: Soft mask of an object in a frame, drawn in place of the hard one where there is one.
 
     Returns:
         The file.
@@ -68,7 +73,7 @@ def write_overlay(
     with VideoWriter(path, rate, frames.size_wh, timed=timed, sound=sound) as writer:
         for done, (frame, _) in enumerate(zip(frames, range(total), strict=False), start=1):
             time_s = None if times_s is None else float(times_s[done - 1] - times_s[0])
-            writer.write(overlay_frame(frame, objects, done - 1), time_s)
+            writer.write(overlay_frame(frame, objects, done - 1, soft), time_s)
             if progress is not None:
                 progress(done, total)
         if done < total:
@@ -79,21 +84,22 @@ def write_overlay(
     return Path(path)
 
 
-def overlay_frame(frame_hwc: FrameHWC, tracks: Tracks, index: int) -> FrameHWC:
-    """One frame of an overlay video: every object drawn in its colour, "lost" where not found.
-
-    Soft masks that the tracks kept tint softly.
-    """
+def overlay_frame(
+    frame_hwc: FrameHWC, tracks: Tracks, index: int, soft: SoftCall | None = None
+) -> FrameHWC:
+    """One frame of an overlay video: every object drawn in its colour, "lost" where not found."""
     out = frame_hwc
     for object_id, track in tracks.items():
         entry = track[index]
-        hard = track.mask(index) if entry.mask is not None else None
         label = str(object_id) if len(tracks) > 1 else None
         if not entry.found:
             label = "lost" if label is None else f"{label} lost"
+        mask: HardHW | SoftHW | None = soft(object_id, index) if soft is not None else None
+        if mask is None and entry.mask is not None:
+            mask = track.mask(index)
         out = draw_overlay(
             out,
-            mask_hw=hard if entry.soft is None else entry.soft.decode(),
+            mask_hw=mask,
             box=entry.box,
             score=entry.score,
             label=label,
@@ -143,10 +149,5 @@ def write_coco(path: str | Path, tracks: Tracks | Track, name: str = "video") ->
         "annotations": annotations,
     }
     out = Path(path)
-    part = out.with_name(out.name + ".part")
-    try:
-        part.write_text(json.dumps(content) + "\n")
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_json(out, content, indent=None)
     return out

@@ -18,7 +18,8 @@ from spectrack.errors import InputError
 from spectrack.structures import FrameHWC
 from spectrack.video.colour import display_matrix, to_rgb, upright
 from spectrack.video.containers import announced_bytes
-from spectrack.video.frames import DEFAULT_FPS, Frames
+from spectrack.video.frames import DEFAULT_FPS, BrokenFrame, Frames
+from spectrack.video.salvage import by_stamp
 
 _TEXT_FORMATS = frozenset({"tty", "lrc", "bin", "xbin", "adf", "idf"})
 """FFmpeg "plays" text files as terminal art; nobody who gives one means that."""
@@ -96,6 +97,26 @@ class VideoFile(Frames):
             count += 1
         self._counted = count
 
+    def salvage(self, start: int = 0) -> Iterator[FrameHWC | BrokenFrame]:
+        """Frames from ``start`` on, and an error in the place of each that cannot be decoded.
+
+        Frames that refer to a broken one come as the decoder makes them, which may be smeared.
+        """
+        count = 0
+        try:
+            for frame in self._decode():
+                if count >= start:
+                    yield self._picture(frame, count)
+                count += 1
+            return
+        except BrokenFrame as error:
+            if not self._index.exact:  # nobody can tell which frames are missing
+                raise error from None
+        with self._open(threads=False) as (container, stream):
+            for index, found in by_stamp(container, stream, self._index.pts):
+                if index >= max(start, count):
+                    yield self._broken(index) if found is None else self._picture(found, index)
+
     def close(self) -> None:
         """Close the decoder kept for random access."""
         if self._cursor is not None:
@@ -117,7 +138,7 @@ class VideoFile(Frames):
         for position, frame in enumerate(self._decode()):
             if position == index:
                 return self._picture(frame, index)
-        raise InputError(f"{self.source} has no readable frame {index}; convert it again")
+        raise BrokenFrame(f"{self.source} has no readable frame {index}; convert it again")
 
     def _seek(self, wanted: int) -> None:
         self.close()
@@ -195,9 +216,9 @@ class VideoFile(Frames):
                             return
                         yield frame
 
-    def _broken(self, number: int | None) -> InputError:
+    def _broken(self, number: int | None) -> BrokenFrame:
         where = "" if number is None else f" at frame {number}"
-        return InputError(
+        return BrokenFrame(
             f"{self.source} is corrupt{where} and cannot be decoded; "
             "copy it again or cut the broken part out"
         )

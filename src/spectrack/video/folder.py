@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from spectrack.errors import InputError
 from spectrack.structures import FrameHWC
-from spectrack.video.frames import DEFAULT_FPS, Frames
+from spectrack.video.frames import DEFAULT_FPS, BrokenFrame, Frames
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -52,8 +52,20 @@ class ImageFolder(Frames):
     def __iter__(self) -> Iterator[FrameHWC]:
         return (self._read(i) for i in range(len(self._files)))
 
+    def salvage(self, start: int = 0) -> Iterator[FrameHWC | BrokenFrame]:
+        """Frames from ``start`` on, and an error in the place of each file that is broken."""
+        for index in range(start, len(self._files)):
+            try:
+                item: FrameHWC | BrokenFrame = self._read(index)
+            except BrokenFrame as error:
+                item = error
+            yield item
+
     def _read(self, index: int) -> FrameHWC:
-        frame = read_image(self._files[index])
+        try:
+            frame = read_image(self._files[index])
+        except InputError as error:
+            raise BrokenFrame(str(error)) from None
         width, height = self.size_wh
         if frame.shape[:2] != (height, width):
             raise InputError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,10 @@ from spectrack.video.given import rgb_frame
 
 DEFAULT_FPS = 24.0
 """Frames per second assumed for sources that do not tell (folders, arrays); DAVIS plays at 24."""
+
+
+class BrokenFrame(InputError):
+    """One frame cannot be decoded; those around it may be good."""
 
 
 class Frames(ABC):
@@ -55,6 +60,17 @@ class Frames(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[FrameHWC]: ...
+
+    def salvage(self, start: int = 0) -> Iterator[FrameHWC | BrokenFrame]:
+        """Frames from ``start`` on, and an error in the place of each that cannot be decoded.
+
+        Args:
+            start: Index of the first frame, >= 0; those before it may be decoded, too.
+
+        Raises:
+            BrokenFrame: Where the source cannot tell what lies behind a frame that is broken.
+        """
+        return islice(iter(self), start, None)
 
     @abstractmethod
     def _read(self, index: int) -> FrameHWC:

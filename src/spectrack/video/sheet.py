@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from spectrack.errors import InputError
+from spectrack.storage import replacing
 from spectrack.structures import FrameHWC
 from spectrack.video.draw import Color, text_tile
 
@@ -80,11 +80,7 @@ def write_picture(path: str | Path, image_hwc: FrameHWC) -> Path:
     kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}.get(out.suffix.lower())
     if kind is None:
         raise InputError(f"{path} cannot be written as a picture; give .png or .jpg")
-    part = out.with_name(out.name + ".part")
-    try:
-        options = {"optimize": True} if kind == "PNG" else {"quality": 92, "subsampling": 0}
+    options = {"optimize": True} if kind == "PNG" else {"quality": 92, "subsampling": 0}
+    with replacing(out) as part:
         Image.fromarray(image_hwc).save(part, format=kind, **options)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
     return out

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +12,11 @@ import av
 import numpy as np
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, replacing
 from spectrack.structures import FrameHWC
 from spectrack.video.frames import Frames
 from spectrack.video.sound import Sound
 
-Progress = Callable[[int, int | None], None]
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
 _CLOCK = 90000
@@ -67,12 +65,15 @@ class VideoWriter:
             raise InputError(f"folder {self.path.parent} does not exist; make it first")
         self.size_wh = size_wh
         self._lossless = lossless
-        self._part = self.path.with_name(self.path.name + ".part")
+        self._whole = replacing(self.path)
+        part = self._whole.__enter__()
+        self._open = True
         self._count, self._last = 0, -1
         self._rate, self._timed, self._sound = fps, timed, sound
         options = {"movflags": "+faststart"} if kind != "matroska" else {}
-        self._container: Any = av.open(str(self._part), "w", format=kind, options=options)
+        self._container: Any = None
         try:
+            self._container = av.open(str(part), "w", format=kind, options=options)
             self._stream = self._add_stream(Fraction(fps).limit_denominator(1001), quality)
             if sound is not None:
                 sound.attach(self._container)
@@ -135,20 +136,23 @@ class VideoWriter:
         except BaseException:
             self.abort()
             raise
-        self._container = None
+        self._container, self._open = None, False
         self._close_sound()
-        os.replace(self._part, self.path)
+        self._whole.__exit__(None, None, None)
 
     def abort(self) -> None:
         """Close and remove the unfinished file; a file of that name from before stays."""
-        if self._container is None:
+        if not self._open:
             return
+        self._open = False
         container, self._container = self._container, None
         self._close_sound()
-        # The file is thrown away, so it does not matter whether it could be finished.
-        with suppress(av.error.FFmpegError, OSError, ValueError):
-            container.close()
-        self._part.unlink(missing_ok=True)
+        if container is not None:
+            # The file is thrown away, so it does not matter whether it could be finished.
+            with suppress(av.error.FFmpegError, OSError, ValueError):
+                container.close()
+        given_up = InterruptedError()
+        self._whole.__exit__(InterruptedError, given_up, None)
 
     def __enter__(self) -> Self:
         return self

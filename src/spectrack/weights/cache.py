@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request
 
 from spectrack.errors import InputError
+from spectrack.weights.drive import confirmed, is_folder, is_page, title_of, web_address
 from spectrack.weights.files import sha256_of
 
 LARGEST = 2 * 2**30
@@ -62,17 +63,20 @@ def fetch(
     sha256: str | None = None,
     largest: int = LARGEST,
     report: Report | None = None,
+    name: str | None = None,
 ) -> Path:
     """Get a file: from the web into a folder, or where it lies on this machine.
 
     What was broken off is gone on with, if the server can and the file there is the same.
 
     Args:
-        source: A URL (https, http, file) or a path.
+        source: A URL (https, http, file), a path, or a file on a drive, see
+            :mod:`spectrack.weights.drive`.
         folder: Where downloads go.
-        sha256: What it must be, in hexadecimal; None leaves it unchecked.
+        sha256: What it must be, in hexadecimal, or how that begins; None leaves it unchecked.
         largest: Bytes it may have.
         report: Told how far a download is.
+        name: What to call a download; as in its URL where left out.
 
     Returns:
         The file; under ``folder`` if it was downloaded.
@@ -80,13 +84,18 @@ def fetch(
     Raises:
         InputError: If it cannot be had, is too large, or is not what it must be.
     """
+    if is_folder(source):
+        raise InputError(
+            f"{web_address(source)} is a folder; open it in a browser, get {name or 'the file'}, "
+            "and give that file by --from"
+        )
     try:
-        parts = urlsplit(source)
+        parts = urlsplit(web_address(source))
     except ValueError as error:
         raise InputError(f"{source} was given ({error}); give a whole URL or a file") from error
     web = parts.scheme in ("http", "https")
     if web:
-        path = _download(source, folder, largest, report)
+        path = _download(web_address(source), folder, largest, report, name)
     elif parts.scheme == "file":
         path = Path(urllib.request.url2pathname(parts.path))
     elif "://" in source:
@@ -95,7 +104,7 @@ def fetch(
         path = Path(source).expanduser()
     if not path.is_file():
         raise InputError(f"{source} does not exist; give a file or a URL")
-    if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
+    if sha256 is not None and not (found := sha256_of(path)).startswith(sha256.lower()):
         if web:
             path.unlink()
         raise InputError(
@@ -131,12 +140,15 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _download(url: str, folder: Path, largest: int, report: Report | None) -> Path:
+def _download(
+    url: str, folder: Path, largest: int, report: Report | None, name: str | None
+) -> Path:
     if offline():
         raise InputError(
             f"SPECTRACK_OFFLINE is set and {url} is on the web; unset it, or give a local file"
         )
-    name = re.sub(r"[^\w.-]", "_", unquote(urlsplit(url).path).rsplit("/", 1)[-1]).lstrip(".")
+    name = name or unquote(urlsplit(url).path).rsplit("/", 1)[-1]
+    name = re.sub(r"[^\w.-]", "_", name).lstrip(".")
     target = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name or 'file'}"
     part, mark = target.with_name(target.name + ".part"), target.with_name(target.name + ".mark")
     try:
@@ -162,8 +174,23 @@ def _download(url: str, folder: Path, largest: int, report: Report | None) -> Pa
     return target
 
 
-def _receive(url: str, part: Path, mark: Path, largest: int, report: Report | None) -> int | None:
+def _receive(
+    url: str,
+    part: Path,
+    mark: Path,
+    largest: int,
+    report: Report | None,
+    follow: bool = True,
+) -> int | None:
     """Append what is missing of a file to what is there of it.
+
+    Args:
+        url: Where from.
+        part: What is there of it.
+        mark: What tells whether the file on the server is still the same.
+        largest: Bytes it may have.
+        report: Told how far it is.
+        follow: Go where a page leads that asks to confirm.
 
     Returns:
         Bytes of the whole file; None where the server does not say.
@@ -184,8 +211,18 @@ def _receive(url: str, part: Path, mark: Path, largest: int, report: Report | No
             raise
         # Nothing is left to send, or the file has shrunk: begin anew.
         part.unlink()
-        return _receive(url, part, mark, largest, report)
+        return _receive(url, part, mark, largest, report, follow)
     with answer:
+        block = answer.read(BLOCK)
+        if answer.status == 200 and is_page(block):
+            target = confirmed(block, answer.url) if follow else None
+            if target is None:
+                title = f' "{title}"' if (title := title_of(block)) else ""
+                raise InputError(
+                    f"{url} answers with a web page{title} where a file was expected; open it in "
+                    "a browser, get the file, and give it by --from"
+                )
+            return _receive(target, part, mark, largest, report, follow=False)
         begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
         if answer.status != 206 or begins is None or int(begins[1]) != done:
             if answer.status == 206:
@@ -201,7 +238,7 @@ def _receive(url: str, part: Path, mark: Path, largest: int, report: Report | No
             validator = answer.headers.get("Last-Modified") or ""
         mark.write_text(json.dumps({"url": url, "validator": validator}))
         with part.open("ab" if done else "wb") as file:
-            while block := answer.read(BLOCK):
+            while block:
                 done += len(block)
                 if done > largest:
                     file.close()
@@ -210,4 +247,5 @@ def _receive(url: str, part: Path, mark: Path, largest: int, report: Report | No
                 file.write(block)
                 if report is not None:
                     report(done // 2**20, None if total is None else total // 2**20)
+                block = answer.read(BLOCK)
         return total

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
-from spectrack.weights.cache import Report, cache_folder, cached, fetch, offline
+from spectrack.weights.cache import LARGEST, Report, cache_folder, cached, fetch
 from spectrack.weights.files import WeightFile, read_weights, sha256_of, write_weights
 from spectrack.weights.matching import compare, shapes_of
+from spectrack.weights.records import PullRecord, read_record, record_file, write_record
 from spectrack.weights.table import WEIGHTS, fits
 
 
@@ -46,6 +48,9 @@ def convert(source: str | Path, out: Path) -> Converted:
 def pull(name: str, source: str | None = None, report: Report | None = None) -> Converted:
     """Fetch the weights of a name, see that they fit, and keep them in the cache.
 
+    What was pulled is recorded beside them: where no hash is known, a later pull must give the same
+    file as the first.
+
     Args:
         name: A name of the table.
         source: URL or file; the sources of the table where left out.
@@ -60,34 +65,61 @@ def pull(name: str, source: str | None = None, report: Report | None = None) -> 
         raise InputError(
             f"where weights {name} are to be had is not known; give a local file or URL by --from"
         )
-    downloads = cache_folder() / "downloads"
-    failures = []
-    for one in sources:
-        try:
-            path = fetch(one, downloads, sha256=entry.sha256, report=report)
-            break
-        except InputError as error:
-            if offline():
-                raise
-            failures.append(error)
-    else:
-        raise failures[-1]
+    path, came_from = _fetch_first(name, sources, source is None, report)
     file = read_weights(path)
     expected = entry.shapes()
     if expected is not None:
         differences = compare(expected, shapes_of(file.tensors))
         if len(differences):
             raise InputError(f"{source or path} is not {name}: {differences.text()}; give another")
+    digest = sha256_of(path)
     converted = _write(file, cached(name))
-    if path.parent == downloads:
+    record = PullRecord(came_from, source is None, digest, sha256_of(converted.path))
+    write_record(name, record)
+    if path.parent == cache_folder() / "downloads":
         path.unlink()
     return converted
+
+
+def _fetch_first(
+    name: str, sources: Sequence[str], published: bool, report: Report | None
+) -> tuple[Path, str]:
+    """The file of the first source that gives it, and that source."""
+    entry, record = WEIGHTS[name], read_record(name)
+    downloads = cache_folder() / "downloads"
+    failures = []
+    for source in sources:
+        try:
+            path = fetch(
+                source,
+                downloads,
+                sha256=entry.sha256,
+                largest=entry.size_bytes or LARGEST,
+                report=report,
+                name=entry.file,
+            )
+        except InputError as error:
+            failures.append(str(error))
+            continue
+        if record is None or not record.binds(source, published):
+            return path, source
+        if (found := sha256_of(path)) == record.sha256:
+            return path, source
+        if path.parent == downloads:
+            path.unlink()
+        failures.append(
+            f"{source} is another file than was pulled first (SHA-256 {found}, not "
+            f"{record.sha256}); delete {record_file(name)} if that is as it should be"
+        )
+    if len(failures) == 1:
+        raise InputError(failures[0])
+    raise InputError(f"none of {len(failures)} sources gives {name}: {'; '.join(failures)}")
 
 
 def _write(file: WeightFile, out: Path) -> Converted:
     given = shapes_of(file.tensors)
     networks = tuple(name for name, differences in fits(given) if not len(differences))
-    first = {"source": file.path.name, "sha256": sha256_of(file.path)}
-    about = {**first, **file.about, "networks": list(networks)}
+    about = {"source": file.path.name, **file.about, "networks": list(networks)}
+    about.setdefault("sha256", sha256_of(file.path))
     write_weights(out, file.tensors, about)
     return Converted(out, len(file.tensors), networks, about)

@@ -13,14 +13,16 @@ from torch import nn
 
 from spectrack.errors import InputError
 from spectrack.networks.resnet import ResNet
-from spectrack.networks.sta import STA
-from spectrack.trackers.lwl.network import LWL
-from spectrack.trackers.rts.network import RTS
-from spectrack.weights.files import WeightFile, read_weights, write_weights
-from spectrack.weights.load import find_weights, load_weights
+from spectrack.weights.entry import build_network
+from spectrack.weights.files import WeightFile, write_weights
 from spectrack.weights.matching import Differences, compare, shapes_of
 
-KINDS: dict[str, type[nn.Module]] = {"rts": RTS, "lwl": LWL, "sta": STA}
+KINDS = {
+    "rts": "spectrack.trackers.rts.network:RTS",
+    "lwl": "spectrack.trackers.lwl.network:LWL",
+    "sta": "spectrack.networks.sta:STA",
+}
+"""Kind of network to the import string of its class, which is loaded when it is used."""
 
 
 def make_network(description: Mapping[str, Any]) -> nn.Module:
@@ -41,7 +43,7 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
             "and its backbone"
         )
     try:
-        return KINDS[kind](ResNet(**backbone), **rest)
+        return build_network(KINDS[kind], ResNet(**backbone), **rest)
     except (TypeError, ValueError) as error:
         raise InputError(f"a network of kind {kind} cannot be made so: {error}") from error
 
@@ -64,6 +66,12 @@ def save_described(
     write_weights(path, tensors, {"network": dict(description), **about})
 
 
+def description_of(file: WeightFile) -> Mapping[str, Any] | None:
+    """How to make the network that a file is of; None where it does not say."""
+    described = file.about.get("network")
+    return described if isinstance(described, Mapping) else None
+
+
 def compare_described(file: WeightFile) -> tuple[str, Differences] | None:
     """How a file fits the network that it says it is of; None where it says nothing.
 
@@ -76,36 +84,9 @@ def compare_described(file: WeightFile) -> tuple[str, Differences] | None:
     Raises:
         InputError: If what it says is no network.
     """
-    described = file.about.get("network")
-    if not isinstance(described, Mapping):
+    described = description_of(file)
+    if described is None:
         return None
     expected = shapes_of(make_network(described).state_dict())
     name = f"the {described['kind']} network that it describes"
     return name, compare(expected, shapes_of(file.tensors))
-
-
-def load_described(name_or_path: str | Path) -> nn.Module:
-    """Make the network that a file describes and give it the file's weights.
-
-    Raises:
-        InputError: If the file cannot be read, does not say what it is of, or does not fit that.
-    """
-    path = find_weights(name_or_path)
-    described = read_weights(path).about.get("network")
-    if not isinstance(described, Mapping):
-        raise InputError(f"weights {path} do not say what network they are of; give others")
-    network = make_network(described)
-    load_weights(network, path)
-    return network
-
-
-def load_rts_small(name_or_path: str | Path) -> RTS:
-    """The RTS of a file that says how to make it, ready to answer.
-
-    Raises:
-        InputError: As :func:`load_described`, or if the network is another.
-    """
-    network = load_described(name_or_path)
-    if not isinstance(network, RTS):
-        raise InputError(f"weights {name_or_path} are of {type(network).__name__}; give an RTS")
-    return network.eval()

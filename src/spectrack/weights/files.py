@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from spectrack.errors import InputError
-from spectrack.weights.pickles import Checkpoint, open_checkpoint
+from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.stand_ins import StandIn, described
-from spectrack.weights.tensor_places import TensorPlace
 
 FORMAT = "spectrack-weights-1"
 LARGEST_SHARE = 4
@@ -83,11 +83,13 @@ def read_weights(path: str | Path) -> WeightFile:
         except ValueError:
             about = dict(metadata)
         return WeightFile(path, "safetensors", tensors, about)
-    with open_checkpoint(path) as checkpoint:
-        places = _named_tensors(checkpoint)
-        tensors = {name: checkpoint.tensor(place) for name, place in places.items()}
-        about = {"source": path.name, "sha256": sha256_of(path), **_about(checkpoint.content)}
-        return WeightFile(path, checkpoint.form, tensors, about)
+    checkpoint = read_checkpoint(path)
+    tensors = {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in _named_tensors(checkpoint).items()
+    }
+    about = {"source": path.name, "sha256": sha256_of(path), **_about(checkpoint.content)}
+    return WeightFile(path, checkpoint.form, tensors, about)
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -121,20 +123,20 @@ def _is_safetensors(path: Path) -> bool:
     return path.suffix == ".safetensors" or head[8:] == b"{"
 
 
-def _named_tensors(checkpoint: Checkpoint) -> dict[str, TensorPlace]:
+def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The state dict of a checkpoint: its ``net``, or itself."""
     content = checkpoint.content
     net = content.get("net") if isinstance(content, dict) else None
     held = net if isinstance(net, dict) else content
     named = held if isinstance(held, dict) else {}
-    other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, TensorPlace))]
+    other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, Tensor))]
     if other or not named:
         names = ", ".join(str(described(name, 1)) for name in other[:3]) or "nothing"
         raise InputError(
             f"{checkpoint.path} holds {names} where tensors were expected; give a checkpoint with "
             "a net, or a state dict"
         )
-    if sum(v.bytes for v in named.values()) > LARGEST_SHARE * checkpoint.path.stat().st_size:
+    if sum(v.nbytes for v in named.values()) > LARGEST_SHARE * checkpoint.path.stat().st_size:
         raise InputError(
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"

@@ -10,7 +10,7 @@ from torch import nn
 
 from spectrack.errors import InputError
 from spectrack.weights.cache import cached
-from spectrack.weights.files import read_weights
+from spectrack.weights.files import WeightFile, read_weights
 from spectrack.weights.matching import compare, shapes_of
 from spectrack.weights.table import WEIGHTS
 
@@ -50,31 +50,34 @@ def find_weights(name_or_path: str | Path) -> Path:
         raise InputError(
             f"weights {name_or_path} are not on this machine; "
             f"get them by: spectrack weights pull {name_or_path}"
-            + ("" if entry.sources else " --from FILE_OR_URL")
+            + ("" if entry.fetchable else " --from FILE_OR_URL")
         )
     return path
 
 
-def load_weights(module: nn.Module, name_or_path: str | Path, strict: bool = True) -> Loaded:
+def load_weights(
+    module: nn.Module, weights: str | Path | WeightFile, strict: bool = True
+) -> Loaded:
     """Load weights into a network; nothing in the file is executed.
 
     Args:
         module: On any device; changed in place, unless there is an error.
-        name_or_path: A name of the table, a safetensors file, or a checkpoint of ``torch.save``
-            with a ``net`` or a bare state dict. Numbers are converted to the network's kind.
+        weights: A name of the table, a safetensors file, a checkpoint of ``torch.save`` with a
+            ``net`` or a bare state dict, or a file already read. Numbers are converted to the
+            network's kind.
         strict: Names must be the same on both sides; shapes of shared names must be in any case.
             Step counters of batch norms may be absent.
 
     Raises:
         InputError: If the file cannot be read or does not fit.
     """
-    path = find_weights(name_or_path)
-    file = read_weights(path)
+    file = weights if isinstance(weights, WeightFile) else read_weights(find_weights(weights))
     differences = compare(shapes_of(module.state_dict()), shapes_of(file.tensors))
     if differences.reshaped or (strict and len(differences)):
+        name = file.path if isinstance(weights, WeightFile) else weights
         raise InputError(
-            f"weights {name_or_path} do not fit {type(module).__name__}: {differences.text()}; "
-            f"see spectrack weights verify {path}"
+            f"weights {name} do not fit {type(module).__name__}: {differences.text()}; "
+            f"see spectrack weights verify {file.path}"
         )
     module.load_state_dict(file.tensors, strict=False)
-    return Loaded(path, file.about, differences.missing, differences.extra)
+    return Loaded(file.path, file.about, differences.missing, differences.extra)

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from torch import nn
 
 from spectrack.errors import InputError
-from spectrack.weights.described import make_network
-from spectrack.weights.files import read_weights
+from spectrack.weights.described import description_of, make_network
+from spectrack.weights.files import WeightFile, read_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import shapes_of
 from spectrack.weights.table import WEIGHTS, fits
@@ -23,7 +23,7 @@ class LoadedNetwork(Generic[N]):
     """A network with its weights.
 
     Attributes:
-        network: Ready to be used.
+        network: Ready to answer.
         shown: What its training showed it: ``height``, ``width`` and ``search`` of the crops,
             ``label`` of the instance branch; those that its file tells.
     """
@@ -42,20 +42,28 @@ def load_network(weights: str, kind: type[N]) -> LoadedNetwork[N]:
     Raises:
         InputError: If there are no such weights, or they are of another network.
     """
-    name, described = weights, None
-    if weights not in WEIGHTS:
+    if weights in WEIGHTS:
+        # Of another network by its name alone: no file is needed to say so.
+        network, found, file = WEIGHTS[weights].build(), weights, None
+    else:
         file = read_weights(find_weights(weights))
-        described = file.about.get("network")
-        if not isinstance(described, Mapping):
-            described = None
-            name = fits(shapes_of(file.tensors))[0][0]
-    network = WEIGHTS[name].build() if described is None else make_network(described)
+        network, found = _made_for(file)
     if not isinstance(network, kind):
-        found = type(network).__name__ if described else name
         raise InputError(
             f"weights {weights} look like those of {found}; give weights of {kind.__name__}"
         )
-    return LoadedNetwork(network, _shown(load_weights(network, weights).about))
+    loaded = load_weights(network, weights if file is None else file)
+    return LoadedNetwork(network.eval(), _shown(loaded.about))
+
+
+def _made_for(file: WeightFile) -> tuple[nn.Module | None, str]:
+    """The network that a file describes, or else the nearest of the table; and its name."""
+    described = description_of(file)
+    if described is not None:
+        network = make_network(described)
+        return network, type(network).__name__
+    name, _ = fits(shapes_of(file.tensors))[0]
+    return WEIGHTS[name].build(), name
 
 
 def _shown(about: Mapping[str, Any]) -> dict[str, float]:

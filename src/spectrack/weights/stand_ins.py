@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,54 +33,17 @@ class StandIn:
     state: Any = None
     items: list[Any] = field(default_factory=list)
 
+    def append(self, item: Any) -> None:
+        """Keep an item."""
+        self.items.append(item)
+
+    def extend(self, items: list[Any]) -> None:
+        """Keep items."""
+        self.items.extend(items)
+
     def get(self, attribute: str) -> Any:
         """An attribute of its state; None where there is none."""
         return self.state.get(attribute) if isinstance(self.state, dict) else None
-
-
-Builder = Callable[..., Any]
-
-
-def key_of(value: Any) -> Any:
-    """A key of a dict or set; deep ones are refused, since hashing them would recurse in C.
-
-    Raises:
-        ValueError: If it is deep.
-        TypeError: If it cannot be hashed.
-    """
-    if isinstance(value, tuple) and any(isinstance(v, tuple | frozenset) for v in value):
-        raise ValueError("a key is nested")
-    hash(value)
-    return value
-
-
-def mapping_of(pairs: Any = ()) -> dict[Any, Any]:
-    """A dict of pairs; its keys are checked by :func:`key_of`."""
-    return {key_of(k): v for k, v in pairs}
-
-
-def object_of(cls: Any, base: Any = None, state: Any = None) -> StandIn:
-    """A stand-in for an object of a class; ``base`` is what old pickles name beside it.
-
-    Raises:
-        ValueError: If ``cls`` is not the name of one.
-    """
-    if not isinstance(cls, GlobalName):
-        raise ValueError("its pickle makes an object of what is no class")
-    return StandIn(str(cls), state=state)
-
-
-PLAIN: dict[str, Builder] = {
-    "collections.OrderedDict": mapping_of,
-    "collections.defaultdict": lambda factory=None, pairs=(): mapping_of(pairs),
-    "_codecs.encode": lambda text, encoding: text.encode("latin1"),
-    **{f"{m}._reconstructor": object_of for m in ("copyreg", "copy_reg")},
-}
-for _module in ("builtins", "__builtin__"):
-    PLAIN[f"{_module}.set"] = lambda items=(): {key_of(v) for v in items}
-    PLAIN[f"{_module}.frozenset"] = lambda items=(): frozenset(key_of(v) for v in items)
-    PLAIN[f"{_module}.list"] = lambda items=(): list(items)
-    PLAIN[f"{_module}.dict"] = mapping_of
 
 
 def described(value: Any, depth: int = 6, room: list[int] | None = None) -> Any:

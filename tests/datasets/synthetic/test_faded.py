@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spectrack.datasets.base import Dataset, Sequence
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.synthetic.faded import Faded
 from spectrack.errors import InputError
 from spectrack.structures import HardHW
@@ -22,7 +22,7 @@ def made(read_mask: Callable[[int], HardHW | None]) -> Dataset:
     frames[:, :, : WIDTH // 2, 0] = 200
     frames[:, :, WIDTH // 2 :, 2] = 200
     stems = ("00000", "00001", "00002")
-    return Dataset("made", [Sequence("one", stems, lambda: ArrayFrames(frames), read_mask)])
+    return Dataset("made", [VideoSequence("one", stems, lambda: ArrayFrames(frames), read_mask)])
 
 
 def square(index: int) -> HardHW | None:

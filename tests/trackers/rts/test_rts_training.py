@@ -30,10 +30,12 @@ from spectrack.trackers.rts.train_published import rts_published
 from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import SampleSettings, Source, TrackingSamples
 from spectrack.training.loop.checkpoint import save_weights
-from spectrack.training.loop.schedule import make_optimizer, make_schedule
+from spectrack.training.loop.schedule import advance, make_optimizer, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.video.frames import ArrayFrames
-from spectrack.weights.described import load_described, load_rts_small, make_network, save_described
+from spectrack.weights.described import make_network, save_described
+from spectrack.weights.networks import load_network
+from tiny_training import little_work  # noqa: F401
 
 BACKBONE: dict[str, Any] = {
     "block": "basic",
@@ -127,7 +129,7 @@ def test_published_rates_and_milestones() -> None:
     for _ in range(RTS_TRAINING.epochs):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.advance(0.0)
+        advance(schedule, 0.0)
     lowered = [e for e in range(1, 200) if rates[e] < rates[e - 1]]
     assert lowered == [25, 115, 160]
     assert rates[-1] == pytest.approx(2e-4 * 0.2**3)
@@ -247,7 +249,7 @@ def test_the_published_recipe_starts_from_lwl(tmp_path: Path) -> None:
     for paper in (False, True):
         out = tmp_path / f"run-{paper}"
         file = rts_published(_videos(), out, tmp_path / "lwl.safetensors", paper=paper, **options)
-        made = load_rts_small(file).state_dict()
+        made = load_network(str(file), RTS).network.state_dict()
         for name, tensor in lwl.state_dict().items():
             torch.testing.assert_close(made[name], tensor, rtol=0, atol=1e-28, msg=name)
     torch.save({"net": {"decoder.nothing": torch.zeros(2)}}, tmp_path / "other.pth")
@@ -259,7 +261,7 @@ def test_a_file_says_what_network_it_is_of(tmp_path: Path) -> None:
     network = tiny(4).eval()
     file = tmp_path / "rts.safetensors"
     save_described(file, network, TINY, {"seed": 4})
-    again = load_rts_small(file)
+    again = load_network(str(file), RTS).network
     assert not again.training
     assert all(
         torch.equal(a, b)
@@ -267,12 +269,12 @@ def test_a_file_says_what_network_it_is_of(tmp_path: Path) -> None:
     )
     lwl = {**TINY, "kind": "lwl", "box_start": True}
     save_described(file, make_network(lwl), lwl, {})
-    assert isinstance(load_described(file), LWL)
-    with pytest.raises(InputError, match="are of LWL; give an RTS"):
-        load_rts_small(file)
+    assert isinstance(load_network(str(file), LWL).network, LWL)
+    with pytest.raises(InputError, match="look like those of LWL; give weights of RTS"):
+        load_network(str(file), RTS)
     save_weights(file, network)
-    with pytest.raises(InputError, match="do not say"):
-        load_described(file)
+    with pytest.raises(InputError, match=r"look like those of|do not fit RTS"):
+        load_network(str(file), RTS)
     for wrong in ({"kind": "dcf", "backbone": {}}, {"kind": "rts"}, {**TINY, "arms": 2}):
         with pytest.raises(InputError):
             make_network(wrong)

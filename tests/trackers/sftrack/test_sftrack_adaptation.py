@@ -9,6 +9,7 @@ from spectrack.structures import Box
 from spectrack.trackers.sftrack.adaptation import Adaptation
 from spectrack.trackers.sftrack.crop import SIDE, Crop
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
+from tiny_training import little_work  # noqa: F401
 
 
 def _scene() -> tuple[np.ndarray, Crop, np.ndarray]:

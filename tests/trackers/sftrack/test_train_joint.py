@@ -18,6 +18,7 @@ from spectrack.trackers.sftrack.train_joint import (
     mirrored,
     relation,
 )
+from tiny_training import little_work  # noqa: F401
 
 
 def _mask(size_hw: tuple[int, int]) -> np.ndarray:

@@ -15,6 +15,7 @@ from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.train_runs import LearningRun, learning_runs, mixing_columns
 from spectrack.trackers.sftrack.weights import load_sftrack
 from spectrack.video.frames import ArrayFrames
+from tiny_training import little_work  # noqa: F401
 
 
 @pytest.fixture(scope="module")

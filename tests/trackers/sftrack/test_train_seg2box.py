@@ -27,6 +27,7 @@ from spectrack.trackers.sftrack.train_seg2box import (
     place_loss,
     spoilt_sample,
 )
+from tiny_training import little_work  # noqa: F401
 
 
 def ellipses(count: int, seed: int = 0) -> list[np.ndarray]:

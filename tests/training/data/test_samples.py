@@ -14,8 +14,7 @@ from spectrack.datasets.synthetic.motion import MotionSettings
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.errors import InputError
-from spectrack.structures import Box, FrameHWC, HardHW, SoftHW, Target
-from spectrack.training.data.box_masks import with_box_masks
+from spectrack.structures import Box
 from spectrack.training.data.clips import ArrayClip, VideoClip, split_clips, still_clips
 from spectrack.training.data.samples import (
     SampleSettings,
@@ -155,15 +154,13 @@ def test_sources_are_drawn_by_their_shares(clip: ArrayClip) -> None:
         TrackingSamples([Source([short])], 1, SMALL)
 
 
-def _video(boxes_only: bool = False, frames: int = 9) -> Sequence:
+def _video(frames: int = 9) -> Sequence:
     made = make_clip(frames, size_wh=(80, 60), seed=1)
-    boxes = [Box.from_mask(mask) for mask in made.masks_thw]
     return Sequence(
         "one",
         tuple(f"{t:05d}" for t in range(frames)),
         lambda: ArrayFrames(made.frames_thwc),
-        None if boxes_only else lambda t: made.masks_thw[t],
-        boxes.__getitem__ if boxes_only else None,
+        lambda t: made.masks_thw[t],
     )
 
 
@@ -206,30 +203,3 @@ def test_clips_of_stills_are_made_once(tmp_path: Path) -> None:
 
 def _refuse(done: int, total: int | None) -> None:
     raise AssertionError(f"clip {done} was made again")
-
-
-def test_boxes_get_masks_that_are_kept(tmp_path: Path) -> None:
-    asked: list[Box] = []
-
-    def whole_box(frame_hwc: FrameHWC, target: Target) -> SoftHW:
-        asked.append(target.box)
-        mask = np.zeros(frame_hwc.shape[:2], np.float32)
-        x, y, w, h = (int(v) for v in target.box)
-        mask[y : y + h, x : x + w] = 0.8
-        return mask
-
-    data = Dataset("boxes", [_video(boxes_only=True)])
-    made = with_box_masks(data, whole_box, tmp_path / "masks", every=3, most=7)
-    video = made["one"]
-    assert len(asked) == 3
-    seen: list[HardHW | None] = [video.truth_mask(t) for t in range(len(video))]
-    assert [t for t, mask in enumerate(seen) if mask is not None] == [0, 3, 6]
-    for t in (0, 3, 6):
-        mask = seen[t]
-        assert mask is not None
-        assert Box.from_mask(mask) == data["one"].truth_box(t) == video.truth_box(t)
-    assert VideoClip(video).visible_t.tolist() == [t in (0, 3, 6) for t in range(9)]
-    with_box_masks(data, whole_box, tmp_path / "masks", every=3)
-    assert len(asked) == 3
-    with pytest.raises(InputError, match="every is 0"):
-        with_box_masks(data, whole_box, tmp_path / "masks", every=0)

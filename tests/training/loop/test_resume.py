@@ -93,46 +93,25 @@ def test_stopped_at_any_batch(tmp_path, whole, at):
     assert_same_end(tmp_path, whole)
 
 
-def start(folder, **fields):
-    return subprocess.Popen(
-        [sys.executable, str(TINY), str(folder), json.dumps(FIELDS | {"slow": 0.02} | fields)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(TINY.parent)},
-    )
-
-
-def read_until(process, step):
-    for line in process.stdout:
-        if int(line) >= step:
-            return
-    pytest.fail(f"ended before step {step}: {process.communicate()}")
+def die(folder, at):
+    """Let a program train and die by SIGKILL in a batch, counted from where it goes on."""
+    arguments = [sys.executable, str(TINY), str(folder), json.dumps(FIELDS | {"kill_at": at})]
+    path = os.pathsep.join([str(TINY.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(arguments, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == -signal.SIGKILL
+    return torch.load(folder / "resume.pt", weights_only=True)["state"]["step"]
 
 
 def test_killed_between_checkpoints(tmp_path, whole):
-    process = start(tmp_path)
-    read_until(process, 5)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    state = torch.load(tmp_path / "resume.pt", weights_only=True)["state"]
-    assert 2 <= state["step"] < 9
-    # Twice: the second one is killed in the last epoch.
-    process = start(tmp_path)
-    read_until(process, 8)
-    process.kill()
-    process.communicate()
+    assert die(tmp_path, 9) == 4  # in step 5
+    assert die(tmp_path, 7) == 6  # in step 8, of the last epoch
     tiny_run.run(tmp_path, **FIELDS)
     assert_same_end(tmp_path, whole)
 
 
 def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint_of_it(tmp_path, whole):
-    process = start(tmp_path, checkpoint_every=None)
-    read_until(process, 1)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert "KeyboardInterrupt" in said
+    with pytest.raises(KeyboardInterrupt):
+        tiny_run.run(tmp_path, press_at=3, **FIELDS | {"checkpoint_every": None})
     state = torch.load(tmp_path / "resume.pt", weights_only=True)["state"]
     assert state["step"] == 2, "no periodic checkpoint falls there"
     assert (tmp_path / "curves.png").is_file()

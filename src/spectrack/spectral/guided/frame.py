@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.spectral.guided.kernels import raise_level, sweep
 from spectrack.spectral.guided.links import LinkedFrame, padded_plane
-from spectrack.spectral.guided.settings import Taps
-
-if TYPE_CHECKING:
-    from spectrack.spectral.guided.stream import GuidedSettings
+from spectrack.spectral.guided.settings import GuidedSettings, Taps
 
 
 class GuidedFrame(LinkedFrame):

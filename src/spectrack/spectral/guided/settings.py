@@ -1,4 +1,4 @@
-"""Settings of the links of the guided filter, and the neighbourhoods that follow from them."""
+"""Settings of the guided filter, and the neighbourhoods that follow from them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+
+STABLE = 1.4
+"""Longest stable plain step. W has eigenvalues from about -1/3 (a pixel tied only to its like in
+the frames before and after) to 1, so up to 2 / (1 + 1/3) = 1.5 is stable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,54 @@ class LinkSettings:
             raise InputError(f"flow_sigma is {self.flow_sigma}; give a positive number of pixels")
         if not 0 < self.level < 1:
             raise InputError(f"level is {self.level}; give a number between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedSettings(LinkSettings):
+    """How masks are filtered: the settings of the links, and how far to go.
+
+    Attributes:
+        cycles: Steps of each cycle; their sum is the delay of the stream in frames.
+        changes: One value a cycle, rising: where the first cycle changes this share of a mask
+            (1 - IoU, mean over the frames around), the result is that after the cycle; values in
+            between interpolate.
+
+    Raises:
+        InputError: If a setting is out of range; the message names it.
+    """
+
+    cycles: tuple[int, ...] = (2, 4, 6)
+    changes: tuple[float, ...] = (0.013, 0.025, 0.055)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(int(n) != n or n < 1 for n in self.cycles):
+            raise InputError(f"cycles are {self.cycles}; give whole numbers of 1 or more")
+        rising = all(a < b for a, b in zip(self.changes, self.changes[1:], strict=False))
+        if len(self.changes) != len(self.cycles) or not rising:
+            raise InputError(
+                f"changes are {self.changes} for cycles {self.cycles}; give one a cycle, rising"
+            )
+
+    @property
+    def iterations(self) -> int:
+        """Steps in all."""
+        return sum(self.cycles)
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """Length tau of each step: STABLE / (2 cos^2(pi (2 i + 1) / (4 n + 2))), i < n."""
+        return tuple(
+            STABLE / (2 * math.cos(math.pi * (2 * i + 1) / (4 * n + 2)) ** 2)
+            for n in self.cycles
+            for i in range(n)
+        )
+
+
+GUIDED_PRESETS: dict[str, GuidedSettings] = {
+    "default": GuidedSettings(),
+    "deep": GuidedSettings(cycles=(4, 6, 10), changes=(0.0, 0.02, 0.06), reach=48),
+}
 
 
 class Taps:

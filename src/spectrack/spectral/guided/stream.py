@@ -23,10 +23,8 @@ exactly as if the whole video had been filtered at once, ``iterations`` frames a
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -35,61 +33,11 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.spectral.guided.frame import GuidedFrame
 from spectrack.spectral.guided.links import checked_flow, checked_masks
-from spectrack.spectral.guided.settings import LinkSettings, Taps
+from spectrack.spectral.guided.settings import GUIDED_PRESETS, GuidedSettings, Taps
+
+__all__ = ["GUIDED_PRESETS", "GuidedSettings", "GuidedStream", "guided"]
 
 Planes = NDArray[np.float32]
-
-STABLE = 1.4
-"""Longest stable plain step. W has eigenvalues from about -1/3 (a pixel tied only to its like in
-the frames before and after) to 1, so up to 2 / (1 + 1/3) = 1.5 is stable."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuidedSettings(LinkSettings):
-    """How masks are filtered: the settings of the links, and how far to go.
-
-    Attributes:
-        cycles: Steps of each cycle; their sum is the delay of the stream in frames.
-        changes: One value a cycle, rising: where the first cycle changes this share of a mask
-            (1 - IoU, mean over the frames around), the result is that after the cycle; values in
-            between interpolate.
-
-    Raises:
-        InputError: If a setting is out of range; the message names it.
-    """
-
-    cycles: tuple[int, ...] = (2, 4, 6)
-    changes: tuple[float, ...] = (0.013, 0.025, 0.055)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if any(int(n) != n or n < 1 for n in self.cycles):
-            raise InputError(f"cycles are {self.cycles}; give whole numbers of 1 or more")
-        rising = all(a < b for a, b in zip(self.changes, self.changes[1:], strict=False))
-        if len(self.changes) != len(self.cycles) or not rising:
-            raise InputError(
-                f"changes are {self.changes} for cycles {self.cycles}; give one a cycle, rising"
-            )
-
-    @property
-    def iterations(self) -> int:
-        """Steps in all."""
-        return sum(self.cycles)
-
-    @property
-    def lengths(self) -> tuple[float, ...]:
-        """Length tau of each step: STABLE / (2 cos^2(pi (2 i + 1) / (4 n + 2))), i < n."""
-        return tuple(
-            STABLE / (2 * math.cos(math.pi * (2 * i + 1) / (4 * n + 2)) ** 2)
-            for n in self.cycles
-            for i in range(n)
-        )
-
-
-GUIDED_PRESETS: dict[str, GuidedSettings] = {
-    "default": GuidedSettings(),
-    "deep": GuidedSettings(cycles=(4, 6, 10), changes=(0.0, 0.02, 0.06), reach=48),
-}
 
 
 class GuidedStream:

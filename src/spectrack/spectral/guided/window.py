@@ -22,8 +22,7 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.spectral.guided.kernels import sweep, sweep_adjoint
 from spectrack.spectral.guided.links import LinkedFrame
-from spectrack.spectral.guided.settings import Taps
-from spectrack.spectral.guided.stream import GuidedSettings
+from spectrack.spectral.guided.settings import GuidedSettings, Taps
 
 Planes = NDArray[np.float32]
 

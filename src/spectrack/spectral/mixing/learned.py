@@ -143,7 +143,9 @@ class LearnedMixing(nn.Module):
             scale_t: As in :meth:`frame_weights`.
         """
         weights_tc = self.frame_weights(self.weights_c, agreement_tc, present_tc, scale_t)
-        return torch.sigmoid((columns_nc * weights_tc[frame_n]).sum(dim=1) + self.bias)
+        # Not weights_tc[frame_n]: in its gradient threads add up in the order they come in.
+        weights_nc = weights_tc.index_select(0, frame_n)
+        return torch.sigmoid((columns_nc * weights_nc).sum(dim=1) + self.bias)
 
     def settings(self) -> MixingSettings:
         """What was learned."""

@@ -46,6 +46,8 @@ class ExternalTracker(Tracker):
     """
 
     Settings = ExternalSettings
+    counts_frames = True
+    """Its answers go by the number of the frame, so it starts at the first one or not at all."""
 
     def __init__(self, settings: ExternalSettings) -> None:
         if not settings.path:

@@ -178,8 +178,11 @@ class FlowTracker(Tracker):
             for v, a, b in zip(state.velocity, old, new, strict=True)
         )
         area = 0.9 * state.area + 0.1 * float(hard.sum())
+        # The old planes go before new ones come: at 4K they are a sixth of all memory.
+        state.soft = state.ghost = state.rival = soft
+        state.frame = kept_hwc = frame.copy()
         ghost, rival = (view.paste(a, self.size_wh) for a in (found.ghost, found.rival))
-        self._state = _State(frame.copy(), soft, ghost, rival, box, (vx, vy), area)
+        self._state = _State(kept_hwc, soft, ghost, rival, box, (vx, vy), area)
         self._lost = 0
         self._colours.learn(found.index, found.soft, max(s.rate, s.early_rate * self._youth))
         self._youth = max(0.0, self._youth - 1 / s.early)

@@ -6,7 +6,6 @@ of the backbone as they are, and lasts days on a large GPU. The pieces are the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from spectrack.storage import Progress
 from spectrack.trackers.rts.network import RTS, RTSOutput
 from spectrack.trackers.rts.train_losses import LossWeights, rts_loss
 from spectrack.training.data.samples import Sample, TrackingSamples
@@ -99,7 +99,7 @@ def learn_rts(
     frozen: bool = True,
     held_out: TrackingSamples | None = None,
     extra: dict[str, Any] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Train RTS, or go on where a run stopped.
 

@@ -5,7 +5,6 @@ It starts from the weights of LWL; the instance branch starts from nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 
 from spectrack.datasets.base import Dataset
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.train import EPOCH_SAMPLES, PAPER_REFINEMENTS, RTS_TRAINING, learn_rts
 from spectrack.trackers.rts.train_losses import LossWeights
@@ -57,12 +57,12 @@ def rts_published(
     held_out: int = 3,
     judged: int = 48,
     about: dict[str, Any] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Train RTS as published.
 
     The published training has YouTube-VOS, DAVIS-2017, GOT-10k and LaSOT in the ratio 6:1:6:6;
-    here are the videos given, see also :mod:`spectrack.training.data.box_masks`.
+    here are the videos given.
 
     Args:
         videos: With true masks.

@@ -16,6 +16,7 @@ import torch
 
 from spectrack.datasets.base import Dataset
 from spectrack.datasets.synthetic.stills import Stills
+from spectrack.storage import Progress
 from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.train import judge, learn_rts
 from spectrack.trackers.rts.train_losses import LossWeights
@@ -24,8 +25,6 @@ from spectrack.training.data.samples import SampleSettings, Source, TrackingSamp
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.weights.described import make_network, save_described
 from spectrack.weights.load import load_weights
-
-Progress = Callable[[int, int | None], None]
 
 NETWORK: dict[str, Any] = {
     "kind": "rts",

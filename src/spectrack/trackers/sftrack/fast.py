@@ -27,6 +27,7 @@ class FastSFTracker(Tracker):
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
         self._tracker = SFTracker(self.settings)
+        self.counts_frames = self._tracker.counts_frames
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         self._scale = min(1.0, self.settings.longest / max(self.size_wh))

@@ -40,6 +40,7 @@ class Input:
         self._scale = 1.0
         self._tracker = self._make()
         self.failed = False
+        self.counts_frames: bool = self._tracker.counts_frames
 
     @property
     def carries_masks(self) -> bool:
@@ -92,8 +93,8 @@ class Input:
         soft = answer.mask
         if soft is None:
             return Hypothesis(_scaled(answer.box, 1 / self._scale))
-        packed = np.rint(255 * soft.astype(np.float32)).astype(np.uint8)
-        return Hypothesis(answer.box, packed)
+        bytes_hw = np.multiply(soft, np.float32(255), dtype=np.float32)
+        return Hypothesis(answer.box, np.rint(bytes_hw, out=bytes_hw).astype(np.uint8))
 
 
 def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from spectrack.flow.estimators import FlowPair
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
-from spectrack.spectral.guided.online import OnlineFilter, OnlineSettings
+from spectrack.spectral.guided.online import OnlineSettings
+from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
@@ -69,6 +70,7 @@ class SFTracker(Tracker):
         self._any_size = weights.mixing_of(s.names)
         self._learned_box = LearnedBox(weights.seg2box) if s.box_rule == "learned" else None
         self._pool = InputPool(s.names, s.longest)
+        self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self._flow = quick_flow()
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -85,7 +87,7 @@ class SFTracker(Tracker):
         if self._adaptation is not None:
             self._segment = Segmenter(self._adaptation.network)
         steps = OnlineSettings(reach=s.reach, lengths=(1.0,) * s.iterations)
-        self._filter = OnlineFilter(size_wh, steps)
+        self._filter = WindowedOnlineFilter(size_wh, steps)
         self._mixing = self._any_size.at_size(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
@@ -276,6 +278,9 @@ def _carried(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
     masks = [h.soft_hw for h in hypotheses if h is not None and h.soft_hw is not None]
     if not masks:
         return soft
+    if len(masks) == 1:  # the same numbers without two planes of float64
+        one: SoftHW = (np.arange(256) / 255).astype(np.float32)[masks[0]]
+        return one
     mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
     return mean
 

@@ -25,6 +25,7 @@ from spectrack.datasets.synthetic.stills import Stills
 from spectrack.errors import InputError
 from spectrack.fusion.train import MIXING_TRAINING, learn_mixing
 from spectrack.spectral.mixing.learned import LearnedMixing
+from spectrack.storage import Progress
 from spectrack.trackers.sftrack.feat2seg import WIDTHS, Feat2Seg
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.train_feat2seg import (
@@ -42,7 +43,6 @@ from spectrack.training.data.hypotheses import collect_hypotheses
 from spectrack.training.loop.settings import TrainSettings
 
 One = TypeVar("One")
-Progress = Callable[[int, int | None], None]
 
 REACH = 5
 """Past frames over which an input's agreement with the others is averaged."""

@@ -6,7 +6,7 @@ that are off, masks with errors, and what real trackers said on annotated videos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import ConcatDataset
 
+from spectrack.storage import Progress
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 from spectrack.trackers.sftrack.train_feat2seg_data import Samples
 from spectrack.training.loop.settings import TrainSettings
@@ -61,7 +62,7 @@ def learn_feat2seg(
     loss: LossName = "dice_bce",
     held_out: Samples | None = None,
     extra: dict[str, Any] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """One stage of phase 1.
 

@@ -19,14 +19,13 @@ from torch import Tensor
 
 from spectrack.datasets.synthetic.motion import MotionSettings, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
+from spectrack.storage import Progress, replacing
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.input_maps import colours_of, input_maps, learn_colours
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.training.data.hypotheses import Hypotheses
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -260,9 +259,7 @@ def _kept(
             if progress is not None:
                 progress(index + 1, count)
         for file, part in zip(files, zip(*made, strict=True), strict=True):
-            aside = file.with_suffix(".part")
-            with aside.open("wb") as handle:
+            with replacing(file) as aside, aside.open("wb") as handle:
                 np.save(handle, np.stack(part))
-            aside.replace(file)
     maps, truth = (np.load(file, mmap_mode="r") for file in files)
     return Samples(maps, truth)

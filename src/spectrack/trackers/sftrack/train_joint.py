@@ -8,7 +8,7 @@ has nothing to learn, and its links to past frames would need their gradients, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.spectral.mixing.learned import LearnedMixing
+from spectrack.storage import Progress
 from spectrack.structures import Box
 from spectrack.trackers.sftrack.boxes import box_maps, crop_about, to_edges
 from spectrack.trackers.sftrack.crop import SIDE, Crop
@@ -229,7 +230,7 @@ def fine_tune(
     *,
     stride: int = 1,
     extra: dict[str, Any] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Fine-tune all parts together.
 

@@ -6,7 +6,7 @@ others, and what is true: what it takes to mix them again, with other weights, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.fusion.train_columns import FrameColumns
 from spectrack.fusion.train_videos import FusionVideo, video_columns
 from spectrack.spectral.mixing.mixing import size_scale
+from spectrack.storage import Progress
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop
 from spectrack.trackers.sftrack.inputs import seen_side
@@ -85,7 +86,7 @@ def learning_runs(
     data: Dataset,
     weights: Path,
     settings: SFTrackSettings,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[LearningRun]:
     """Run the tracker over every video from the true box of its first frame.
 

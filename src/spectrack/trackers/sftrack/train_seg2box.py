@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.trackers.sftrack.boxes import box_maps, crop_about, tight_rule, to_edges
 from spectrack.trackers.sftrack.seg2box import Seg2Box
@@ -29,7 +30,6 @@ from spectrack.trackers.sftrack.train_mask_corruption import (
     make_source,
     tracker_boxes,
 )
-from spectrack.training.loop.run import ProgressCall
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 
@@ -208,7 +208,7 @@ def learn_seg2box(
     held_out: Sequence[BoxSample] = (),
     start: Seg2Box | None = None,
     about: dict[str, Any] | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Seg2Box, TrainResult]:
     """Train the box regressor.
 

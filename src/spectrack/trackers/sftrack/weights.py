@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.storage import replacing
 from spectrack.trackers.sftrack.feat2seg import WIDTHS, Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
 from spectrack.weights.files import read_safetensors
@@ -71,9 +72,8 @@ def save_sftrack(path: Path, weights: SFTrackWeights) -> None:
             tensors[f"{name}.{key}"] = value.detach().cpu().to(torch.float16).contiguous()
     described = {"mixing": asdict(weights.mixing), "about": weights.about}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={FORMAT: json.dumps(described)})
-    part.replace(path)
+    with replacing(path) as part:
+        save_file(tensors, part, metadata={FORMAT: json.dumps(described)})
 
 
 def load_sftrack(path: Path | None = None) -> SFTrackWeights:

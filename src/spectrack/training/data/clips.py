@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.datasets.synthetic.motion import MotionSettings, Wander, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.errors import InputError
+from spectrack.storage import Progress, replacing
 from spectrack.structures import Box, FrameHWC, HardHW
-
-Progress = Callable[[int, int | None], None]
 
 FEWEST_PIXELS = 10
 """A target of so few pixels is out of sight."""
@@ -156,23 +156,27 @@ def still_clips(
     files = _files(out)
     if not all(file.is_file() for file in files.values()):
         out.parent.mkdir(parents=True, exist_ok=True)
-        parts = {what: file.with_suffix(".part") for what, file in files.items()}
-        made = {
-            what: np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shapes[what])
-            for what, part in parts.items()
-        }
-        order = np.random.default_rng(seed).permutation(len(stills))
-        for index in range(count):
-            rng = np.random.default_rng((seed, index))
-            others = [stills[int(i)] for i in rng.integers(len(stills), size=2)]
-            still = stills[int(order[index % len(stills)])]
-            clip = synthetic_motion(still, rng, frames, settings, others)
-            made["frames"][index], made["masks"][index] = clip.frames_thwc, clip.masks_thw
-            if progress is not None:
-                progress(index + 1, count)
-        for what, array in made.items():
-            array.flush()
-            parts[what].replace(files[what])
+        with ExitStack() as whole:
+            made = {
+                what: np.lib.format.open_memmap(
+                    whole.enter_context(replacing(file)),
+                    mode="w+",
+                    dtype=np.uint8,
+                    shape=shapes[what],
+                )
+                for what, file in files.items()
+            }
+            order = np.random.default_rng(seed).permutation(len(stills))
+            for index in range(count):
+                rng = np.random.default_rng((seed, index))
+                others = [stills[int(i)] for i in rng.integers(len(stills), size=2)]
+                still = stills[int(order[index % len(stills)])]
+                clip = synthetic_motion(still, rng, frames, settings, others)
+                made["frames"][index], made["masks"][index] = clip.frames_thwc, clip.masks_thw
+                if progress is not None:
+                    progress(index + 1, count)
+            for array in made.values():
+                array.flush()
     frames_nthwc, masks_nthw = (np.load(files[what], mmap_mode="r") for what in shapes)
     return [ArrayClip(frames_nthwc[n], masks_nthw[n]) for n in range(len(frames_nthwc))]
 

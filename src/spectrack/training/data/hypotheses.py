@@ -6,9 +6,8 @@ age, right ones and lost ones. Kept are the boxes of all and the soft masks of t
 
 from __future__ import annotations
 
-import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.base import Sequence as Video
+from spectrack.datasets.base import VideoSequence as Video
 from spectrack.errors import InputError
+from spectrack.storage import Progress, replacing
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
 
@@ -66,7 +66,7 @@ def collect_hypotheses(
     folder: Path,
     *,
     length: int | None = LENGTH,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Hypotheses]:
     """Run trackers over a data set, or read what they said before.
 
@@ -128,8 +128,7 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
 
 def _save(path: Path, said: Hypotheses) -> None:
     flat = [packed for row in said.masks for packed in row]
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez(
             file,
             trackers=np.array(said.trackers),
@@ -139,7 +138,6 @@ def _save(path: Path, said: Hypotheses) -> None:
             masks=np.frombuffer(b"".join(flat), np.uint8),
             size_wh=np.array(said.size_wh),
         )
-    os.replace(part, path)
 
 
 def _load(path: Path, video: Video, trackers: tuple[str, ...]) -> Hypotheses:

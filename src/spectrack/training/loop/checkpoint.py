@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import write_bytes
 from spectrack.weights.files import read_safetensors
 from spectrack.weights.matching import compare, shapes_of
 
@@ -34,6 +34,7 @@ class RunState:
         peak_memory_mib: Largest memory seen, MiB.
         finished: Whether nothing is left to do.
         history: One entry an epoch, as in the log.
+        threads: Of torch on the CPU, on which sums depend in their last bits; 0 where not known.
     """
 
     epoch: int = 0
@@ -46,21 +47,7 @@ class RunState:
     peak_memory_mib: float = 0.0
     finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that it is the old one or the new one at any time, never a part.
-
-    Args:
-        path: The file.
-        content: All of it.
-    """
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    threads: int = 0
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -75,7 +62,7 @@ def save_weights(path: Path, model: nn.Module) -> None:
         name: tensor.detach().cpu().contiguous().clone()
         for name, tensor in model.state_dict().items()
     }
-    write_atomic(path, save_tensors(tensors))
+    write_bytes(path, save_tensors(tensors), durable=True)
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -108,7 +95,7 @@ def save_resume(path: Path, state: RunState, **parts: dict[str, Any]) -> None:
     """
     content = io.BytesIO()
     torch.save({"format": FORMAT, "state": asdict(state), **parts}, content)
-    write_atomic(path, content.getvalue())
+    write_bytes(path, content.getvalue(), durable=True)
 
 
 def load_resume(path: Path) -> tuple[RunState, dict[str, dict[str, Any]]]:

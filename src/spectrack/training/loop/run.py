@@ -12,14 +12,15 @@ import torch
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress, write_bytes
 from spectrack.training.loop.checkpoint import (
     RunState,
     load_resume,
     save_resume,
     save_weights,
-    write_atomic,
 )
 from spectrack.training.loop.curves import TAKEN, draw_curves
+from spectrack.training.loop.exact import use_threads
 from spectrack.training.loop.interruption import Interruption
 from spectrack.training.loop.order import (
     Samples,
@@ -30,11 +31,10 @@ from spectrack.training.loop.order import (
     step_batches,
 )
 from spectrack.training.loop.run_folder import RunFolder
-from spectrack.training.loop.schedule import Best, make_schedule
+from spectrack.training.loop.schedule import Best, advance, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
 
-ProgressCall = Callable[[int, int | None], None]
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -64,14 +64,14 @@ class Run:
         best: Best,
         validate: Validate | None,
         collate: Callable[[list[Any]], Any] | None,
-        progress: ProgressCall | None,
+        progress: Progress | None,
     ) -> None:
         self.stepper, self.team, self.data = stepper, stepper.team, data
         self.settings, self.place = settings, place
         self.monitor, self.best, self.validate = monitor, best, validate
         self.collate, self.progress = collate, progress
         self.schedule = make_schedule(stepper.optimizer, settings, best)
-        self.state = RunState()
+        self.state = RunState(threads=torch.get_num_threads())
         self.interruption = Interruption()
         self._saved_step = 0
         self._step_samples = settings.batch_size * settings.accumulate * self.team.size
@@ -123,6 +123,8 @@ class Run:
                     "give the model that the run began with, or another folder."
                 ) from error
             self._saved_step = self.state.step
+            if self.team.device.type == "cpu":
+                use_threads(self.state.threads)
         else:
             self.team.align(self.stepper.model)
         self.team.wait()  # until all have read
@@ -203,7 +205,7 @@ class Run:
     def _end_epoch(self, values: dict[str, float]) -> None:
         """Judge the epoch: schedule, best weights, early stop; then log and save."""
         state, value, rate = self.state, values[self.monitor], self.stepper.rate
-        self.schedule.advance(value)
+        advance(self.schedule, value)
         state.epoch += 1
         state.done, state.loss_sum = 0, 0.0
         sign = 1 if self.best == "max" else -1
@@ -235,7 +237,7 @@ class Run:
 
     def _draw(self) -> None:
         if self.team.leads and self.place.log_lines.is_file():
-            write_atomic(self.place.curves, draw_curves(self.place.read_log()))
+            write_bytes(self.place.curves, draw_curves(self.place.read_log()))
 
     def _seconds(self) -> float:
         """Time spent so far, earlier starts included."""

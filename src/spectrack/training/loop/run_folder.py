@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
-from spectrack.training.loop.checkpoint import write_atomic
+from spectrack.storage import claimed, write_text
 from spectrack.training.loop.settings import UNSEEN_IN_WEIGHTS
 
 
@@ -33,6 +34,10 @@ class RunFolder:
         self.last = path / "last.safetensors"
         self.best = path / "best.safetensors"
         self.resume = path / "resume.pt"
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other runs out of the folder; see :func:`spectrack.storage.claimed`."""
+        return claimed(self.path) if self._writes else nullcontext()
 
     def claim(self, description: dict[str, Any], resume: bool) -> None:
         """Take the folder for a run with these settings.
@@ -56,7 +61,7 @@ class RunFolder:
         elif self._writes:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                write_atomic(self.settings, text.encode())
+                write_text(self.settings, text, durable=True)
             except OSError as error:
                 raise InputError(
                     f"run folder {self.path} cannot be written ({error.strerror}); "
@@ -94,7 +99,7 @@ class RunFolder:
                 for line in self.read_log()
                 if (line["epoch"] <= epoch if line["kind"] == "epoch" else line["step"] <= step)
             ]
-            write_atomic(self.log_lines, "".join(f"{line}\n" for line in kept).encode())
+            write_text(self.log_lines, "".join(f"{line}\n" for line in kept), durable=True)
 
     def log(self, kind: str, values: dict[str, float]) -> None:
         """Add a line to the log.

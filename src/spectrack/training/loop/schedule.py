@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from torch import nn, optim
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import ConstantLR, MultiStepLR, ReduceLROnPlateau, StepLR
 
 from spectrack.training.loop.settings import TrainSettings
 
 Best = Literal["max", "min"]
+Schedule = ReduceLROnPlateau | StepLR | MultiStepLR | ConstantLR
 
 
 def make_optimizer(
@@ -39,78 +40,8 @@ def make_optimizer(
     return optim.AdamW(given, lr=rate, weight_decay=decay, amsgrad=True)
 
 
-class Schedule(Protocol):
-    """What changes the learning rate after an epoch."""
-
-    def advance(self, value: float) -> None:
-        """An epoch is over; ``value`` is what is monitored."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-
-
-class Plateau:
-    """Lowers the rate where the monitored value stands still (torch's ReduceLROnPlateau)."""
-
-    def __init__(self, optimizer: optim.Optimizer, settings: TrainSettings, best: Best) -> None:
-        self._torch = ReduceLROnPlateau(
-            optimizer,
-            mode=best,
-            factor=settings.schedule_factor,
-            patience=settings.schedule_patience,
-        )
-
-    def advance(self, value: float) -> None:
-        """Count the epoch, and lower the rate if the value did not improve for too long."""
-        self._torch.step(value)
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on."""
-        return self._torch.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self._torch.load_state_dict(state)
-
-
-class ByEpoch:
-    """Changes the rate by the number of epochs alone, with a scheduler of torch."""
-
-    def __init__(self, scheduler: LRScheduler) -> None:
-        self._torch = scheduler
-
-    def advance(self, value: float) -> None:
-        """Count the epoch; the value does not matter."""
-        self._torch.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on."""
-        return self._torch.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self._torch.load_state_dict(state)
-
-
-class Constant:
-    """Leaves the rate as it is."""
-
-    def advance(self, value: float) -> None:
-        """Nothing changes."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing to keep."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to restore."""
-
-
 def make_schedule(optimizer: optim.Optimizer, settings: TrainSettings, best: Best) -> Schedule:
-    """The schedule that the settings ask for.
+    """The scheduler of torch that the settings ask for.
 
     Args:
         optimizer: Whose rate is changed.
@@ -118,14 +49,27 @@ def make_schedule(optimizer: optim.Optimizer, settings: TrainSettings, best: Bes
         best: Whether the monitored value is better when larger ("max") or smaller ("min").
 
     Returns:
-        An object to tell of each epoch's end.
+        What :func:`advance` is told of each epoch's end.
     """
+    factor = settings.schedule_factor
     if settings.schedule == "plateau":
-        return Plateau(optimizer, settings, best)
+        patience = settings.schedule_patience
+        return ReduceLROnPlateau(optimizer, mode=best, factor=factor, patience=patience)
     if settings.schedule == "step":
-        step = StepLR(optimizer, settings.schedule_every, gamma=settings.schedule_factor)
-        return ByEpoch(step)
+        return StepLR(optimizer, settings.schedule_every, gamma=factor)
     if settings.schedule == "milestones":
-        at = list(settings.schedule_at)
-        return ByEpoch(MultiStepLR(optimizer, at, gamma=settings.schedule_factor))
-    return Constant()
+        return MultiStepLR(optimizer, list(settings.schedule_at), gamma=factor)
+    return ConstantLR(optimizer, factor=1.0)
+
+
+def advance(schedule: Schedule, value: float) -> None:
+    """An epoch is over.
+
+    Args:
+        schedule: Of :func:`make_schedule`.
+        value: What is monitored; it matters to "plateau" alone.
+    """
+    if isinstance(schedule, ReduceLROnPlateau):
+        schedule.step(value)
+    else:
+        schedule.step()

@@ -16,9 +16,11 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.training.loop.distributed import join
+from spectrack.training.loop.exact import exact_arithmetic
 from spectrack.training.loop.order import Samples, kept_randomness
-from spectrack.training.loop.run import ProgressCall, Run, Validate
+from spectrack.training.loop.run import Run, Validate
 from spectrack.training.loop.run_folder import RunFolder
 from spectrack.training.loop.schedule import Best
 from spectrack.training.loop.settings import TrainSettings
@@ -60,13 +62,14 @@ def train(
     best: Best = "min",
     extra: dict[str, Any] | None = None,
     collate: Callable[[list[Any]], Any] | None = None,
-    progress: ProgressCall | None = None,
+    progress: Progress | None = None,
     resume: bool = True,
 ) -> TrainResult:
     """Train a model, or go on where a run stopped.
 
     A run that was killed at any moment and is started again ends, on a CPU, with the same bits as
-    one that was not. A finished run is not repeated.
+    one that was not, however busy the machine: it goes on with as many threads as it began with,
+    and with torch's deterministic algorithms. A finished run is not repeated.
 
     Args:
         model: Changed in place; at the end it holds the last weights.
@@ -105,10 +108,10 @@ def train(
             f"the run monitors {monitor!r} without a validation; give one, or monitor 'loss'."
         )
     team = join(settings.device)
-    with kept_randomness(team.device):
+    place = RunFolder(folder, team.leads)
+    with kept_randomness(team.device), exact_arithmetic(team.device), place.held():
         if settings.amp == "fp16" and team.device.type != "cuda":
             raise InputError("amp 'fp16' needs a CUDA device; give bf16 or none on a CPU.")
-        place = RunFolder(folder, team.leads)
         description = {
             "train": asdict(settings),
             "monitor": monitor,

@@ -1,0 +1,1 @@
+"""A small RTS learned here, and the drawing of what it does."""

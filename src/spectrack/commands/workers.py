@@ -1,0 +1,145 @@
+"""Worker processes that do jobs side by side, and never outlive the command that started them.
+
+A worker dies with its parent, even when that is killed by ``kill -9``: at once on Linux, where the
+kernel is asked to see to it, and elsewhere when a thread sees the parent's end of a pipe close.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
+
+from spectrack.errors import InputError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+GRACE_S = 1.0
+"""Seconds that workers have to end after being told to; then they are killed."""
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a process gets when its parent dies."""
+
+
+def each(
+    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int
+) -> Generator[tuple[str, Out]]:
+    """Do jobs in worker processes and give each outcome as it is ready.
+
+    After an error or Ctrl-C no worker is left, ``GRACE_S`` seconds later at the latest.
+
+    Args:
+        work: What is done with a job, a function of a module.
+        jobs: Name to job; both go to the workers by pickle.
+        workers: How many at a time; they share the cores.
+
+    Yields:
+        The name of a job, and what ``work`` gave.
+
+    Raises:
+        InputError: If a worker died.
+    """
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    others = set(active_children())
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
+    )
+    try:
+        with _ctrl_c_later():
+            running: dict[Future[Out], str] = {
+                pool.submit(_work_to_the_end, work, job): name for name, job in jobs.items()
+            }
+        for future in as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool as error:
+        _stop(pool, set(active_children()) - others)
+        raise InputError(
+            "a worker process died, as it does when memory runs out; what is finished is kept, "
+            "start again with fewer --jobs"
+        ) from error
+    except BaseException:
+        _stop(pool, set(active_children()) - others)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back while workers are started.
+
+    They inherit that, so it never reaches them, not even while Python starts: the terminal sends it
+    to all processes, and the parent alone is to act on it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(pool: ProcessPoolExecutor, children: set[BaseProcess]) -> None:
+    """End the workers: those that do not listen, because they compute, are killed."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for child in children:
+        child.join(max(0.0, deadline - time.monotonic()))
+    for child in children:
+        if child.is_alive():
+            child.kill()
+        child.join()
+
+
+def _become_worker(threads: int) -> None:
+    """Die with the parent, share the cores, and leave Ctrl-C to the parent, which tells us."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Read when the heavy modules are loaded, which has not happened yet.
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import cv2
+
+    cv2.setNumThreads(threads)
+
+
+def _die_with_parent() -> None:
+    """See to it that this process ends when its parent does."""
+    _ask_kernel()
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()  # waits for a pipe of which the parent alone has the other end
+        os._exit(1)
+
+    threading.Thread(target=watch, name="spectrack-parent", daemon=True).start()
+
+
+def _ask_kernel() -> None:
+    """Let Linux kill this process when its parent dies; it works while we compute, too."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _work_to_the_end(work: Callable[[In], Out], job: In) -> Out:
+    """Do a job; a worker told to stop ends, where the pool would give it the next job."""
+    try:
+        return work(job)
+    except SystemExit as stop:
+        os._exit(stop.code if isinstance(stop.code, int) else 1)

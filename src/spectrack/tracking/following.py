@@ -1,0 +1,114 @@
+"""The two verbs, frame by frame: new runs, runs that go on, and frames that are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.tracking.base import Tracker, check_frame
+from spectrack.tracking.resuming import last_answers, starts
+from spectrack.video.frames import BrokenFrame
+
+if TYPE_CHECKING:
+    from spectrack.tracking.journal import Kept
+    from spectrack.video.reader import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The answers for one frame.
+
+    Args:
+        index: Of the frame.
+        frame_hwc: uint8 RGB of shape (H, W, 3); the one before it where it is broken.
+        predictions: Object id to answer.
+    """
+
+    index: int
+    frame_hwc: FrameHWC
+    predictions: dict[int, Prediction]
+
+
+class Follower:
+    """Asks the trackers for the answers of frame after frame.
+
+    Args:
+        trackers: Object id to a fresh tracker.
+        frames: The video.
+        targets: Object id to target in frame 0, the same ids.
+        kept: What an earlier run came to. Its last frame is given once more, with its answers;
+            the frames after it follow.
+        skip_broken: Whether a frame that cannot be decoded keeps the answers before it, with
+            score 0.
+
+    Attributes:
+        broken: Index of each such frame, and why.
+    """
+
+    def __init__(
+        self,
+        trackers: Mapping[int, Tracker],
+        frames: Frames,
+        targets: Mapping[int, Target],
+        kept: Kept | None = None,
+        skip_broken: bool = False,
+    ) -> None:
+        self.broken = {} if kept is None else dict(kept.broken)
+        self._trackers, self._targets = trackers, targets
+        self._skip_broken = skip_broken
+        self._starts = starts(trackers, targets, kept)
+        self._done = 0 if kept is None else kept.frames
+        self._given = None if kept is None else last_answers(kept)
+        first = min((start.frame for start in self._starts.values()), default=0)
+        self.frames = enumerate(frames.salvage(first) if skip_broken or first else frames, first)
+        """Index and frame of all that are to be decoded, to be handed to :meth:`step`."""
+        self._size_wh: tuple[int, int] | None = None
+        self._last_hwc: FrameHWC | None = None
+        self._predictions: dict[int, Prediction] = {}
+
+    def step(self, index: int, frame: FrameHWC | BrokenFrame) -> Step | None:
+        """The answers for the next frame; None for one that was answered by an earlier run.
+
+        Raises:
+            InputError: If the frame or a target cannot be used.
+            BrokenFrame: If it cannot be decoded and is not skipped, or there is none before it.
+        """
+        if not isinstance(frame, BrokenFrame):
+            self._last_hwc = frame
+            self._predictions = self._ask(index, frame)
+        elif not self._skip_broken or self._last_hwc is None:
+            raise frame
+        else:
+            self._predictions = self._hold(index, self._last_hwc)
+            if index >= self._done:
+                self.broken[index] = str(frame)
+        if self._given is not None and index == self._done - 1:
+            self._predictions = self._given
+        if index < self._done - 1:
+            return None
+        return Step(index, self._last_hwc, self._predictions)
+
+    def _ask(self, index: int, frame_hwc: FrameHWC) -> dict[int, Prediction]:
+        if self._size_wh is None:
+            self._size_wh = check_frame(frame_hwc)
+            for target in self._targets.values():
+                target.check(self._size_wh)
+        check_frame(frame_hwc, self._size_wh)
+        return {
+            key: tracker.init(frame_hwc, self._starts[key].target)
+            if index == self._starts[key].frame
+            else tracker.update(frame_hwc)
+            for key, tracker in self._trackers.items()
+            if index >= self._starts[key].frame
+        }
+
+    def _hold(self, index: int, last_hwc: FrameHWC) -> dict[int, Prediction]:
+        for key, tracker in self._trackers.items():
+            # One that reads its answers from files must not fall behind.
+            if tracker.counts_frames and index > self._starts[key].frame:
+                tracker.update(last_hwc)
+        return {
+            key: Prediction(p.box, p.mask, 0.0, p.found) for key, p in self._predictions.items()
+        }

@@ -1,0 +1,81 @@
+"""What exact resume needs of the arithmetic: the same kernels, on as many threads as before.
+
+A sum over floats depends on the order of its terms. On a CPU it is lost in two ways: some of
+torch's gradients (of ``x[index]`` with repeated indices) let threads add to the same place as they
+come, so that the machine's load decides; and reductions are split into as many parts as there are
+threads. The first is ruled out by torch's deterministic algorithms, the second by keeping the
+number of threads with the run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
+    """Within this, the same operations on a CPU give the same bits; afterwards all is as before.
+
+    An operation of torch that has no such form warns. The number of threads may be changed inside.
+
+    Args:
+        device: Where the run computes; elsewhere than on a CPU nothing is changed.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    memory: Any = torch.utils.deterministic
+    threads, filled = torch.get_num_threads(), memory.fill_uninitialized_memory
+    before = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    memory.fill_uninitialized_memory = False  # nothing reads it, and filling takes time
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        memory.fill_uninitialized_memory = filled
+        use_threads(threads)
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute on so many threads; 0 leaves it as it is."""
+    if count and count != torch.get_num_threads():
+        torch.set_num_threads(count)
+
+
+def settle_threads() -> None:
+    """Let numba use as many threads as torch, where nothing was said of numba's.
+
+    Numba sets the thread count of OpenMP when its first loop starts, and torch reads it: where the
+    two differ (processors that run two threads each), what is learned before that loop and after
+    it would differ in its last bits, and a run that goes on may not need the loop. Call it before
+    numba is imported; later it does nothing.
+    """
+    if "numba" not in sys.modules:
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(torch.get_num_threads()))
+
+
+@contextmanager
+def loops_on_one_thread() -> Iterator[None]:
+    """Within this, numba's loops called from this thread use no other.
+
+    Threads meet at the end of a loop: for short loops beside busy programs, waiting for one that
+    does not get a processor takes many times what it saves (100 frames of five masks, 240 rows, on
+    two processors that were busy: 40 s with two threads, 0.4 s with one). The numbers stay the same
+    where a loop splits its sums into fixed parts, as those of mixing do.
+    """
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

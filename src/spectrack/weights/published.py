@@ -1,0 +1,291 @@
+"""Weights that others have published: where they lie, on what terms, and what they reach.
+
+The facts are from the authors' own pages. Hashes are published for few; of the others the first
+pull is recorded, see :mod:`spectrack.weights.records`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spectrack.weights.entry import WeightsEntry
+
+GPL_CODE = "unknown for the weights; the authors' code, which they come with, is GPL-3"
+PYSOT = "CC BY-SA 3.0"
+MIT_CODE = "unknown for the weights; the authors' code, which they come with, is MIT"
+
+RTS = "Paul et al., Robust Visual Tracking by Segmentation, ECCV 2022"
+STA = (
+    "Zhao et al., Generating Masks from Boxes by Mining Spatio-Temporal Consistencies in Videos, "
+    "ICCV 2021"
+)
+LWL = "Bhat et al., Learning What to Learn for Video Object Segmentation, ECCV 2020"
+DIMP = "Bhat et al., Learning Discriminative Model Prediction for Tracking, ICCV 2019"
+PRDIMP = "Danelljan et al., Probabilistic Regression for Visual Tracking, CVPR 2020"
+ATOM = "Danelljan et al., ATOM: Accurate Tracking by Overlap Maximization, CVPR 2019"
+KYS = "Bhat et al., Know Your Surroundings: Exploiting Scene Information for Tracking, ECCV 2020"
+SIAMRPN = (
+    "Li et al., High Performance Visual Tracking with Siamese Region Proposal Network, CVPR 2018"
+)
+SIAMRPNPP = "Li et al., SiamRPN++: Evolution of Siamese Visual Tracking, CVPR 2019"
+SIAMMASK = (
+    "Wang et al., Fast Online Object Tracking and Segmentation: A Unifying Approach, CVPR 2019"
+)
+SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2020"
+STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
+D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
+RESNET = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"
+
+RTS_FOLDER = "gfolder:1mOSA6HZ80zDu-6R7EOSiW8YwQMlzR5SQ"
+STARK_ST_FOLDER = "gfolder:1fSgll53ZnVKeUn22W37Nijk-b9LGhMdN"
+OXFORD = "http://www.robots.ox.ac.uk/~qwang/"
+LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
+
+
+def _row(
+    file: str,
+    description: str,
+    paper: str,
+    source: str,
+    figures: str = "",
+    licence: str = GPL_CODE,
+    network: str | None = None,
+    sha256: str | None = None,
+    **arguments: Any,
+) -> WeightsEntry:
+    return WeightsEntry(
+        description=description,
+        file=file,
+        paper=paper,
+        licence=licence,
+        networks={"": network} if network else {},
+        arguments=arguments,
+        sources=(source,),
+        sha256=sha256,
+        figures=figures,
+    )
+
+
+def _dimp(
+    file: str, description: str, paper: str, source: str, *figures: str | None
+) -> WeightsEntry:
+    names = (
+        "VOT2018 EAO",
+        "OTB100 AUC",
+        "NFS",
+        "UAV123",
+        "LaSOT",
+        "TrackingNet",
+        "GOT-10k AO",
+    )
+    told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
+    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told))
+
+
+def _pysot(description: str, paper: str, source: str, figures: str) -> WeightsEntry:
+    return _row("model.pth", description, paper, f"gdrive:{source}", figures, PYSOT)
+
+
+PUBLISHED: dict[str, WeightsEntry] = {
+    "rts50": _row(
+        "rts50.pth",
+        "RTS with ResNet-50",
+        RTS,
+        RTS_FOLDER,
+        "NFS 65.4, UAV123 67.9, LaSOT 69.7, TrackingNet 81.6; DAVIS-17 J&F 80.2 from a mask, 72.6 "
+        "from a box; YouTube-VOS 2019 79.7 / 70.8",
+        network="spectrack.trackers.rts.network:rts50",
+    ),
+    "sta": _row(
+        "sta.pth.tar",
+        "STA: the mask in a box, for the first frame",
+        STA,
+        RTS_FOLDER,
+        network="spectrack.networks.sta:sta",
+    ),
+    "lwl_stage2": _row(
+        "lwl_stage2.pth",
+        "LWL, started by a mask",
+        LWL,
+        "gdrive:1Xnm4A2BRBliDBKO4EEFHAQfGyfOMsVyY",
+        "YouTube-VOS 2018 81.5, 2019 81.0",
+        network=LWL_NETWORK,
+    ),
+    "lwl_boxinit": _row(
+        "lwl_boxinit.pth",
+        "LWL, started by a box",
+        LWL,
+        "gdrive:1aAsj_N1LAMpmmcb1iOxo2z66tJM6MEuM",
+        "YouTube-VOS 2018 70.4, DAVIS-17 J&F 70.8",
+        network=LWL_NETWORK,
+        box_start=True,
+    ),
+    "dimp18": _dimp(
+        "dimp18.pth",
+        "DiMP with ResNet-18",
+        DIMP,
+        "1MAjrRJDCbL0DSjUKFyDkUuYS1-cYBNjk",
+        *(".402", "66.0", "61.0", "64.3", "53.5", "72.3", "57.9"),
+    ),
+    "dimp50": _dimp(
+        "dimp50.pth",
+        "DiMP with ResNet-50",
+        DIMP,
+        "1qgachgqks2UGjKx-GdO1qylBDdB1f9KN",
+        *(".440", "68.4", "61.9", "65.3", "56.9", "74.0", "61.1"),
+    ),
+    "prdimp18": _dimp(
+        "prdimp18.pth.tar",
+        "PrDiMP with ResNet-18",
+        PRDIMP,
+        "1ycm3Uu63j-uCkz4qt0SG6rY_k5UFlhVo",
+        *(".385", "68.0", "63.3", "65.3", "56.4", "75.0", "61.2"),
+    ),
+    "prdimp50": _dimp(
+        "prdimp50.pth.tar",
+        "PrDiMP with ResNet-50",
+        PRDIMP,
+        "1zbQUVXKsGvBEOc-I1NuGU6yTMPth_aI5",
+        *(".442", "69.6", "63.5", "68.0", "59.8", "75.8", "63.4"),
+    ),
+    "super_dimp": _dimp(
+        "super_dimp.pth.tar",
+        "SuperDiMP with ResNet-50",
+        PRDIMP,
+        "1qDptswis2FxihLRYLVRGDvx6aUoAVVLv",
+        *(None, "70.1", "64.8", "67.7", "63.1", "78.1", None),
+    ),
+    "super_dimp_simple": _dimp(
+        "super_dimp_simple.pth.tar",
+        "SuperDiMPSimple with ResNet-50",
+        PRDIMP,
+        "1lzwdeX9HBefQwznMaX5AKAGda7tqeQtg",
+        *(None, "70.5", "64.4", "68.2", "63.5", None, None),
+    ),
+    "atom_default": _dimp(
+        "atom_default.pth",
+        "ATOM with ResNet-18",
+        ATOM,
+        "1VNyr-Ds0khjM0zaq6lU-xfY74-iWxBvU",
+        *(".401", "66.3", "58.4", "64.2", "51.5", "70.3", "55.6"),
+    ),
+    "kys": _dimp(
+        "kys.pth",
+        "KYS with ResNet-50",
+        KYS,
+        "1nJTBxpuBhN0WGSvG7Zm3yBc9JAC6LnEn",
+        *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
+    ),
+    "siamrpn_alex_dwxcorr": _pysot(
+        "SiamRPN with AlexNet",
+        SIAMRPN,
+        "1t62x56Jl7baUzPTo0QrC4jJnwvPZm-2m",
+        "VOT2016 / 2018 / 2019 EAO .393 / .352 / .260",
+    ),
+    "siamrpn_alex_dwxcorr_otb": _pysot(
+        "SiamRPN with AlexNet, for OTB",
+        SIAMRPN,
+        "1gCpmR85Qno3C-naR3SLqRNpVfU7VJ2W0",
+        "OTB2015 AUC .666",
+    ),
+    "siamrpn_r50_l234_dwxcorr": _pysot(
+        "SiamRPN++ with ResNet-50",
+        SIAMRPNPP,
+        "1Q4-1563iPwV6wSf_lBHDj5CPFiGSlEPG",
+        "VOT2016 / 2018 / 2019 EAO .464 / .415 / .287",
+    ),
+    "siamrpn_r50_l234_dwxcorr_otb": _pysot(
+        "SiamRPN++ with ResNet-50, for OTB",
+        SIAMRPNPP,
+        "1Cx_oHu6o0gNeH7F9zZrgevfAGdyWC4D5",
+        "OTB2015 AUC .696",
+    ),
+    "siamrpn_r50_l234_dwxcorr_lt": _pysot(
+        "SiamRPN++ with ResNet-50, long-term",
+        SIAMRPNPP,
+        "1lOOTedwGLbGZ7MAbqJimIcET3ANJd29A",
+        "VOT2018-LT F1 .629",
+    ),
+    "siamrpn_mobilev2_l234_dwxcorr": _pysot(
+        "SiamRPN++ with MobileNetV2",
+        SIAMRPNPP,
+        "1JB94pZTvB1ZByU-qSJn4ZAIfjLWE5EBJ",
+        "VOT2016 / 2018 / 2019 EAO .455 / .410 / .292",
+    ),
+    "siammask_r50_l3": _pysot(
+        "SiamMask with ResNet-50",
+        SIAMMASK,
+        "1YbPUQVTYw_slAvk_DchvRY-7B6rnSXP9",
+        "VOT2016 / 2018 / 2019 EAO .455 / .423 / .283",
+    ),
+    "siamban_r50_l234": _pysot(
+        "SiamBAN with ResNet-50",
+        SIAMBAN,
+        "1SJwPUpTQm6xL44-8jLvDrSMhOzVsbLAZ",
+        "VOT2018 EAO .452",
+    ),
+    "siamban_r50_l234_otb": _pysot(
+        "SiamBAN with ResNet-50, for OTB",
+        SIAMBAN,
+        "1d_z_7azA56PrnyQWkRFnZmxb1IGU-72E",
+        "OTB100 AUC .696",
+    ),
+    **{
+        f"siammask_{name.lower()}": _row(
+            f"SiamMask_{name}.pth",
+            f"SiamMask of its authors, {name}",
+            SIAMMASK,
+            f"{OXFORD}SiamMask_{name}.pth",
+            figures,
+            MIT_CODE,
+        )
+        for name, figures in (
+            ("VOT", "VOT2018 EAO .380"),
+            ("VOT_LD", "VOT2018 EAO .423"),
+            ("DAVIS", "DAVIS-16 J .713, F .674"),
+        )
+    },
+    "stark_s50": _row(
+        "STARKS_ep0500.pth.tar",
+        "STARK-S with ResNet-50",
+        STARK,
+        "gfolder:1144cEuF_yn9UwTfrSVl5wmaMK3F92q42",
+        "LaSOT 65.8, GOT-10k 67.2, TrackingNet 80.3, VOT2020 .462",
+        MIT_CODE,
+    ),
+    "stark_st50": _row(
+        "STARKST_ep0050.pth.tar",
+        "STARK-ST with ResNet-50",
+        STARK,
+        STARK_ST_FOLDER,
+        "LaSOT 66.4, GOT-10k 68.0, TrackingNet 81.3, VOT2020 .505",
+        MIT_CODE,
+    ),
+    "stark_st101": _row(
+        "STARKST_ep0050.pth.tar",
+        "STARK-ST with ResNet-101",
+        STARK,
+        STARK_ST_FOLDER,
+        "LaSOT 67.1, GOT-10k 68.8, TrackingNet 82.0, VOT2020 .497",
+        MIT_CODE,
+    ),
+    "d3s": _row(
+        "SegmNet.pth.tar",
+        "D3S with ResNet-50",
+        D3S,
+        "http://data.vicos.si/alanl/d3s/SegmNet.pth.tar",
+        "DAVIS-16 J 75.4, F 72.6, DAVIS-17 J 57.8, F 63.8",
+        "none told",
+    ),
+    **{
+        f"resnet{depth}": _row(
+            f"resnet{depth}-{digits}.pth",
+            f"ResNet-{depth} of torchvision, trained on ImageNet",
+            RESNET,
+            f"https://download.pytorch.org/models/resnet{depth}-{digits}.pth",
+            licence="BSD-3",
+            sha256=digits,
+        )
+        for depth, digits in ((18, "f37072fd"), (50, "0676ba61"))
+    },
+}
