@@ -19,6 +19,7 @@ SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
     {"structures", "storage", "plugins"},
+    {"mask_sheet"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},

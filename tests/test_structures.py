@@ -151,3 +151,8 @@ def test_prediction_threshold_is_inclusive() -> None:
     hard = soft > 0.5
     assert Prediction(None, hard).hard_mask() is hard
     assert Prediction(None).hard_mask() is None
+
+
+def test_masks_have_a_short_repr(rng: np.random.Generator) -> None:
+    mask = rng.random((200, 300)) > 0.5
+    assert repr(Mask.encode(mask)) == f"Mask(300x200, area {mask.sum()})"
