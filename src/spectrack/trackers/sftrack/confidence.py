@@ -5,7 +5,8 @@
 A logistic curve over a few signals in [0, 1], none of whose weights is negative: whatever speaks
 more for the mask never lowers the score. The numbers were fitted to the true J of what the tracker
 answered on DAVIS training sequences, each sequence counting alike:
-``experiments/studies/box_and_score.py --fit`` finds them again, its page shows how well they hold on sequences left out.
+``experiments/studies/box_and_score.py --fit`` finds them again, its page shows how well they hold
+on sequences left out.
 """
 
 from __future__ import annotations
