@@ -9,8 +9,8 @@ RTS_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "rts-no-instance": ("without the instance branch", {"instance": False, "conditioning": False}),
     "rts-no-conditioning": ("without conditioning", {"conditioning": False}),
     "rts-no-fallback": ("without the fallback", {"fallback": False}),
-    "rts-found-2": ("found from a peak of 0.2", {"found": 0.2}),
-    "rts-found-4": ("found from a peak of 0.4", {"found": 0.4}),
+    "rts-found-2": ("found from a peak of 0.2", {"presence": 0.2}),
+    "rts-found-4": ("found from a peak of 0.4", {"presence": 0.4}),
     "rts-paper": ("rules of the paper's text", {"variant": "paper"}),
 }
 """What tables call it, and its settings."""

@@ -212,22 +212,22 @@ def _one_sentence(complaint: str, command: str | None) -> str:
         else:
             paragraphs[-1].append(line)
     paragraphs = [p for p in paragraphs if p] or [[]]
-    said = " ".join(paragraphs[0])
-    missing = re.match(r"Missing from spectrack \w+: (.*)", said)
-    value = re.match(r"Error parsing (\S+): .*?(\[.*?\])", said)
+    message = " ".join(paragraphs[0])
+    missing = re.match(r"Missing from spectrack \w+: (.*)", message)
+    value = re.match(r"Error parsing (\S+): .*?(\[.*?\])", message)
     if missing:
-        said = f"{missing[1].split(' ')[0]} is missing"
+        message = f"{missing[1].split(' ')[0]} is missing"
     elif value:
-        said = f"{value[1]} was given {value[2].strip('[]')}, which is not what it takes"
-    elif said.startswith("Unrecognized options: "):
-        said = said.removeprefix("Unrecognized options: ").split(" ")[0].rstrip(",")
-        said = f"{said} is not understood"
+        message = f"{value[1]} was given {value[2].strip('[]')}, which is not what it takes"
+    elif message.startswith("Unrecognized options: "):
+        message = message.removeprefix("Unrecognized options: ").split(" ")[0].rstrip(",")
+        message = f"{message} is not understood"
         hints = [w for p in paragraphs[1:] for w in p if w.startswith("--")]
         if hints:
-            said += f" (did you mean {hints[0].split(' ')[0]}?)"
-    said = said.rstrip(". ").replace(". ", ": ")
+            message += f" (did you mean {hints[0].split(' ')[0]}?)"
+    message = message.rstrip(". ").replace(". ", ": ")
     asked = f"spectrack {command} --help" if command else "spectrack --help"
-    return f"{said or 'the arguments are not understood'}; see {asked}"
+    return f"{message or 'the arguments are not understood'}; see {asked}"
 
 
 def _one_line(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 import pytest
 
 from spectrack.errors import InputError
-from spectrack.tracking.settings import make_settings, split_pairs
+from spectrack.tracking.settings import make_settings, split_pairs, values_given
+from spectrack.tracking.table import settings_of
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,15 @@ def test_names_from_before_are_known_and_others_told():
         made(rate=1, speed=2)
     with pytest.raises(InputError, match="has no setting colour; it has steps, rate"):
         made(colour=3)
+
+
+def test_former_names_of_our_trackers_settings_are_known():
+    old = settings_of("rts", found="0.2", sides=3)
+    assert (old.presence, old.deviations) == (0.2, 3.0)
+    assert settings_of("lwl", sides=3).deviations == 3.0
+    assert settings_of("sftrack", alike=0.7).likeness == 0.7
+    assert values_given(old, ["found", "presence", "area"]) == {
+        "found": 0.2,
+        "presence": 0.2,
+        "area": old.area,
+    }

@@ -149,13 +149,13 @@ class EvaluateCommand(Command):
         """
         from spectrack.evaluation.runner import run_dataset
         from spectrack.tracking.loop import run
-        from spectrack.tracking.settings import split_pairs
+        from spectrack.tracking.settings import split_pairs, values_given
         from spectrack.tracking.table import make_tracker, settings_of
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
         words = split_pairs(self.set)
         checked = settings_of(name, **words)  # a wrong setting is told before work begins
-        given = {key: getattr(checked, key) for key in words}
+        given = values_given(checked, words)  # by the names given, as runs keep them
 
         def follow(sequence: VideoSequence) -> Track:
             label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"

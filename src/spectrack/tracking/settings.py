@@ -63,6 +63,17 @@ def make_settings(kind: type[S], values: Mapping[str, Any], owner: str) -> S:
     return kind(**named)
 
 
+def values_given(settings: Any, names: Iterable[str]) -> dict[str, Any]:
+    """The values that settings have for some fields.
+
+    Args:
+        settings: As :func:`make_settings` gave them.
+        names: Of fields, former ones too.
+    """
+    aliases: Mapping[str, str] = getattr(type(settings), "ALIASES", {})
+    return {name: getattr(settings, aliases.get(name, name)) for name in names}
+
+
 def _typed(what: str, value: Any, wanted: Any) -> Any:
     """A value as a field's type wants it."""
     if wanted is Any:

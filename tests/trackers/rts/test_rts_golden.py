@@ -59,7 +59,7 @@ def _padded(values_n, size):
 def _start(network, frames, variant):
     mask = np.zeros((300, 520), bool)
     mask[120:170, 230:290] = True
-    tracker = RTSTracker(RTSSettings(found=THRESHOLDS[variant], device="cpu"), network)
+    tracker = RTSTracker(RTSSettings(presence=THRESHOLDS[variant], device="cpu"), network)
     tracker.init(frames[0], Target(BOX, mask))
     return tracker
 

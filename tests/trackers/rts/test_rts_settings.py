@@ -44,7 +44,7 @@ def frames(rng):
         ({"slowest": 1.5}, "slowest is 1.5"),
         ({"fastest": 0.5}, "fastest 0.5"),
         ({"search": -1.0}, "search is -1.0"),
-        ({"sides": float("nan")}, "sides is nan"),
+        ({"deviations": float("nan")}, "deviations is nan"),
         ({"height": 100}, "multiple of 32"),
         ({"width": -32}, "width is -32"),
         ({"every": 0}, "every is 0"),
@@ -53,7 +53,7 @@ def frames(rng):
         ({"instance_steps": -1}, "instance_steps is -1"),
         ({"area": -1.0}, "area is -1.0"),
         ({"label": -1.0}, "label is -1.0"),
-        ({"found": float("nan")}, "found is nan"),
+        ({"presence": float("nan")}, "presence is nan"),
     ],
 )
 def test_settings_out_of_range_are_told(settings, told):
@@ -104,7 +104,7 @@ def test_weights_come_from_a_file_that_says_what_it_is_of(tmp_path, frames):
     file = tmp_path / "thin.safetensors"
     samples = {"size_wh": [96, 64], "search": 4.0, "label": 0.36}
     save_described(file, network, described, {"samples": samples})
-    loaded = make_tracker("rts", weights=str(file), found=ALWAYS, device="cpu")
+    loaded = make_tracker("rts", weights=str(file), presence=ALWAYS, device="cpu")
     settings = loaded.settings
     assert (settings.height, settings.width) == (64, 96)
     assert (settings.search, settings.label) == (4, 0.36)
@@ -129,7 +129,7 @@ def test_weights_come_from_a_file_of_a_network_in_the_table(tmp_path, monkeypatc
         networks={"": "thin_trackers:thin_rts"},
     )
     monkeypatch.setitem(WEIGHTS, "thin", entry)
-    loaded = make_tracker("rts", weights=str(file), found=ALWAYS, **SMALL)
-    expected = _follow(_tracker(found=ALWAYS), frames)
+    loaded = make_tracker("rts", weights=str(file), presence=ALWAYS, **SMALL)
+    expected = _follow(_tracker(presence=ALWAYS), frames)
     for a, b in zip(_follow(loaded, frames), expected, strict=True):
         assert a.mask == pytest.approx(b.mask, abs=1e-6)

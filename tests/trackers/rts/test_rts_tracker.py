@@ -37,7 +37,7 @@ def frames(rng):
 
 
 def test_answers_are_soft_masks_with_boxes_and_scores(frames):
-    tracker = _tracker(found=ALWAYS)
+    tracker = _tracker(presence=ALWAYS)
     answers = _follow(tracker, frames)
     assert answers[0].box == Box(40, 20, 30, 24)
     assert np.array_equal(answers[0].mask, _mask(frames[0], (40, 20, 30, 24)))
@@ -59,7 +59,7 @@ def test_the_same_frames_give_the_same_answers_and_init_starts_anew(frames):
 
 
 def test_memory_does_not_grow(frames):
-    tracker = _tracker(found=ALWAYS, memory=4, instance_memory=7)
+    tracker = _tracker(presence=ALWAYS, memory=4, instance_memory=7)
     _follow(tracker, frames[:2])
     blocks = [
         (m, m["features"].data_ptr())
@@ -73,7 +73,7 @@ def test_memory_does_not_grow(frames):
 
 
 def test_an_empty_mask_falls_back_on_the_instance_branch(frames):
-    tracker = _tracker(empty=True, found=ALWAYS)
+    tracker = _tracker(empty=True, presence=ALWAYS)
     _follow(tracker, frames[:1])
     for frame in frames[1:]:
         answer = tracker.update(frame)
@@ -85,26 +85,26 @@ def test_an_empty_mask_falls_back_on_the_instance_branch(frames):
 
 
 def test_without_fallback_an_empty_mask_is_the_end_of_it(frames):
-    tracker = _tracker(empty=True, found=ALWAYS, fallback=False)
+    tracker = _tracker(empty=True, presence=ALWAYS, fallback=False)
     answers = _follow(tracker, frames)[1:]
     assert all(a.box is None and not a.found and a.score == 0 for a in answers)
     assert tracker.placement.pos_yx.tolist() == [31.5, 54.5]
 
 
 def test_lost_by_both_the_published_box_stays_and_the_paper_s_is_none(frames):
-    published = _tracker(empty=True, found=NEVER)
+    published = _tracker(empty=True, presence=NEVER)
     answers = _follow(published, frames)[1:]
     assert all(a.box == Box(40, 20, 30, 24) and not a.found for a in answers)
     assert published.segmentation.memory.stored == 5  # forced in the first frames
     assert published.instance.memory.stored == 5
-    paper = _tracker(empty=True, found=NEVER, variant="paper")
+    paper = _tracker(empty=True, presence=NEVER, variant="paper")
     answers = _follow(paper, frames)[1:]
     assert all(a.box is None and not a.found for a in answers)
     assert paper.segmentation.memory.stored == 1
 
 
 def test_a_lost_target_s_region_grows_back(frames):
-    tracker = _tracker(empty=True, found=ALWAYS)
+    tracker = _tracker(empty=True, presence=ALWAYS)
     _follow(tracker, frames[:2])
     tracker.placement._scales.extend([0.9, 0.5])
     tracker.instance.found = False
@@ -113,7 +113,7 @@ def test_a_lost_target_s_region_grows_back(frames):
 
 
 def test_after_the_early_frames_failures_are_not_learned_from(frames):
-    tracker = _tracker(empty=True, found=ALWAYS, early=3, every=2)
+    tracker = _tracker(empty=True, presence=ALWAYS, early=3, every=2)
     _follow(tracker, frames[:3])
     assert tracker.segmentation.memory.stored == 1  # the second frame, when the third came: failed
 
@@ -121,7 +121,7 @@ def test_after_the_early_frames_failures_are_not_learned_from(frames):
 def test_frames_remembered_and_learned_from_after_the_early_ones(frames):
     stored, changes = {}, {}
     for variant in ("published", "paper"):
-        tracker = _tracker(found=ALWAYS, early=2, every=3, variant=variant, area=0)
+        tracker = _tracker(presence=ALWAYS, early=2, every=3, variant=variant, area=0)
         tracker.init(frames[0], Target((40, 20, 30, 24), _mask(frames[0], (40, 20, 30, 24))))
         sizes, learned = [], []
         for frame in frames[1:]:
@@ -136,9 +136,9 @@ def test_frames_remembered_and_learned_from_after_the_early_ones(frames):
 
 
 def test_small_masks_count_as_lost_in_the_published_variant_only(frames):
-    published = _tracker(found=NEVER, area=1e6)
+    published = _tracker(presence=NEVER, area=1e6)
     assert not _follow(published, frames)[-1].found
-    paper = _tracker(found=NEVER, area=1e6, variant="paper")
+    paper = _tracker(presence=NEVER, area=1e6, variant="paper")
     assert _follow(paper, frames)[-1].found
 
 
@@ -154,8 +154,8 @@ def test_without_the_instance_branch_the_mask_alone_decides(frames):
 
 
 def test_conditioning_shows_the_decoder_the_scores(frames):
-    with_scores = _follow(_tracker(found=ALWAYS), frames[:2])[-1].mask
-    without = _follow(_tracker(found=ALWAYS, conditioning=False), frames[:2])[-1].mask
+    with_scores = _follow(_tracker(presence=ALWAYS), frames[:2])[-1].mask
+    without = _follow(_tracker(presence=ALWAYS, conditioning=False), frames[:2])[-1].mask
     alone = _follow(_tracker(instance=False), frames[:2])[-1].mask
     assert np.abs(with_scores - without).max() > 1e-4
     assert np.array_equal(without, alone)
@@ -163,7 +163,7 @@ def test_conditioning_shows_the_decoder_the_scores(frames):
 
 @pytest.mark.parametrize("threshold", [0.2, 0.3, 0.4])
 def test_the_threshold_decides_what_is_found(frames, threshold):
-    tracker = _tracker(found=threshold)
+    tracker = _tracker(presence=threshold)
     _follow(tracker, frames[:1])
     peaks = []
     update = tracker.instance.update
@@ -176,13 +176,13 @@ def test_the_threshold_decides_what_is_found(frames, threshold):
 @pytest.mark.parametrize("box", [(50, 30, 1, 1), (0, 0, 1, 1), (127, 79, 1, 1), (10, 5, 90, 1)])
 @pytest.mark.parametrize("empty", [False, True])
 def test_targets_of_one_pixel_or_one_row(frames, box, empty):
-    answers = _follow(_tracker(empty=empty, found=ALWAYS), frames, box)
+    answers = _follow(_tracker(empty=empty, presence=ALWAYS), frames, box)
     assert all(np.isfinite(a.mask).all() for a in answers)
     assert all(np.isfinite(list(a.box)).all() for a in answers if a.box is not None)
 
 
 def test_a_target_that_leaves_the_view(frames):
-    tracker = _tracker(empty=True, found=ALWAYS)
+    tracker = _tracker(empty=True, presence=ALWAYS)
     _follow(tracker, frames[:1], (-20, 60, 30, 40))
     for _ in range(5):
         for frame in frames:
@@ -197,7 +197,7 @@ def test_a_target_that_leaves_the_view(frames):
 def test_tiny_and_odd_frames(rng, shape, empty):
     frames = rng.integers(0, 256, (4, *shape, 3), dtype=np.uint8)
     box = (0, 0, max(shape[1] // 2, 1), max(shape[0] // 2, 1))
-    for answer in _follow(_tracker(empty=empty, found=ALWAYS), frames, box):
+    for answer in _follow(_tracker(empty=empty, presence=ALWAYS), frames, box):
         assert answer.mask.shape == shape
 
 
@@ -227,10 +227,10 @@ def test_a_box_without_sta_is_started_by_our_own_networks(frames, sta):
 
 
 def test_half_precision_changes_little(frames):
-    half = _tracker(found=ALWAYS)
+    half = _tracker(presence=ALWAYS)
     half._network.feature_extractor.half()  # as on a GPU
     half._network.decoder.half()
-    expected = _follow(_tracker(found=ALWAYS), frames[:3])
+    expected = _follow(_tracker(presence=ALWAYS), frames[:3])
     for a, b in zip(_follow(half, frames[:3]), expected, strict=True):
         assert a.mask == pytest.approx(b.mask, abs=0.02)
 
@@ -239,8 +239,8 @@ def test_half_precision_changes_little(frames):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("half", [False, True])
 def test_a_gpu_says_the_same(frames, half):
-    expected = _follow(_tracker(found=ALWAYS), frames)
-    found = _follow(_tracker(found=ALWAYS, device="cuda", half=half), frames)
+    expected = _follow(_tracker(presence=ALWAYS), frames)
+    found = _follow(_tracker(presence=ALWAYS, device="cuda", half=half), frames)
     for a, b in zip(found, expected, strict=True):
         assert a.mask == pytest.approx(b.mask, abs=0.03 if half else 0.003)
 

@@ -168,7 +168,7 @@ def test_clips_of_videos() -> None:
     video = _video()
     clip = VideoClip(video)
     assert clip.visible_t.all()
-    look = clip.look(4)
+    look = clip.view(4)
     with video.frames() as frames:
         np.testing.assert_array_equal(look.frame_hwc, frames[4])
     assert look.box == Box.from_mask(look.mask_hw)
@@ -194,9 +194,9 @@ def test_clips_of_stills_are_made_once(tmp_path: Path) -> None:
     again = still_clips(stills, 5, 0, tmp_path / "kept", settings=settings, progress=_refuse)
     other = still_clips(stills, 5, 1, tmp_path / "other", settings=settings)
     for a, b, c in zip(clips, again, other, strict=True):
-        assert a.look(0).frame_hwc.shape == (48, 64, 3)
-        np.testing.assert_array_equal(a.look(0).frame_hwc, b.look(0).frame_hwc)
-        assert not np.array_equal(a.look(0).frame_hwc, c.look(0).frame_hwc)
+        assert a.view(0).frame_hwc.shape == (48, 64, 3)
+        np.testing.assert_array_equal(a.view(0).frame_hwc, b.view(0).frame_hwc)
+        assert not np.array_equal(a.view(0).frame_hwc, c.view(0).frame_hwc)
     with pytest.raises(InputError, match="no stills"):
         still_clips([], 5, 0, tmp_path / "none")
 

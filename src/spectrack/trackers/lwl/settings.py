@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from spectrack.errors import InputError
 from spectrack.tracking.few_shot_settings import check_learning
@@ -24,7 +26,7 @@ class LWLSettings:
             stands for what goes with the weights: 5 for the published ones.
         slowest: The scale changes at least by this factor a frame, at most 1,
         fastest: and at most by this one, at least 1.
-        sides: Size of the target in standard deviations of its mask.
+        deviations: Size of the target in standard deviations of its mask.
         memory: Frames that are remembered.
         rate: Weight of a new one.
         share: Weight that the first frame keeps.
@@ -38,6 +40,9 @@ class LWLSettings:
         half: Half precision in backbone and decoder, on a GPU.
     """
 
+    ALIASES: ClassVar[Mapping[str, str]] = {"sides": "deviations"}
+    """Former names of fields, which saved runs may hold."""
+
     weights: str = ""
     sta: str = ""
     start: str = "mask"
@@ -45,7 +50,7 @@ class LWLSettings:
     search: float = 0.0
     slowest: float = 0.95
     fastest: float = 1.1
-    sides: float = 4.0
+    deviations: float = 4.0
     memory: int = 32
     rate: float = 0.1
     share: float = 0.25
@@ -61,7 +66,7 @@ class LWLSettings:
     def __post_init__(self) -> None:
         if self.start not in ("mask", "box"):
             raise InputError(f"start is {self.start!r}; give mask or box")
-        check_learning(self, "memory", "rate", "every", "sides")
+        check_learning(self, "memory", "rate", "every", "deviations")
 
 
 PUBLISHED: dict[str, float] = {"height": 480, "width": 832, "search": 5.0}

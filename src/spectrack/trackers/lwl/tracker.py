@@ -124,7 +124,7 @@ class LWLTracker(Tracker):
         self._last = soft, patch, features
         measures = self._measures = soft.measure(0.5)
         mask = soft.fill()
-        side_hw = measures.size_hw(self.settings.sides)
+        side_hw = measures.size_hw(self.settings.deviations)
         if measures.pos_yx is None or side_hw is None or measures.box is None:
             return Prediction(None, mask, 0.0, found=False)
         score = soft.mean_above(0.5, measures.box)
@@ -142,5 +142,6 @@ class LWLTracker(Tracker):
         seen = self._measures
         there = seen.total >= self.settings.area
         self.placement.follow(
-            seen.pos_yx if there else None, seen.size_hw(self.settings.sides) if there else None
+            seen.pos_yx if there else None,
+            seen.size_hw(self.settings.deviations) if there else None,
         )

@@ -124,7 +124,7 @@ class InstanceBranch:
             seen: Box of the mask, where that is not lost.
         """
         s = self._settings
-        self.found = peak.score >= s.found
+        self.found = peak.score >= s.presence
         if seen is not None:
             self.pos_yx, self.size_hw = centre_of(seen), pair((seen.h, seen.w))
             self.scale = scale_of(self.size_hw, s.search, self._patch_hw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from spectrack.errors import InputError
 from spectrack.tracking.few_shot_settings import check_learning, complete
@@ -36,13 +37,13 @@ class RTSSettings:
         instance: Use the instance branch; without it a target is lost when its mask is.
         conditioning: Show the decoder the scores of the instance branch.
         fallback: Follow the instance branch where the mask is lost.
-        found: Peak score from which on the instance branch has found the target (t_sc).
+        presence: Peak score from which on the instance branch has found the target (t_sc).
         area: See ``variant``; pixels.
         search: Side of the search region in sides of the target; here and wherever it is said, 0
             stands for what goes with the weights: 6 for the published ones.
         slowest: The scale changes at least by this factor a frame, at most 1,
         fastest: and at most by this one, at least 1.
-        sides: Size of the target in standard deviations of its mask.
+        deviations: Size of the target in standard deviations of its mask.
         memory: Frames that the segmentation branch remembers.
         rate: Weight of a new one.
         share: Weight that the first frame keeps.
@@ -61,18 +62,21 @@ class RTSSettings:
         half: Half precision in the networks, on a GPU; learning stays in single precision.
     """
 
+    ALIASES: ClassVar[Mapping[str, str]] = {"found": "presence", "sides": "deviations"}
+    """Former names of fields, which saved runs may hold."""
+
     weights: str = "rts50"
     sta: str = ""
     variant: str = "published"
     instance: bool = True
     conditioning: bool = True
     fallback: bool = True
-    found: float = 0.3
+    presence: float = 0.3
     area: float = 100.0
     search: float = 0.0
     slowest: float = 0.8
     fastest: float = 1.2
-    sides: float = 4.0
+    deviations: float = 4.0
     memory: int = 32
     rate: float = 0.1
     share: float = 0.25
@@ -93,7 +97,7 @@ class RTSSettings:
     def __post_init__(self) -> None:
         if self.variant not in ("published", "paper"):
             raise InputError(f"variant is {self.variant!r}; give published or paper")
-        check_learning(self, "memory", "rate", "every", "sides")
+        check_learning(self, "memory", "rate", "every", "deviations")
         for name in ("instance_first_steps", "instance_steps", "early", "area", "label"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"{name} is {getattr(self, name)}; give 0 or more")
@@ -103,8 +107,8 @@ class RTSSettings:
             )
         if not 0 < self.instance_rate < 1:
             raise InputError(f"instance_rate is {self.instance_rate}; give one over 0, below 1")
-        if not math.isfinite(self.found):
-            raise InputError(f"found is {self.found}; give a number")
+        if not math.isfinite(self.presence):
+            raise InputError(f"presence is {self.presence}; give a number")
 
     def complete(self, shown: Mapping[str, float]) -> RTSSettings:
         """With numbers in place of the zeros that stand for what goes with the weights.

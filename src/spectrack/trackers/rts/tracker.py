@@ -180,7 +180,7 @@ class RTSTracker(Tracker):
         if self._instance_lost:
             self.placement.wait()
         elif not (seen.lost or seen.small):
-            self.placement.follow(measures.pos_yx, measures.size_hw(self.settings.sides))
+            self.placement.follow(measures.pos_yx, measures.size_hw(self.settings.deviations))
         elif instance is not None and self.settings.fallback:
             self.placement.follow(instance.pos_yx, instance.size_hw)
         else:

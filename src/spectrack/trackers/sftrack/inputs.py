@@ -22,7 +22,7 @@ class Input:
 
     Args:
         name: Of a tracker, with settings after a colon where they are not the usual ones
-            (``rts:weights=rts.safetensors;found=0.2``), or a file of boxes or folder of masks.
+            (``rts:weights=rts.safetensors;presence=0.2``), or a file of boxes or folder of masks.
         longest: A box tracker sees frames whose longer side has at most this many pixels.
     """
 
@@ -109,7 +109,7 @@ def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:
 
 
 def named(text: str) -> tuple[str, dict[str, str]]:
-    """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;found=0.2``.
+    """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;presence=0.2``.
 
     Args:
         text: As people write it; what is no tracker's name is a path, given back as it is.

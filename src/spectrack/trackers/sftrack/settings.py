@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from spectrack.errors import InputError
 
@@ -14,8 +16,8 @@ class SFTrackSettings:
 
     Args:
         inputs: Trackers whose answers are fused, by name and separated by commas, with settings
-            after a colon (``flow,csrt,rts:weights=FILE;found=0.2``); a file of boxes (CSV or text,
-            one a frame) or a folder of masks is an input, too.
+            after a colon (``flow,csrt,rts:weights=FILE;presence=0.2``); a file of boxes (CSV or
+            text, one a frame) or a folder of masks is an input, too.
         weights: File of the networks' weights; the shipped ones where empty.
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
@@ -32,8 +34,11 @@ class SFTrackSettings:
         vanish: The target is lost when its area falls below this share of its usual area,
         distinct: or its colours stand out less than this share of how they first did.
         regain: It is found again where a place scores this share of how the target itself did,
-        alike: and its colours are as like the target's as this share of what is usual.
+        likeness: and its colours are as like the target's as this share of what is usual.
     """
+
+    ALIASES: ClassVar[Mapping[str, str]] = {"alike": "likeness"}
+    """Former names of fields, which saved runs may hold."""
 
     inputs: str = "flow,csrt,kcf"
     weights: str = ""
@@ -49,7 +54,7 @@ class SFTrackSettings:
     vanish: float = 0.12
     distinct: float = 0.3
     regain: float = 0.4
-    alike: float = 0.78
+    likeness: float = 0.78
 
     def __post_init__(self) -> None:
         if not 0 <= self.iterations <= 5:
@@ -57,7 +62,7 @@ class SFTrackSettings:
         for name in ("longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain", "alike"):
+        for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain", "likeness"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")

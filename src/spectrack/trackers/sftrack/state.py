@@ -150,7 +150,7 @@ def judge(
     if area < max(least * state.area, 1.0):
         return Judgement(False, area)
     contrast, likeness = compare(frame_hwc, soft_hw, colours)
-    like = not state.lost or likeness >= settings.alike * state.likeness
+    like = not state.lost or likeness >= settings.likeness * state.likeness
     distinct = contrast >= settings.distinct * state.contrast - SLACK
     return Judgement(like and distinct, area, contrast, likeness)
 

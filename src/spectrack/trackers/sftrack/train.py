@@ -191,7 +191,7 @@ def _phase1(
     plan: SFTrackPlan,
     tell: Callable[[str, str], Progress],
 ) -> Feat2Seg:
-    said = collect_hypotheses(
+    hypotheses = collect_hypotheses(
         videos, plan.trackers, folder / "hypotheses", progress=tell("running trackers", "videos")
     )
     data = folder / "samples"
@@ -204,20 +204,20 @@ def _phase1(
         stills, plan.motion, 2 * plan.seed + 2, data / "motion", exact=False, settings=motion,
         progress=tell("stills, other hypotheses", "samples"),
     )  # fmt: skip
-    seen, apart = _split(said, plan)
+    seen, apart = _split(hypotheses, plan)
     seed = 2 * plan.seed + 1
     real = [video_samples(seen, seed, data / "videos", progress=tell("videos", "samples"))]
     for name, poor in _faded(
         Dataset(videos.name, _split(list(videos.values()), plan)[0]), plan
     ).items():
-        heard = collect_hypotheses(
+        faded = collect_hypotheses(
             poor,
             plan.trackers,
             folder / f"hypotheses-{name}",
             progress=tell(f"running trackers, {name}", "videos"),
         )
         told = tell(f"videos, {name}", "samples")
-        real.append(video_samples(heard, seed, data / name, share=plan.faded, progress=told))
+        real.append(video_samples(faded, seed, data / name, share=plan.faded, progress=told))
     held_out = None
     if apart:
         held_out = replace(video_samples(apart, seed, data / "held-out"), augment=False)

@@ -104,7 +104,7 @@ def still_samples(
 
 
 def video_samples(
-    said: Sequence[Hypotheses],
+    hypotheses: Sequence[Hypotheses],
     seed: int,
     out: Path,
     *,
@@ -114,7 +114,7 @@ def video_samples(
     """Samples of annotated videos: a sample for every hypothesis, or a share of them.
 
     Args:
-        said: What trackers said.
+        hypotheses: What trackers said.
         seed: Decides the draw and the colours.
         out: As in :func:`still_samples`.
         share: Of the hypotheses to take.
@@ -122,19 +122,19 @@ def video_samples(
     """
     places = [
         (v, t, k)
-        for v, one in enumerate(said)
+        for v, one in enumerate(hypotheses)
         for t in range(len(one.video))
         for k in range(len(one.trackers))
         if t > one.starts_t[t] and one.box(t, k) is not None
     ]
     rng = np.random.default_rng((seed, len(places)))
     chosen = sorted(rng.choice(len(places), round(share * len(places)), replace=False).tolist())
-    videos = _Videos(said)
+    videos = _Videos(hypotheses)
 
     def make(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
         v, t, k = places[chosen[index]]
         rng = np.random.default_rng((seed, v, t, k))
-        one = said[v]
+        one = hypotheses[v]
         frames, truths = videos.of(v)
         box = one.box(t, k)
         assert box is not None
@@ -153,13 +153,13 @@ def video_samples(
 class _Videos:
     """Frames and truths of the video read last; samples come video by video."""
 
-    def __init__(self, said: Sequence[Hypotheses]) -> None:
-        self._said, self._last = said, -1
+    def __init__(self, hypotheses: Sequence[Hypotheses]) -> None:
+        self._hypotheses, self._last = hypotheses, -1
         self._held: tuple[list[FrameHWC], list[HardHW]] = ([], [])
 
     def of(self, index: int) -> tuple[list[FrameHWC], list[HardHW]]:
         if index != self._last:
-            video = self._said[index].video
+            video = self._hypotheses[index].video
             with video.frames() as frames:
                 images = list(frames)
             empty = np.zeros(images[0].shape[:2], dtype=bool)

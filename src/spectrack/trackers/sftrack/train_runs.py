@@ -115,14 +115,14 @@ def _run(video: Video, tracker: SFTracker) -> LearningRun:
                 tracker.init(frame, video.target())
                 found.append(None)
                 continue
-            says = tracker.update(frame)
+            answer = tracker.update(frame)
             how = tracker.explanation
             if how is None or how.channels is None or how.mixed is None:
                 found.append(None)
                 continue
             soft = None
-            if says.found and says.mask is not None:
-                soft = np.rint(255 * says.mask.astype(np.float32)).astype(np.uint8)
+            if answer.found and answer.mask is not None:
+                soft = np.rint(255 * answer.mask.astype(np.float32)).astype(np.uint8)
             channels = how.channels
             assert isinstance(channels, CroppedChannels)
             found.append(

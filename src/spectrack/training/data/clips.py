@@ -34,7 +34,7 @@ FAR_APART = MotionSettings(
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class View:
     """A frame with its truth.
 
     Attributes:
@@ -57,7 +57,7 @@ class Clip(Protocol):
 
     visible_t: NDArray[np.bool_]
 
-    def look(self, index: int) -> Look:
+    def view(self, index: int) -> View:
         """A frame in which the object is in sight."""
 
 
@@ -73,7 +73,7 @@ class VideoClip:
         self._frames = video.frames()
         self.visible_t = np.array([_seen(video.truth_mask(t)) for t in range(len(video))], bool)
 
-    def look(self, index: int) -> Look:
+    def view(self, index: int) -> View:
         """A frame in which the object is in sight."""
         mask = self._video.truth_mask(index)
         box = None if mask is None else self._video.truth_box(index, mask)
@@ -81,7 +81,7 @@ class VideoClip:
             raise InputError(
                 f"frame {index} of {self._video.name} has no mask and box; give data with both"
             )
-        return Look(self._frames[index], mask, box)
+        return View(self._frames[index], mask, box)
 
 
 class ArrayClip:
@@ -96,13 +96,13 @@ class ArrayClip:
         self._frames, self._masks = frames_thwc, masks_thw
         self.visible_t = np.asarray(np.count_nonzero(masks_thw, axis=(1, 2)) > FEWEST_PIXELS)
 
-    def look(self, index: int) -> Look:
+    def view(self, index: int) -> View:
         """A frame in which the object is in sight."""
         mask = np.asarray(self._masks[index] != 0)
         box = Box.from_mask(mask)
         if box is None:
             raise InputError(f"frame {index} of a clip shows no object; ask for another")
-        return Look(np.asarray(self._frames[index]), mask, box)
+        return View(np.asarray(self._frames[index]), mask, box)
 
 
 def _seen(mask_hw: HardHW | None) -> bool:

@@ -27,7 +27,7 @@ LENGTH = 40
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """What trackers said on one video.
+    """What trackers hypotheses on one video.
 
     Attributes:
         video: The video.
@@ -68,7 +68,7 @@ def collect_hypotheses(
     length: int | None = LENGTH,
     progress: Progress | None = None,
 ) -> list[Hypotheses]:
-    """Run trackers over a data set, or read what they said before.
+    """Run trackers over a data set, or read what they hypotheses before.
 
     Args:
         data: Videos with true masks.
@@ -113,10 +113,10 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
             starts[t] = start
             row = []
             for k, tracker in enumerate(running):
-                says = tracker.init(frame, target) if start == t else tracker.update(frame)
-                if says.box is not None and says.found:
-                    boxes[t, k] = tuple(says.box)
-                soft = says.mask
+                answer = tracker.init(frame, target) if start == t else tracker.update(frame)
+                if answer.box is not None and answer.found:
+                    boxes[t, k] = tuple(answer.box)
+                soft = answer.mask
                 kept = b""
                 if soft is not None:
                     bytes_hw = np.rint(255 * soft.astype(np.float32)).astype(np.uint8)
@@ -126,17 +126,17 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
     return Hypotheses(video, names, starts, boxes, masks, size_wh)
 
 
-def _save(path: Path, said: Hypotheses) -> None:
-    flat = [packed for row in said.masks for packed in row]
+def _save(path: Path, hypotheses: Hypotheses) -> None:
+    flat = [packed for row in hypotheses.masks for packed in row]
     with replacing(path) as part, part.open("wb") as file:
         np.savez(
             file,
-            trackers=np.array(said.trackers),
-            starts=said.starts_t,
-            boxes=said.boxes_tk4,
+            trackers=np.array(hypotheses.trackers),
+            starts=hypotheses.starts_t,
+            boxes=hypotheses.boxes_tk4,
             sizes=np.array([len(packed) for packed in flat], dtype=np.int64),
             masks=np.frombuffer(b"".join(flat), np.uint8),
-            size_wh=np.array(said.size_wh),
+            size_wh=np.array(hypotheses.size_wh),
         )
 
 

@@ -27,7 +27,7 @@ from spectrack.training.data.augmentation import (
     warped,
     warped_box,
 )
-from spectrack.training.data.clips import Clip, Look
+from spectrack.training.data.clips import Clip, View
 from spectrack.training.data.crops import TrainingCrop
 
 STRIDE = 32
@@ -204,9 +204,9 @@ class TrackingSamples:
         rolls = [_Roll.draw(s, rng)] * 2
         if not s.together:
             rolls[1] = _Roll.draw(s, rng)
-        shots = [self._shot(clip.look(first), rolls[0], s.train_scale, s.train_shift, rng)]
+        shots = [self._shot(clip.view(first), rolls[0], s.train_scale, s.train_shift, rng)]
         for t in later:
-            shots.append(self._shot(clip.look(t), rolls[1], s.test_scale, s.test_shift, rng))
+            shots.append(self._shot(clip.view(t), rolls[1], s.test_scale, s.test_shift, rng))
         images = torch.from_numpy(np.stack([one.frame_hwc for one in shots]))
         masks = np.stack([one.mask_hw for one in shots]).astype(np.uint8)
         return {
@@ -218,15 +218,15 @@ class TrackingSamples:
 
     def _shot(
         self,
-        look: Look,
+        view: View,
         roll: _Roll,
         scale: float,
         shift: tuple[float, float],
         rng: np.random.Generator,
-    ) -> Look:
+    ) -> View:
         """A frame as the network sees it."""
         s, plain = self._settings, self._seed is not None
-        frame, mask, box = look.frame_hwc, look.mask_hw, look.box
+        frame, mask, box = view.frame_hwc, view.mask_hw, view.box
         if not plain and roll.grey:
             frame = grey(frame)
         if not plain and roll.flip:
@@ -241,7 +241,7 @@ class TrackingSamples:
             picture, truth = warped(picture, matrix), warped(truth, matrix, nearest=True)
             box = warped_box(box, matrix, (s.size_wh[1], s.size_wh[0]))
             picture = brighter(picture, 1 + float(rng.uniform(-s.bright, s.bright)))
-        return Look(picture, truth != 0, box)
+        return View(picture, truth != 0, box)
 
 
 @dataclass(frozen=True)
