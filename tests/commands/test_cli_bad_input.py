@@ -224,7 +224,7 @@ def test_a_name_too_long_only_for_what_is_written_into_it(track, frames_folder, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize(("most", "what"), [(50, "out"), (1500, "overlay.mp4.part")])
+@pytest.mark.parametrize(("most", "what"), [(50, "out"), (3000, "overlay.mp4.part")])
 def test_a_disk_that_takes_no_more(tmp_path, clip_mp4, clip_box, most, what):
     """A limit on the size of files stands for a full disk: the kernel refuses to write on."""
     import resource
