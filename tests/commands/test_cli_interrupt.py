@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-import slow_main
 from spectrack.tracks import Track
 
-SLOW = [sys.executable, str(Path(slow_main.__file__))]
-PATH = os.pathsep.join([str(Path(slow_main.__file__).parent), os.environ.get("PYTHONPATH", "")])
+SLOW_MAIN = Path(__file__).resolve().parents[1] / "helpers" / "slow_main.py"
+
+SLOW = [sys.executable, str(SLOW_MAIN)]
+PATH = os.pathsep.join([str(SLOW_MAIN.parent), os.environ.get("PYTHONPATH", "")])
 
 
 def start(*args: object, **env: object) -> subprocess.Popen[str]:

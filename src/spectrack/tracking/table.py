@@ -100,7 +100,9 @@ TRACKERS: dict[str, TrackerEntry] = {
         "kcf",
         "OpenCV KCF: fast; early says that fast or turning targets are lost (boxes)",
     ),
-    "mil": _opencv("mil", "OpenCV MIL: online boosting over bags of patches (boxes)"),
+    "mil": _opencv(
+        "mil", "OpenCV MIL: online boosting over bags of patches; no two runs are equal (boxes)"
+    ),
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
     "external": TrackerEntry(

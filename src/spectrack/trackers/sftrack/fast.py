@@ -33,17 +33,16 @@ class FastSFTracker(Tracker):
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         self._scale = min(1.0, self.settings.longest / max(self.size_wh))
+        given = target.mask if target.mask is not None and target.mask.any() else None
         mask = None
-        if target.mask is not None:
-            whole = self._small(target.mask.astype(np.uint8) * np.uint8(255))
+        if given is not None:
+            whole = self._small(given.astype(np.uint8) * np.uint8(255))
             mask = whole >= 128 if (whole >= 128).any() else None
         first = self._tracker.init(
             self._small(frame_hwc), Target(_times(target.box, self._scale), mask)
         )
         found = self._large(first)
-        return Prediction(
-            target.box, target.mask if target.mask is not None else found.mask, found.score
-        )
+        return Prediction(target.box, found.mask if given is None else given, found.score)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         return self._large(self._tracker.update(self._small(frame_hwc)))
