@@ -108,13 +108,15 @@ def _become_worker(threads: int) -> None:
     """Die with the parent, share the cores, and leave Ctrl-C to the parent, which tells us."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # There is nothing to tidy up yet, and the pool would report an exit from here as an error.
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     # Read when the heavy modules are loaded, which has not happened yet.
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import cv2
 
     cv2.setNumThreads(threads)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def _die_with_parent() -> None:

@@ -101,7 +101,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "OpenCV KCF: fast; early says that fast or turning targets are lost (boxes)",
     ),
     "mil": _opencv(
-        "mil", "OpenCV MIL: online boosting over bags of patches; no two runs are equal (boxes)"
+        "mil", "OpenCV MIL: online boosting over patches; no two runs are equal (boxes)"
     ),
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
