@@ -425,3 +425,18 @@ def test_demo_mistakes(refused, tmp_path):
     assert "--frames 2 was given; expected a whole number of at least 3" in refused(
         "demo", "--out", tmp_path / "out", "--frames", "2"
     )
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        ("iterations=abc", "iterations is 'abc'; give a whole number"),
+        ("rate=nan", "rate is 'nan'; give a finite number"),
+        ("feedback=maybe", "feedback is 'maybe'; give yes or no"),
+        ("iterations=9", "iterations is 9; give 0 to 5"),
+        ("inputs=flow:pixels=many", "tracker flow: pixels is 'many'; give a whole number"),
+    ],
+)
+def test_settings_of_another_type_are_told(refused, frames_folder, clip_box, tmp_path, pair, told):
+    command = ("track", frames_folder, "--box", clip_box, "--out", tmp_path / "out")
+    assert told in refused(*command, "--tracker", "sftrack", "--set", pair)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
@@ -18,6 +19,7 @@ from spectrack.trackers.sftrack.weights import (
     SFTrackWeights,
     load_sftrack,
     save_sftrack,
+    shared_sftrack,
     shipped,
 )
 
@@ -102,3 +104,15 @@ def test_shipped_weights_load_and_say_how_they_were_made() -> None:
     assert 50_000 <= sum(p.numel() for p in weights.seg2box.parameters()) <= 500_000
     folder = shipped().parent
     assert sum(file.stat().st_size for file in folder.glob("*.safetensors")) < 12 * 2**20
+
+
+def test_trackers_share_what_a_file_holds_until_it_changes(tmp_path):
+    path = write_random_weights(tmp_path / "w.safetensors")
+    first = shared_sftrack(path)
+    assert shared_sftrack(path) is first
+    about = {**first.about, "changed": True}
+    save_sftrack(path, replace(first, about=about))
+    assert shared_sftrack(path).about["changed"] is True
+    path.unlink()
+    with pytest.raises(InputError, match=r"does not exist|cannot be read|do not exist"):
+        shared_sftrack(path)

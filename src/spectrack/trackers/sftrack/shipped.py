@@ -5,7 +5,7 @@ from __future__ import annotations
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.trackers.sftrack.first import first_mask
 from spectrack.trackers.sftrack.segmenter import Segmenter
-from spectrack.trackers.sftrack.weights import load_sftrack
+from spectrack.trackers.sftrack.weights import shared_sftrack
 
 
 class ShippedFirstMask:
@@ -16,7 +16,7 @@ class ShippedFirstMask:
     """
 
     def __init__(self) -> None:
-        self._segment = Segmenter(load_sftrack().feat2seg)
+        self._segment = Segmenter(shared_sftrack().feat2seg)
 
     def __call__(self, frame_hwc: FrameHWC, box: Box) -> SoftHW:
         """Soft mask of the thing in a box: float32 (H, W) in [0, 1], not empty."""

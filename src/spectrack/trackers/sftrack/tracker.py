@@ -39,7 +39,7 @@ from spectrack.trackers.sftrack.inputs import InputPool, seen_side
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
-from spectrack.trackers.sftrack.weights import load_sftrack
+from spectrack.trackers.sftrack.weights import shared_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
@@ -71,7 +71,7 @@ class SFTracker(Tracker):
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
         s: SFTrackSettings = self.settings
-        weights = load_sftrack(Path(s.weights) if s.weights else None)
+        weights = shared_sftrack(Path(s.weights) if s.weights else None)
         self._network = weights.feat2seg
         self._segment = Segmenter(self._network)
         self._any_size = weights.mixing_of(s.names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,25 @@ def load_sftrack(path: Path | None = None) -> SFTrackWeights:
         return SFTrackWeights(feat2seg.eval(), MixingSettings(**mixing), seg2box.eval(), about)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"weights {path} do not fit ({error}); make them again") from error
+
+
+def shared_sftrack(path: Path | None = None) -> SFTrackWeights:
+    """As :func:`load_sftrack`, read once for all trackers of a process: nobody may change it.
+
+    Raises:
+        InputError: As :func:`load_sftrack`.
+    """
+    file = path or shipped()
+    try:
+        stamp = file.stat()
+    except OSError:
+        return load_sftrack(path)  # which says what is wrong
+    return _read_once(file.resolve(), stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=2)
+def _read_once(path: Path, changed_ns: int, size: int) -> SFTrackWeights:
+    return load_sftrack(path)
 
 
 def _part(tensors: dict[str, Any], name: str) -> dict[str, Any]:
