@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY, EARLY_RATE
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.trackers.sftrack.weights import load_sftrack
-from spectrack.tracking.base import Tracker
+from spectrack.tracking.base import NoSettings, Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
 
-Said = Sequence[Hypothesis | None]
+Hypotheses = Sequence[Hypothesis | None]
 DEFAULT = SFTrackSettings()
 
 INPUTS: dict[str, str] = {
@@ -89,11 +88,11 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
     return SFTracker(SFTrackSettings(**settings, weights=str(weights or "")))
 
 
-def median_mask(said: Said, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+def median_mask(hypotheses: Hypotheses, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
     """Per-pixel median of the inputs' maps (soft masks, filled boxes), uint8 (H, W), 255 for 1."""
     maps = [
         h.box.fill(size_wh).astype(np.uint8) * np.uint8(255) if h.soft_hw is None else h.soft_hw
-        for h in said
+        for h in hypotheses
         if h is not None
     ]
     if not maps:
@@ -103,7 +102,7 @@ def median_mask(said: Said, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
     return low // 2 + high // 2 + (low & high & 1)
 
 
-class Ensemble:
+class Ensemble(Tracker):
     """Inputs that run on their own, and a box read off what is made of their answers.
 
     It starts as SFTrack++ does: from the same first mask, which ``flow`` goes on from, too.
@@ -113,12 +112,13 @@ class Ensemble:
     """
 
     def __init__(self, weights: Path | None) -> None:
+        super().__init__()
         learned = load_sftrack(weights)
         self._segment = Segmenter(learned.feat2seg)
         self._read_box = LearnedBox(learned.seg2box)
         self._pool = InputPool(NAMES, DEFAULT.longest)
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         """Start on the box given."""
         soft = first_mask(self._segment, frame_hwc, target.box)
         self._pool.init(frame_hwc, target)
@@ -127,30 +127,30 @@ class Ensemble:
         self.start(frame_hwc, soft)
         return Prediction(target.box, soft)
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
         """Mask and box of the next frame."""
-        said = self._pool.update(frame_hwc)
-        boxes = [h.box for h in said if h is not None]
+        hypotheses = self._pool.update(frame_hwc)
+        boxes = [h.box for h in hypotheses if h is not None]
         if not boxes:
             empty = np.zeros(frame_hwc.shape[:2], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
-        soft = self.fuse(frame_hwc, said)
+        soft = self.fuse(frame_hwc, hypotheses)
         return Prediction(self._read_box(soft, boxes) or median_box(boxes), soft)
 
     def start(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Learn what there is to learn from the first frame: by default nothing."""
 
-    def fuse(self, frame_hwc: FrameHWC, said: Said) -> SoftHW:
-        """One soft mask of what the inputs said, at least one of them something."""
+    def fuse(self, frame_hwc: FrameHWC, hypotheses: Hypotheses) -> SoftHW:
+        """One soft mask of what the inputs found, at least one of them something."""
         raise NotImplementedError
 
 
 class MedianEnsemble(Ensemble):
     """Per-pixel median of the inputs' maps."""
 
-    def fuse(self, frame_hwc: FrameHWC, said: Said) -> SoftHW:
+    def fuse(self, frame_hwc: FrameHWC, hypotheses: Hypotheses) -> SoftHW:
         """The median."""
-        return median_mask(said, frame_hwc.shape[1::-1]).astype(np.float32) / np.float32(255)
+        return median_mask(hypotheses, frame_hwc.shape[1::-1]).astype(np.float32) / np.float32(255)
 
 
 class UNetEnsemble(Ensemble):
@@ -170,50 +170,45 @@ class UNetEnsemble(Ensemble):
         self._colours = colours_of(frame_hwc, soft_hw >= 0.5, first_share=0.25)
         self._youth = 1.0
 
-    def fuse(self, frame_hwc: FrameHWC, said: Said) -> SoftHW:
+    def fuse(self, frame_hwc: FrameHWC, hypotheses: Hypotheses) -> SoftHW:
         """What the network says in its crop; colours are learned as SFTrack++ learns them."""
-        crop = Crop.around(median_box([h.box for h in said if h is not None]))
-        maps = torch.from_numpy(ensemble_maps(frame_hwc, crop, said, self._colours))
+        crop = Crop.around(median_box([h.box for h in hypotheses if h is not None]))
+        maps = torch.from_numpy(ensemble_maps(frame_hwc, crop, hypotheses, self._colours))
         with torch.inference_mode():
             found = torch.sigmoid(self._network(maps[None].float() / 255))[0, 0].numpy()
         soft = np.zeros(frame_hwc.shape[:2], dtype=np.float32)
         crop.paste(found, soft)
-        carried = [h.soft_hw for h in said if h is not None and h.soft_hw is not None]
+        carried = [h.soft_hw for h in hypotheses if h is not None and h.soft_hw is not None]
         taught = (np.mean(carried, axis=0) / 255).astype(np.float32) if carried else soft
         learn_colours(self._colours, frame_hwc, taught, max(DEFAULT.rate, EARLY_RATE * self._youth))
         self._youth = max(0.0, self._youth - 1 / EARLY)
         return soft
 
 
-@dataclass(frozen=True)
-class MedianSettings:
-    """Nothing to choose."""
-
-
-class MedianInput:
+class MedianInput(Tracker):
     """The median of the inputs as one tracker that carries a mask: an input for SFTrack++."""
 
-    Settings = MedianSettings
+    carries_masks = True
 
-    def __init__(self, settings: MedianSettings | None = None) -> None:
-        self.settings = settings or MedianSettings()
+    def __init__(self, settings: NoSettings | None = None) -> None:
+        super().__init__(settings)
         self._pool = InputPool(NAMES, DEFAULT.longest)
         self._fresh = True
 
-    def init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         """Start all inputs."""
         self._pool.init(frame_hwc, target)
         self._fresh = True
         return Prediction(target.box)
 
-    def update(self, frame_hwc: FrameHWC) -> Prediction:
-        """The median of what they say."""
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        """The median of their answers."""
         self._fresh = False
         soft = median_mask(self._pool.update(frame_hwc), frame_hwc.shape[1::-1])
         box: Box | None = robust_box(soft >= 128)
         return Prediction(box, soft.astype(np.float32) / np.float32(255), found=box is not None)
 
-    def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Go on from a mask: ``flow`` carries it, the others start again, but for the first."""
         hard = soft_hw >= 0.5
         box = robust_box(hard)
