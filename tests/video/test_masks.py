@@ -10,8 +10,9 @@ from PIL import Image
 
 from spectrack.errors import InputError
 from spectrack.tracks import davis_palette, write_index_png
-from spectrack.video.masks import MaskFolder, read_hard_mask, read_mask, read_target_mask
+from spectrack.video.masks import MaskFolder, read_hard_mask, read_mask
 from spectrack.video.reader import open_video
+from spectrack.video.targets import read_targets
 
 SHAPE = (12, 16)
 
@@ -44,7 +45,7 @@ def test_hard_masks_of_every_kind(tmp_path: Path) -> None:
         mask = read_mask(path)
         assert mask.dtype == np.bool_, path.name
         np.testing.assert_array_equal(mask, disk, err_msg=path.name)
-        np.testing.assert_array_equal(read_target_mask(path), disk)
+        np.testing.assert_array_equal(read_hard_mask(path), disk)
 
 
 def test_index_masks(tmp_path: Path) -> None:
@@ -59,14 +60,14 @@ def test_index_masks(tmp_path: Path) -> None:
         assert read_mask(path).dtype == np.uint8
         np.testing.assert_array_equal(read_hard_mask(path, object_id=2), ids == 2)
         with pytest.raises(InputError, match=r"several objects \(1, 2\) where one is wanted"):
-            read_target_mask(path)
+            read_hard_mask(path)
 
 
 def test_void_beside_an_object_is_not_an_object(tmp_path: Path) -> None:
     ids = _disk().astype(np.uint8) * 3
     ids[0] = 255
     write_index_png(tmp_path / "a.png", ids)
-    np.testing.assert_array_equal(read_target_mask(tmp_path / "a.png"), ids == 3)
+    np.testing.assert_array_equal(read_hard_mask(tmp_path / "a.png"), ids == 3)
 
 
 def test_soft_masks(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_broken_mask_files(tmp_path: Path) -> None:
 def test_empty_target(tmp_path: Path) -> None:
     write_index_png(tmp_path / "a.png", np.zeros(SHAPE, np.uint8))
     with pytest.raises(InputError, match="is empty"):
-        read_target_mask(tmp_path / "a.png")
+        read_targets(tmp_path / "a.png")
 
 
 def _frames(folder: Path, stems: list[str]):

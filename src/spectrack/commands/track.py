@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
+    from spectrack.storage import Progress
     from spectrack.structures import Box, Target
     from spectrack.tracking.explaining import Explainer
     from spectrack.tracking.journal import Journal
@@ -145,7 +145,7 @@ class TrackCommand(Command):
         source: str | int,
         targets: dict[int, Target],
         settings: dict[str, Any],
-        progress: Callable[[int, int | None], None],
+        progress: Progress,
         explainer: Explainer | None,
         journal: Journal | None,
     ) -> tuple[Tracks, BaseException | None]:

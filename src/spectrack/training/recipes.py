@@ -14,12 +14,11 @@ from typing import Annotated, Any, ClassVar, cast
 
 from tyro.conf import FlagCreatePairsOff, arg
 
+from spectrack.storage import Progress
+
 Flag = FlagCreatePairsOff[bool]
 OptionalFolder = Annotated[Path | None, arg(metavar="DIR")]
 OptionalCount = Annotated[int | None, arg(metavar="N")]
-
-Progress = Callable[[int, int | None], None]
-"""Takes how many are done and in all."""
 
 Stage = Callable[[str, str], Progress]
 """Takes a stage's name and what it counts; the one before is over then."""

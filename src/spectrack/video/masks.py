@@ -55,18 +55,6 @@ def read_hard_mask(path: str | Path, object_id: int | None = None) -> HardHW:
     return single_object(read_mask(path), object_id, str(path)) >= 0.5
 
 
-def read_target_mask(path: str | Path, object_id: int | None = None) -> HardHW:
-    """Read the mask of what to follow, bool of shape (H, W).
-
-    Raises:
-        InputError: As :func:`read_hard_mask`, and if the mask is empty.
-    """
-    hard = read_hard_mask(path, object_id)
-    if not hard.any():
-        raise InputError(f"mask {path} is empty; give one with foreground pixels")
-    return hard
-
-
 def object_ids(mask_hw: NDArray[Any]) -> list[int]:
     """Ids of the objects in a mask from :func:`read_mask`; [1] for hard and soft masks."""
     if mask_hw.dtype != np.uint8:

@@ -10,7 +10,6 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request
 
 from spectrack.errors import InputError
+from spectrack.storage import Progress
 from spectrack.weights.drive import confirmed, is_folder, is_page, title_of, web_address
 from spectrack.weights.files import sha256_of
 
@@ -25,9 +25,6 @@ LARGEST = 2 * 2**30
 """Bytes a download may have; the largest checkpoint known has a quarter of it."""
 TIMEOUT_SECONDS = 30.0
 BLOCK = 2**20
-
-Report = Callable[[int, int | None], None]
-"""Called with MiB done and in all; None where the server does not say."""
 
 
 def cache_folder() -> Path:
@@ -62,7 +59,7 @@ def fetch(
     folder: Path,
     sha256: str | None = None,
     largest: int = LARGEST,
-    report: Report | None = None,
+    report: Progress | None = None,
     name: str | None = None,
 ) -> Path:
     """Get a file: from the web into a folder, or where it lies on this machine.
@@ -141,7 +138,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _download(
-    url: str, folder: Path, largest: int, report: Report | None, name: str | None
+    url: str, folder: Path, largest: int, report: Progress | None, name: str | None
 ) -> Path:
     if offline():
         raise InputError(
@@ -179,7 +176,7 @@ def _receive(
     part: Path,
     mark: Path,
     largest: int,
-    report: Report | None,
+    report: Progress | None,
     follow: bool = True,
 ) -> int | None:
     """Append what is missing of a file to what is there of it.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
-from spectrack.weights.cache import LARGEST, Report, cache_folder, cached, fetch
+from spectrack.storage import Progress
+from spectrack.weights.cache import LARGEST, cache_folder, cached, fetch
 from spectrack.weights.files import WeightFile, read_weights, sha256_of, write_weights
 from spectrack.weights.matching import compare, shapes_of
 from spectrack.weights.records import PullRecord, read_record, record_file, write_record
@@ -45,7 +46,7 @@ def convert(source: str | Path, out: Path) -> Converted:
     return _write(read_weights(source), out)
 
 
-def pull(name: str, source: str | None = None, report: Report | None = None) -> Converted:
+def pull(name: str, source: str | None = None, report: Progress | None = None) -> Converted:
     """Fetch the weights of a name, see that they fit, and keep them in the cache.
 
     What was pulled is recorded beside them: where no hash is known, a later pull must give the same
@@ -82,7 +83,7 @@ def pull(name: str, source: str | None = None, report: Report | None = None) -> 
 
 
 def _fetch_first(
-    name: str, sources: Sequence[str], published: bool, report: Report | None
+    name: str, sources: Sequence[str], published: bool, report: Progress | None
 ) -> tuple[Path, str]:
     """The file of the first source that gives it, and that source."""
     entry, record = WEIGHTS[name], read_record(name)

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from spectrack.errors import InputError
+from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.stand_ins import StandIn, described
 
@@ -106,15 +107,13 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     # One entry: the file format keeps several in no fixed order, and equal weights should give
     # equal bytes.
     metadata = {FORMAT: json.dumps(dict(about))}
-    part = path.with_name(f".{path.name}.part")
+    whole = {name: t.contiguous() for name, t in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
-        part.replace(path)
+        with replacing(path) as part:
+            save_file(whole, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}); give another file") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from spectrack.errors import InputError
+from spectrack.storage import write_json
 from spectrack.weights.cache import cached
 
 
@@ -56,11 +57,7 @@ def write_record(name: str, record: PullRecord) -> None:
         InputError: If it cannot be written.
     """
     file = record_file(name)
-    part = file.with_name(f".{file.name}.part")
     try:
-        part.write_text(json.dumps(asdict(record), indent=1) + "\n")
-        part.replace(file)
+        write_json(file, asdict(record))
     except OSError as error:
         raise InputError(f"{file} cannot be written ({error}); make room for it") from error
-    finally:
-        part.unlink(missing_ok=True)
