@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # where experiments/ lies
 
 
 def errors(notes: Path) -> dict[tuple[str, str], tuple[str, float]]:
@@ -47,7 +48,7 @@ def errors(notes: Path) -> dict[tuple[str, str], tuple[str, float]]:
 
 def table(found: dict[tuple[str, str], tuple[str, float]]) -> str:
     """The page: the worst array of each file, then all of them."""
-    from common import commit, machine
+    from experiments.common import commit, machine
 
     files = list(dict.fromkeys(file for file, _ in found))
     lines = [
