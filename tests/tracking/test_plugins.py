@@ -32,11 +32,11 @@ def installed(tmp_path, monkeypatch):
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(points)
-        table._with_plugins.cache_clear()
+        table._plugins.cache_clear()
 
     monkeypatch.syspath_prepend(str(tmp_path))
     yield install
-    table._with_plugins.cache_clear()
+    table._plugins.cache_clear()
     for path in tmp_path.glob("*.py"):
         sys.modules.pop(path.stem, None)
 
@@ -101,3 +101,12 @@ def test_a_package_that_is_broken_spoils_only_itself(installed, points, told):
         known = tracker_table()
     assert "new" not in known
     assert known["kcf"] is table.TRACKERS["kcf"]
+
+
+def test_a_row_that_is_taken_out_again_is_gone(monkeypatch):
+    """What is kept from one call to the next are the rows of other packages alone."""
+    table._plugins.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setitem(table.TRACKERS, "passing", table.TRACKERS["kcf"])
+        assert "passing" in tracker_table()
+    assert "passing" not in tracker_table()

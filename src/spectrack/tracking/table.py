@@ -149,8 +149,10 @@ def settings_of(name: str, **settings: Any) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _with_plugins() -> dict[str, TrackerEntry]:
-    return with_plugins("spectrack.trackers", TRACKERS, TrackerEntry)
+def _plugins() -> dict[str, TrackerEntry]:
+    """The rows of other packages."""
+    found = with_plugins("spectrack.trackers", TRACKERS, TrackerEntry)
+    return {name: entry for name, entry in found.items() if name not in TRACKERS}
 
 
 def tracker_table() -> dict[str, TrackerEntry]:
@@ -159,7 +161,7 @@ def tracker_table() -> dict[str, TrackerEntry]:
     An entry point of the group ``spectrack.trackers`` names a :class:`TrackerEntry`; see
     ``docs/guides/add_a_tracker.md``.
     """
-    return {**_with_plugins(), **TRACKERS}
+    return {**TRACKERS, **_plugins()}
 
 
 def tracker_entry(name: str) -> TrackerEntry:
