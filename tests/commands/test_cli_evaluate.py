@@ -113,9 +113,12 @@ def test_options_of_the_data_set(spectrack, davis, tmp_path):
     for given, message in (
         (("--set-data", "split"), "--set-data split was given; expected NAME=VALUE, each option"),
         (("--split", "half", "--set-data", "split=val"), "expected NAME=VALUE, each option once"),
-        (("--set-data", "need_frames=perhaps"), "need_frames of data set davis2016 was given"),
-        (("--dataset", "otb", "--split", "val"), "data set otb has no option 'split'"),
-        (("--dataset", "vot", "--upright", "tight"), "expected one of bounds, mean_area"),
+        (
+            ("--set-data", "need_frames=perhaps"),
+            "data set davis2016: need_frames is 'perhaps'; give yes or no",
+        ),
+        (("--dataset", "otb", "--split", "val"), "data set otb has no option split"),
+        (("--dataset", "vot", "--upright", "tight"), "give one of bounds, mean_area"),
     ):
         ran = spectrack(*args, *given)
         assert (ran.status, ran.out) == (2, "")

@@ -68,7 +68,7 @@ def test_mistakes(spectrack, otb, tmp_path):
         return ran.err
 
     assert "did you mean got10k?" in refused("--dataset", "otb", "--protocol", "got-10k")
-    assert "has no option 'split'" in refused("--dataset", "otb", "--split", "val")
+    assert "has no option split" in refused("--dataset", "otb", "--split", "val")
     assert "no sequences of VOT" in refused("--dataset", "vot")
     assert "lacks sequence 'Pond'" in refused("--dataset", "otb")
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from spectrack.datasets import DATASETS, open_dataset
 from spectrack.datasets.base import Dataset, Sequence, VideoSequence
-from spectrack.datasets.options import read_options
 from spectrack.errors import InputError
+from spectrack.settings import make_settings
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "add_a_dataset.md"
 
@@ -74,7 +74,7 @@ def test_the_guide_followed_to_the_letter(gallery, root):
     with opened["bus"].frames() as frames:
         assert frames.size_wh == (40, 30)
     assert list(open_dataset("gallery", root)) == ["car"]
-    with pytest.raises(InputError, match=r"data set gallery has no option 'split'.*part"):
+    with pytest.raises(InputError, match=r"data set gallery has no option split.*part"):
         open_dataset("gallery", root, split="val")
 
 
@@ -89,7 +89,7 @@ def test_commands_of_the_guide(gallery, root, spectrack, still, tmp_path):
     assert '"bus"' in ran.out
     wrong = spectrack("evaluate", *args, "--set-data", "fold=2", "--out", tmp_path / "other")
     assert wrong.status == 2
-    assert "data set gallery has no option 'fold'; it has sequences, part" in wrong.err
+    assert "data set gallery has no option fold; it has sequences, part" in wrong.err
     other = spectrack("evaluate", *args, "--out", tmp_path / "runs")  # the other part
     assert other.status == 2
     assert "Gallery train, not Gallery test" in other.err
@@ -169,7 +169,7 @@ class Many:
     ],
 )
 def test_words_become_values_of_the_fields_type(given, value):
-    read = read_options("x", Many, given)
+    read = make_settings(Many, given, "data set x", "option", ["sequences"])
     (name,) = given
     assert getattr(read, name) == value
     assert type(getattr(read, name)) is type(value)
@@ -180,20 +180,20 @@ def test_words_become_values_of_the_fields_type(given, value):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"count": "abc"}, "option count of data set x was given 'abc'; expected a whole number"),
-        ({"count": True}, "expected a whole number"),
-        ({"share": "nan"}, "expected a number"),
-        ({"deep": "maybe"}, "expected yes or no"),
-        ({"deep": 2}, "expected yes or no"),
-        ({"how": "wide"}, "expected one of near, far"),
-        ({"limit": "many"}, "expected a whole number or none"),
-        ({"word": 3}, "expected a word"),
-        ({"wordy": 3}, "no option 'wordy'; it has sequences, word, count"),
+        ({"count": "abc"}, "data set x: count is 'abc'; give a whole number"),
+        ({"count": True}, "give a whole number"),
+        ({"share": "nan"}, "give a finite number"),
+        ({"deep": "maybe"}, "give yes or no"),
+        ({"deep": 2}, "give yes or no"),
+        ({"how": "wide"}, "give one of near, far"),
+        ({"limit": "many"}, "give a whole number or none"),
+        ({"word": 3}, "give text"),
+        ({"wordy": 3}, "no option wordy; it has sequences, word, count"),
     ],
 )
 def test_other_values_are_refused(given, message):
     with pytest.raises(InputError, match=message):
-        read_options("x", Many, given)
+        make_settings(Many, given, "data set x", "option", ["sequences"])
 
 
 def test_the_earlier_name_of_a_sequence_still_works():

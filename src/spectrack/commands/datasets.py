@@ -37,7 +37,7 @@ class DatasetsCommand(Command):
 
     def _options(self, name: str, console: Console) -> int:
         from spectrack.datasets import DATASETS
-        from spectrack.datasets.options import expected
+        from spectrack.settings import expected
 
         entry = DATASETS[name]
         kind = entry.load().Options

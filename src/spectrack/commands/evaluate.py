@@ -148,8 +148,8 @@ class EvaluateCommand(Command):
             Sequence name to frames per second.
         """
         from spectrack.evaluation.runner import run_dataset
+        from spectrack.settings import split_pairs, values_given
         from spectrack.tracking.loop import run
-        from spectrack.tracking.settings import split_pairs, values_given
         from spectrack.tracking.table import make_tracker, settings_of
 
         name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)

@@ -79,8 +79,8 @@ class TrackCommand(Command):
         """Follow the objects and write the result folder."""
         from spectrack.commands.output import check_output, staged
         from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
+        from spectrack.settings import split_pairs
         from spectrack.tracking.journal import Journal
-        from spectrack.tracking.settings import split_pairs
         from spectrack.tracking.table import settings_of, tracker_table
 
         choose("tracker", self.tracker, tracker_table())

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.datasets.base import Dataset
-from spectrack.datasets.options import read_options
 from spectrack.errors import InputError
+from spectrack.settings import make_settings
 
 GROUP = "spectrack.datasets"
 """Entry points of other packages stand under this name."""
@@ -140,7 +140,8 @@ def open_dataset(
         known = ", ".join(sorted(DATASETS))
         raise InputError(f"data set {name!r} is unknown; choose one of {known}") from None
     build: Any = entry.load()
-    chosen = read_options(name, build.Options, options)
+    owner = f"data set {name}"
+    chosen = make_settings(build.Options, options, owner, "option", besides=["sequences"])
     values = {field: getattr(chosen, field) for field in _names(build.Options)}
     dataset: Dataset = build(root, sequences=sequences, **values)
     return dataset

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from spectrack.errors import InputError
 from spectrack.plugins import with_plugins
+from spectrack.settings import make_settings
 from spectrack.tracking.base import Tracker
-from spectrack.tracking.settings import make_settings
 
 FIRST_MASK = "spectrack.trackers.sftrack.shipped:ShippedFirstMask"
 """What makes the mask in a box for trackers that need one and bring nothing of their own."""

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from spectrack.flow.estimators import FlowPair
+from spectrack.settings import split_pairs
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
-from spectrack.tracking.settings import split_pairs
 from spectrack.tracking.table import make_tracker, tracker_table
 
 

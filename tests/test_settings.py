@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from spectrack.errors import InputError
-from spectrack.tracking.settings import make_settings, split_pairs, values_given
+from spectrack.settings import make_settings, split_pairs, values_given
 from spectrack.tracking.table import settings_of
 
 
