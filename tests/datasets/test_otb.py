@@ -97,7 +97,7 @@ def test_bad_folders(small, tmp_path):
         image.unlink()
     with pytest.raises(InputError, match="holds no frames"):
         Otb(small, sequences=["Run-1"])
-    with pytest.raises(InputError, match="data set otb has no option 'split'; it has sequences"):
+    with pytest.raises(InputError, match="data set otb has no option split; it has sequences"):
         open_dataset("otb", small, split="val")
 
 
