@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import distributed, nn
 
 from spectrack.errors import InputError
+
+PATIENCE_S = 10
+"""How long a process that is done waits for the others before it closes the connection."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,16 @@ def join(device: str) -> Team:
             torch.cuda.set_device(chosen)
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
         # Not after each run: while one process still writes, another might open the next.
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_leave)
     return Team(distributed.get_rank(), distributed.get_world_size(), chosen)
+
+
+def _leave() -> None:
+    """Close the connection when all are ready to: one that goes first can take others down."""
+    if distributed.get_backend() == "gloo":
+        with suppress(RuntimeError):  # another has died, or does not come
+            distributed.monitored_barrier(timeout=timedelta(seconds=PATIENCE_S))
+    distributed.destroy_process_group()
 
 
 def choose_device(name: str, local_rank: int | None = None) -> torch.device:
