@@ -38,11 +38,12 @@ class Memory:
     keys_nkt: Tensor
     values_nvt: Tensor
 
-    def joined(self, other: Memory) -> Memory:
-        """Both, one after the other."""
-        return Memory(
-            torch.cat([self.keys_nkt, other.keys_nkt], 2),
-            torch.cat([self.values_nvt, other.values_nvt], 2),
+    @classmethod
+    def of(cls, *memories: Memory) -> Memory:
+        """Several, one after the other."""
+        return cls(
+            torch.cat([one.keys_nkt for one in memories], 2),
+            torch.cat([one.values_nvt for one in memories], 2),
         )
 
 

@@ -79,6 +79,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         {"preset": "fast", "pixels": 30_000},
     ),
+    "nanomask": TrackerEntry(
+        "spectrack.trackers.nanomask.tracker:NanoMaskTracker",
+        "small and fast: NanoTrack's boxes, and the mask of the target in each by a network",
+        "masks",
+    ),
     "rts": TrackerEntry(
         "spectrack.trackers.rts.tracker:RTSTracker",
         "RTS: segmentation learned online, watched over by an instance branch (needs weights)",

@@ -24,6 +24,14 @@ WEIGHTS: dict[str, WeightsEntry] = {
         },
         asset="sftrack.safetensors",
     ),
+    "mask-in-box": WeightsEntry(
+        description="masks of things in boxes, with a memory: of sftrack, nanomask and segment",
+        file="mask_in_box.safetensors",
+        paper="spectrack; MobileNetV2 of Sandler et al., CVPR 2018, and a memory as in STM, ICCV 2019",
+        licence="research use, see assets/README.md: ECSSD and DUTS, DAVIS is CC BY-NC 4.0",
+        networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
+        asset="mask_in_box.safetensors",
+    ),
     **PUBLISHED,
 }
 

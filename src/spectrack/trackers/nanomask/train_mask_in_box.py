@@ -78,7 +78,7 @@ def _with_memory(model: MaskInBox, batch: dict[str, Tensor]) -> Tensor:
         soft = torch.sigmoid(model.decode(middle, hints, features, memory))
         recent = model.remember(features, box, soft)
     if torch.rand(()) < 0.75:
-        memory = memory.joined(recent)
+        memory = Memory.of(memory, recent)
     last, box, truth, colours = _view(batch, 2)
     mask = torch.where(
         torch.rand(len(truth), 1, 1, 1) < 0.6, carried(soft, seen, truth), spoilt(truth)
