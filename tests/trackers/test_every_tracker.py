@@ -16,6 +16,8 @@ from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import TRACKERS, make_tracker, settings_of
 from spectrack.weights.described import make_network, save_described
+from spectrack.weights.files import write_weights
+from spectrack.weights.table import WEIGHTS
 from thin import SIZE, randomise
 
 WIDTH, HEIGHT = 64, 48
@@ -65,6 +67,10 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "height": 64, "width": 96, "device": "cpu"}
+    nano = randomise(WEIGHTS["nanotrack_v3"].build())
+    path = folder / "nanotrack.safetensors"
+    write_weights(path, nano.state_dict(), {})
+    found["nanotrack"] = {"weights": str(path), "device": "cpu"}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

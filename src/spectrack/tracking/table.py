@@ -100,6 +100,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
     ),
+    "nanotrack": TrackerEntry(
+        "spectrack.trackers.nanotrack.tracker:NanoTracker",
+        "NanoTrack: a small, fast Siamese tracker of boxes (needs weights)",
+        "boxes",
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",
