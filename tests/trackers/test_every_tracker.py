@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from fear_golden import random_fear
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import TRACKERS, make_tracker, settings_of
 from spectrack.weights.described import make_network, save_described
+from spectrack.weights.files import write_weights
 from thin import SIZE, randomise
 
 WIDTH, HEIGHT = 64, 48
@@ -65,6 +67,9 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "height": 64, "width": 96, "device": "cpu"}
+    fear = folder / "fear.safetensors"
+    write_weights(fear, random_fear().state_dict(), {})
+    found["fear"] = {"weights": str(fear), "device": "cpu"}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

@@ -95,6 +95,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
     ),
+    "fear": TrackerEntry(
+        "spectrack.trackers.fear.tracker:FEARTracker",
+        "FEAR-XS: a small siamese network, each frame beside the first (boxes, needs weights)",
+        "boxes",
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",

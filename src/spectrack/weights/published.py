@@ -33,12 +33,21 @@ SIAMMASK = (
 )
 SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2020"
 STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
+FEAR = "Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022"
 D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
 RESNET = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"
 
 RTS_FOLDER = "gfolder:1mOSA6HZ80zDu-6R7EOSiW8YwQMlzR5SQ"
 STARK_ST_FOLDER = "gfolder:1fSgll53ZnVKeUn22W37Nijk-b9LGhMdN"
 OXFORD = "http://www.robots.ox.ac.uk/~qwang/"
+FEAR_FILES = (
+    "https://raw.githubusercontent.com/PinataFarms/FEARTracker/"
+    "0a3bd039918909c79c1b7e55a4bfb7807520abde/evaluate/"
+)
+FEAR_TERMS = (
+    "MIT of the repository; research use: its backbone began with weights of a project under "
+    "CC BY-NC 4.0"
+)
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
 
 
@@ -269,6 +278,31 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "LaSOT 67.1, GOT-10k 68.8, TrackingNet 82.0, VOT2020 .497",
         MIT_CODE,
     ),
+    **{
+        name: _row(
+            file.rsplit("/", 1)[-1],
+            f"FEAR-XS{what}",
+            FEAR,
+            FEAR_FILES + file,
+            licence=FEAR_TERMS,
+            network="spectrack.trackers.fear.network:fear_xs",
+            sha256=sha256,
+        )
+        for name, what, file, sha256 in (
+            (
+                "fear_xs",
+                "",
+                "FEARDemo/FEARDemo/Tracker.mlmodel",
+                "2c01e12ee22f4effcbe0b4d68120b5ff99929c46280c0b9dca0c46230b7de47f",
+            ),
+            (
+                "fear_xs_noembs",
+                ", another training",
+                "MeasurePerformance/MeasurePerformance/models/FEAR-XS-NoEmbs.mlmodel",
+                "480128553f76185cdb93fb53257e70b430cae08279c2f76cd3b599a02e2e4762",
+            ),
+        )
+    },
     "d3s": _row(
         "SegmNet.pth.tar",
         "D3S with ResNet-50",
