@@ -105,6 +105,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "NanoTrack: a small, fast Siamese tracker of boxes (needs weights)",
         "boxes",
     ),
+    "fear": TrackerEntry(
+        "spectrack.trackers.fear.tracker:FEARTracker",
+        "FEAR-XS: a small siamese network, each frame beside the first (boxes, needs weights)",
+        "boxes",
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",
