@@ -184,9 +184,9 @@ class BoxSegmenter:
             if self.colours is not None:
                 one[2] = self.colours.probability_hw(colour_index(image))
         with torch.inference_mode():
-            image, shown = _images(images), torch.from_numpy(maps)
-            features = self._network.features(image, shown)
-            logits = self._network.decode(image, shown, features, self.memory.all)
+            seen, shown = _images(images), torch.from_numpy(maps)
+            features = self._network.features(seen, shown)
+            logits = self._network.decode(seen, shown, features, self.memory.all)
             soft = torch.sigmoid(logits)[:, 0].numpy()
         self._seen = _Seen(crops, images, features, shown)
         return [Segmented(crop, one) for crop, one in zip(crops, soft, strict=True)]
@@ -207,6 +207,21 @@ class BoxSegmenter:
             self.memory.add(self._network.remember(features, box, mask))
         if self.colours is not None:
             self.colours.learn(colour_index(seen.images[place]), soft, self._rate)
+
+
+class ShippedFirstMask:
+    """Makes masks in boxes by the shipped network; see :meth:`BoxSegmenter.first`.
+
+    Raises:
+        InputError: If the shipped weights cannot be read.
+    """
+
+    def __init__(self) -> None:
+        self._segment = BoxSegmenter(shared_mask_in_box())
+
+    def __call__(self, frame_hwc: FrameHWC, box: Box) -> SoftHW:
+        """Soft mask of the thing in a box: float32 (H, W) in [0, 1], not empty."""
+        return self._segment.first(frame_hwc, box)
 
 
 def _images(images: Sequence[FrameHWC]) -> Tensor:
@@ -231,5 +246,4 @@ def shared_mask_in_box(weights: str = "") -> MaskInBox:
         InputError: As :func:`spectrack.weights.networks.load_network`.
     """
     network = load_network(weights or str(shipped_mask_in_box()), MaskInBox).network
-    folded: MaskInBox = for_inference(network).to(memory_format=torch.channels_last)
-    return folded
+    return for_inference(network)

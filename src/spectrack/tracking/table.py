@@ -13,9 +13,6 @@ from spectrack.plugins import with_plugins
 from spectrack.settings import make_settings
 from spectrack.tracking.base import Tracker
 
-FIRST_MASK = "spectrack.trackers.sftrack.shipped:ShippedFirstMask"
-"""What makes the mask in a box for trackers that need one and bring nothing of their own."""
-
 
 def load_object(target: str) -> Any:
     """What an import string ``module:name`` names."""

@@ -27,7 +27,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
     "mask-in-box": WeightsEntry(
         description="masks of things in boxes, with a memory: of sftrack, nanomask and segment",
         file="mask_in_box.safetensors",
-        paper="spectrack; MobileNetV2 of Sandler et al., CVPR 2018, and a memory as in STM, ICCV 2019",
+        paper="spectrack; MobileNetV2 (Sandler et al., CVPR 2018), memory as in STM (ICCV 2019)",
         licence="research use, see assets/README.md: ECSSD and DUTS, DAVIS is CC BY-NC 4.0",
         networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
         asset="mask_in_box.safetensors",

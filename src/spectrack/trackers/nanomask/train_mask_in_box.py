@@ -171,7 +171,7 @@ def learn(
     data = MaskSamples(sources, shares, STEPS_AN_EPOCH * settings.batch_size, samples)
     shots = held_out_shots(held_out, samples.side)
     return train(
-        model.to(memory_format=torch.channels_last),
+        model.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         data,
         loss_of,
         settings,

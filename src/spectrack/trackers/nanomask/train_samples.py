@@ -159,7 +159,7 @@ class MaskSamples:
 
 def colours_in(image_ssc: FrameHWC, mask_ss: NDArray[np.uint8]) -> ColourModel:
     """Colours of a target against its surroundings, of a crop and its mask of bytes."""
-    return ColourModel(colour_index(image_ssc), mask_ss.astype(np.float32) / 255, 0.5)
+    return ColourModel(colour_index(image_ssc), (mask_ss / np.float32(255)).astype(np.float32), 0.5)
 
 
 def probable(colours: ColourModel, image_ssc: FrameHWC) -> NDArray[np.uint8]:

@@ -179,7 +179,7 @@ def with_other(one: Shot, other: Shot, rng: np.random.Generator) -> Shot:
 
 
 def worn(image_ssc: Bytes, rng: np.random.Generator) -> Bytes:
-    """The picture as if it were smaller, blurred by motion, or with the marks of JPEG; or as it is."""
+    """The picture as if smaller, blurred by motion, or with the marks of JPEG; or as it is."""
     side = image_ssc.shape[0]
     small = side
     if rng.random() < 0.35:
