@@ -55,15 +55,15 @@ def _opencv(kind: str, description: str) -> TrackerEntry:
 
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
-        "spectrack.trackers.sftrack.tracker:SFTracker",
+        "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
         "masks",
     ),
     "sftrack-fast": TrackerEntry(
-        "spectrack.trackers.sftrack.fast:FastSFTracker",
+        "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
         "masks",
-        {"inputs": "flow-fast,kcf", "iterations": 1, "box_rule": "tight"},
+        {"inputs": "flow-fast,kcf", "largest": 480, "iterations": 1, "box_rule": "tight"},
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",

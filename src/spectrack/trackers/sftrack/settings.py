@@ -23,6 +23,7 @@ class SFTrackSettings:
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
+        largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
         reach: Pixels within which the filter may move a boundary.
@@ -48,6 +49,7 @@ class SFTrackSettings:
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
+    largest: int = 2000
     longest: int = 480
     iterations: int = 2
     reach: int = 12
@@ -65,7 +67,7 @@ class SFTrackSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.iterations <= 5:
             raise InputError(f"iterations is {self.iterations}; give 0 to 5")
-        for name in ("longest", "reach", "contradicted"):
+        for name in ("largest", "longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
         for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain", "likeness"):
