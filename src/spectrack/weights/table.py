@@ -9,6 +9,7 @@ from __future__ import annotations
 from spectrack.weights.entry import WeightsEntry
 from spectrack.weights.matching import Differences, Shapes, compare
 from spectrack.weights.published import PUBLISHED
+from spectrack.weights.published_backbones import BACKBONES
 
 __all__ = ["WEIGHTS", "WeightsEntry", "fits"]
 
@@ -25,6 +26,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         asset="sftrack.safetensors",
     ),
     **PUBLISHED,
+    **BACKBONES,
 }
 
 
