@@ -9,6 +9,7 @@ from __future__ import annotations
 from spectrack.weights.entry import WeightsEntry
 from spectrack.weights.matching import Differences, Shapes, compare
 from spectrack.weights.published import PUBLISHED
+from spectrack.weights.published_backbones import BACKBONES
 
 __all__ = ["WEIGHTS", "WeightsEntry", "fits"]
 
@@ -33,6 +34,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         asset="mask_in_box.safetensors",
     ),
     **PUBLISHED,
+    **BACKBONES,
 }
 
 
