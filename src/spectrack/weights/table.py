@@ -25,7 +25,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         },
         asset="sftrack.safetensors",
     ),
-    "mask-in-box": WeightsEntry(
+    "mask_in_box": WeightsEntry(
         description="masks of things in boxes, with a memory: of sftrack, nanomask and segment",
         file="mask_in_box.safetensors",
         paper="spectrack; MobileNetV2 (Sandler et al., CVPR 2018), memory as in STM (ICCV 2019)",

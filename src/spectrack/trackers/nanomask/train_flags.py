@@ -39,14 +39,14 @@ class MaskInBoxArguments(RecipeArguments):
     stopped goes on when started again, and a finished one is not repeated. With --permissive only
     stills whose terms allow any use are seen, and clips made of them stand for the videos.
 
-    Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2_voc --out run
+    Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
     """
 
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "batch": 1, "seed": 0}
 
     data: Annotated[Path, arg(metavar="DATA")]
     """Folder of the data."""
-    start: Annotated[str, arg(metavar="WEIGHTS")] = "deeplabv3_mnv2_voc"
+    start: Annotated[str, arg(metavar="WEIGHTS")] = "deeplabv3_mnv2"
     """Weights of MobileNetV2 to start from: a name, or a file; "none" starts from nothing."""
     permissive: Flag = False
     """Only data whose terms allow any use."""
