@@ -282,6 +282,10 @@ class Following:
         red, green, blue = (int(v) for v in cv2.mean(frame_hwc)[:3])
         self._colour = red, green, blue
 
+    def move(self, box: Box) -> None:
+        """Go on from another box of the frame just seen."""
+        self.place = self._first_place(self._limited(box))
+
     def cut_template(self, frame_hwc: FrameHWC) -> FrameHWC:
         """The template of this frame, uint8 (template, template, 3)."""
         side = max(round(float(context_side(self.place.w, self.place.h))), 1)

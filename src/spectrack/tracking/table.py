@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from spectrack.errors import InputError
 from spectrack.plugins import with_plugins
-from spectrack.settings import make_settings
+from spectrack.settings import make_settings, split_pairs
 from spectrack.tracking.base import Tracker
 
 
@@ -30,12 +30,15 @@ class TrackerEntry:
         description: One line for people.
         gives: Whether it answers with masks or only with boxes.
         defaults: Settings that belong to this name.
+        looks_at_crops: Whether the time it takes does not depend on the size of frames, so that
+            they need not be shrunk for it.
     """
 
     target: str
     description: str
     gives: Literal["masks", "boxes"]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    looks_at_crops: bool = False
 
     def load(self) -> Any:
         """The tracker's class."""
@@ -101,11 +104,13 @@ TRACKERS: dict[str, TrackerEntry] = {
         "spectrack.trackers.nanotrack.tracker:NanoTracker",
         "NanoTrack: a small, fast Siamese tracker of boxes (needs weights)",
         "boxes",
+        looks_at_crops=True,
     ),
     "fear": TrackerEntry(
         "spectrack.trackers.fear.tracker:FEARTracker",
         "FEAR-XS: a small siamese network, each frame beside the first (boxes, needs weights)",
         "boxes",
+        looks_at_crops=True,
     ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
@@ -158,6 +163,21 @@ def settings_of(name: str, **settings: Any) -> Any:
             "choose another tracker"
         )
     return make_settings(entry.settings, {**entry.defaults, **settings}, f"tracker {name}")
+
+
+def named(text: str) -> tuple[str, dict[str, str]]:
+    """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;presence=0.2``.
+
+    Args:
+        text: As people write it; what is no tracker's name is a path, given back as it is.
+
+    Raises:
+        InputError: If a setting has no value or is given twice.
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in tracker_table():
+        return text, {}
+    return kind, split_pairs(rest.split(";"), f"input {text!r} with the setting")
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spectrack.networks.folding import for_inference
-from spectrack.structures import Box, FrameHWC, Prediction, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.fear.choice import Choice, choose
 from spectrack.trackers.fear.crop import (
     SEARCH_OFFSET,
@@ -43,6 +43,7 @@ class FEARTracker(Tracker):
     """
 
     Settings = FEARSettings
+    carries_masks = True
 
     def __init__(self, settings: FEARSettings | None = None, network: FEAR | None = None) -> None:
         super().__init__(settings)
@@ -65,6 +66,14 @@ class FEARTracker(Tracker):
         choice = self.look(frame_hwc, self._box)
         self._box = clamped(choice.rounded(), self.size_wh)
         return Prediction(Box(*self._box), score=choice.score)
+
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Look about the mask's box in the next frame; the template stays that of the first."""
+        del frame_hwc
+        tight = Box.from_mask(soft_hw >= 0.5)
+        if tight is not None:
+            x, y, w, h = tight
+            self._box = clamped((x, y, w, h), self.size_wh)
 
     @torch.inference_mode()
     def look(self, frame_hwc: FrameHWC, last: IntBox) -> Choice:

@@ -13,12 +13,14 @@ class NanoMaskSettings:
     """How masks are made in the boxes of another tracker.
 
     Args:
-        boxes: The tracker of boxes, by name.
+        boxes: The tracker of boxes, by name, with settings after a colon
+            (``fear:weights=FILE;smooth=yes``).
         weights: Of the network of masks, a name or a file; the shipped ones where empty.
         memory: Frames that are remembered besides the first.
         every: Frames between two of them.
         rate: Share of every new frame in the recent colours.
         carry: Show the network the mask of the frame before, moved along with the box.
+        steady: Let the box tracker go on from the mask's box, if it can go on from a mask.
         sure: Frames whose mask promises a J below this are not remembered.
     """
 
@@ -28,6 +30,7 @@ class NanoMaskSettings:
     every: int = 5
     rate: float = 0.1
     carry: bool = True
+    steady: bool = True
     sure: float = 0.75
 
     def __post_init__(self) -> None:

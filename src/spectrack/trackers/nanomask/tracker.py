@@ -14,7 +14,7 @@ from spectrack.trackers.nanomask.settings import NanoMaskSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
 from spectrack.tracking.sharpness import sharpness
-from spectrack.tracking.table import make_tracker
+from spectrack.tracking.table import make_tracker, named
 from spectrack.tracking.target_memory import TargetMemory
 
 VANISHED = 0.02
@@ -36,7 +36,8 @@ class NanoMaskTracker(Tracker):
     def __init__(self, settings: NanoMaskSettings | None = None) -> None:
         super().__init__(settings)
         s: NanoMaskSettings = self.settings
-        self._boxes = make_tracker(s.boxes)
+        name, own = named(s.boxes)
+        self._boxes = make_tracker(name, **own)
         memory = TargetMemory(s.memory, s.every)
         self._segment = BoxSegmenter(shared_mask_in_box(s.weights), memory, s.rate)
 
@@ -67,6 +68,8 @@ class NanoMaskTracker(Tracker):
                 if score >= s.sure:
                     self._segment.remember(soft)
                 self._carried = found.soft_ss if s.carry else None
+                if s.steady and self._boxes.carries_masks:
+                    self._boxes.correct(frame_hwc, soft)
                 return Prediction(tight, soft, score)
         self._carried = None
         empty = np.zeros(self.size_wh[::-1], dtype=np.float32)

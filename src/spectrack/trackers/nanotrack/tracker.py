@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
-from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
 from spectrack.trackers.nanotrack.opencv import OpenCVFollowing, root_window
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings, rules_of
@@ -33,6 +33,7 @@ class NanoTracker(Tracker):
     """
 
     Settings = NanoTrackSettings
+    carries_masks = True
 
     def __init__(
         self, settings: NanoTrackSettings | None = None, network: NanoTrack | None = None
@@ -69,6 +70,13 @@ class NanoTracker(Tracker):
         found = Candidates.of_sides(score_nn, sides[0].cpu().numpy(), STRIDE)
         box, score = self.following.follow(found)
         return Prediction(box, None, min(max(score, 0.0), 1.0))
+
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Look about the mask's box in the next frame; the template stays that of the first."""
+        del frame_hwc
+        tight = Box.from_mask(soft_hw >= 0.5)
+        if tight is not None:
+            self.following.move(tight)
 
     def _maps(self, crop_hwc: FrameHWC) -> Tensor:
         """Maps of a crop, (1, C, n, n)."""

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 
 from spectrack.flow.estimators import FlowPair
-from spectrack.settings import split_pairs
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
-from spectrack.tracking.table import make_tracker, tracker_table
+from spectrack.tracking.table import make_tracker, named, tracker_table
 
 
 class Input:
@@ -36,7 +35,8 @@ class Input:
             if self.restarts
             else (lambda: make_tracker("external", path=name))
         )
-        self._shrinks = self.restarts and tracker_table()[kind].gives == "boxes"
+        entry = tracker_table()[kind] if self.restarts else None
+        self._shrinks = entry is not None and entry.gives == "boxes" and not entry.looks_at_crops
         self._scale = 1.0
         self._tracker = self._make()
         self.failed = False
@@ -62,7 +62,10 @@ class Input:
     def correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Go on from the fused mask of the frame just seen, if it carries one."""
         if self.carries_masks:
-            self._ask(lambda: self._tracker.correct(frame_hwc, soft_hw))
+            seen = self._seen(frame_hwc)
+            size_wh = (seen.shape[1], seen.shape[0])
+            soft = soft_hw if self._scale == 1 else cv2.resize(soft_hw, size_wh)
+            self._ask(lambda: self._tracker.correct(seen, np.asarray(soft, np.float32)))
 
     def flow_pair(self) -> FlowPair | None:
         """Optical flow it found between the last two frames, if it is of the kind that does."""
@@ -106,21 +109,6 @@ def seen_side(box: Box, size_wh: tuple[int, int], longest: int) -> float:
         longest: See :class:`Input`.
     """
     return min(1.0, longest / max(size_wh)) * float(np.sqrt(box.area))
-
-
-def named(text: str) -> tuple[str, dict[str, str]]:
-    """An input's tracker and its settings: ``csrt``, or ``rts:weights=FILE;presence=0.2``.
-
-    Args:
-        text: As people write it; what is no tracker's name is a path, given back as it is.
-
-    Raises:
-        InputError: If a setting has no value or is given twice.
-    """
-    kind, colon, rest = text.partition(":")
-    if not colon or kind not in tracker_table():
-        return text, {}
-    return kind, split_pairs(rest.split(";"), f"input {text!r} with the setting")
 
 
 class InputPool:

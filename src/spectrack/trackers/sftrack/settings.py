@@ -31,6 +31,7 @@ class SFTrackSettings:
             ``rotated``, ``largest`` or ``robust``.
         feedback: Let inputs that the fused box contradicts for ``contradicted`` frames go on from
             the fused mask.
+        steady: Let inputs that can go on from a mask do so in every frame, contradicted or not.
         contradicted: Frames in a row in which an input's box overlaps the fused one by less than
             ``overlap`` before it is started again.
         overlap: See ``contradicted``.
@@ -55,6 +56,7 @@ class SFTrackSettings:
     reach: int = 12
     box_rule: str = "tight"
     feedback: bool = True
+    steady: bool = True
     contradicted: int = 3
     overlap: float = 0.3
     adapt: float = 0.0

@@ -259,6 +259,9 @@ class SFTracker(Tracker):
         for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, hypotheses, strict=True)):
             if one.failed or not one.restarts:
                 continue
+            if s.steady and one.carries_masks:
+                one.correct(frame, soft)
+                continue
             off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
             doubted[k] = doubted[k] + 1 if off else 0
             if self._state.lost or doubted[k] >= s.contradicted:
