@@ -1,4 +1,4 @@
-"""Files of weights, whatever their form: safetensors, or what ``torch.save`` wrote."""
+"""Files of weights, whatever their form: safetensors, CoreML, or what ``torch.save`` wrote."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
+from spectrack.weights.coreml import SUFFIX, read_coreml
 from spectrack.weights.stand_ins import StandIn, described
 
 FORMAT = "spectrack-weights-1"
@@ -30,7 +31,7 @@ class WeightFile:
 
     Args:
         path: The file.
-        form: ``"safetensors"``, ``"zip"`` or ``"legacy"``.
+        form: ``"safetensors"``, ``"coreml"``, ``"zip"`` or ``"legacy"``.
         tensors: Name to tensor, on the CPU, in the order of the file.
         about: What else it says: where it comes from, and the constructor of a checkpoint.
     """
@@ -69,7 +70,7 @@ def read_weights(path: str | Path) -> WeightFile:
     """Read a file of weights of either kind; nothing in it is executed.
 
     Args:
-        path: A safetensors file, or a checkpoint with a ``net`` or a bare state dict.
+        path: A safetensors or CoreML file, or a checkpoint with a ``net`` or a bare state dict.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -84,6 +85,9 @@ def read_weights(path: str | Path) -> WeightFile:
         except ValueError:
             about = dict(metadata)
         return WeightFile(path, "safetensors", tensors, about)
+    if path.suffix == SUFFIX:
+        about = {"source": path.name, "sha256": sha256_of(path)}
+        return WeightFile(path, "coreml", read_coreml(path), about)
     checkpoint = read_checkpoint(path)
     tensors = {
         name: tensor.clone(memory_format=torch.contiguous_format)

@@ -60,6 +60,7 @@ def _row(
     licence: str = GPL_CODE,
     network: str | None = None,
     sha256: str | None = None,
+    layers: str | None = None,
     **arguments: Any,
 ) -> WeightsEntry:
     return WeightsEntry(
@@ -69,6 +70,7 @@ def _row(
         licence=licence,
         networks={"": network} if network else {},
         arguments=arguments,
+        layers=layers,
         sources=(source,),
         sha256=sha256,
         figures=figures,
@@ -286,6 +288,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
             FEAR_FILES + file,
             licence=FEAR_TERMS,
             network="spectrack.trackers.fear.network:fear_xs",
+            layers="spectrack.trackers.fear.network:PUBLISHED_LAYERS",
             sha256=sha256,
         )
         for name, what, file, sha256 in (

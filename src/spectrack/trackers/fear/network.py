@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectrack.networks.fbnet import OUT_CHANNELS, STRIDE, FBNetC, depthwise
+from spectrack.networks.fbnet import BLOCKS, OUT_CHANNELS, STRIDE, FBNetC, depthwise
 
 TEMPLATE_SIDE = 128
 SEARCH_SIDE = 256
@@ -20,6 +20,27 @@ TEMPLATE_CELLS = (TEMPLATE_SIDE // STRIDE) ** 2
 
 _MEAN = (123.675, 116.28, 103.53)
 _DEVIATION = (0.229, 0.224, 0.225)
+
+_BLOCK_LAYERS = [
+    f"block{number}.{layer}"
+    for number, shape in enumerate(BLOCKS, 1)
+    for layer in ("expand", "dw", "project")
+    if layer != "expand" or shape.expands
+]
+_HEAD_LAYERS = [
+    f"{branch}_{name}.{layer}"
+    for branch, names in (
+        ("cls", ("encode",)),
+        ("reg", ("encode",)),
+        ("cls", ("fuse",)),
+        ("reg", ("fuse", "tower0", "tower1", "head")),
+        ("cls", ("tower0", "tower1", "head")),
+    )
+    for name in names
+    for layer in ("dw", "pw")
+]
+PUBLISHED_LAYERS = ("input", "stem", *_BLOCK_LAYERS, "neck", *_HEAD_LAYERS)
+"""Layers with numbers, in the order of the published CoreML graph."""
 
 
 class Normalisation(nn.Module):
