@@ -88,6 +88,4 @@ def test_a_page_of_two_trackers(experiment, tmp_path, monkeypatch):
     experiment.main()
     facts = json.loads((tmp_path / "studies" / "box_trackers.json").read_text())
     assert str(tmp_path) not in (tmp_path / "studies" / "box_trackers.md").read_text()
-    assert set(
-        facts["davis-train"] if "davis-train" in facts else facts["facts"]["davis-train"]
-    ) == {"kcf", "mosse"}
+    assert set(facts["davis-train"]) == {"kcf", "mosse"}
