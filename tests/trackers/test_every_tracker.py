@@ -18,6 +18,7 @@ from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import TRACKERS, make_tracker, settings_of
 from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import write_weights
+from spectrack.weights.table import WEIGHTS
 from thin import SIZE, randomise
 
 WIDTH, HEIGHT = 64, 48
@@ -67,6 +68,10 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "height": 64, "width": 96, "device": "cpu"}
+    nano = randomise(WEIGHTS["nanotrack_v3"].build())
+    path = folder / "nanotrack.safetensors"
+    write_weights(path, nano.state_dict(), {})
+    found["nanotrack"] = {"weights": str(path), "device": "cpu"}
     fear = folder / "fear.safetensors"
     write_weights(fear, random_fear().state_dict(), {})
     found["fear"] = {"weights": str(fear), "device": "cpu"}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fear_golden import SHARED, weights_file
+from fear_golden import weights_file
+from siamese_golden import published_weights
 from spectrack.errors import InputError
 from spectrack.trackers.fear.network import fear_xs
 from spectrack.weights.cache import cached
@@ -96,9 +97,7 @@ def test_shapes_that_claim_other_numbers_are_told(tmp_path):
 
 
 def test_the_published_file_becomes_the_network(tmp_path, monkeypatch):
-    path = SHARED / "weights" / "fear" / "Tracker.mlmodel"
-    if not path.is_file():
-        pytest.skip(f"published weights not found at {path}")
+    path = published_weights("fear/Tracker.mlmodel")
     monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path))
     assert sha256_of(path) == WEIGHTS["fear_xs"].sha256
     pull("fear_xs", str(path))

@@ -69,6 +69,17 @@ def test_a_checkpoint_is_loaded_without_converting(checkpoint):
     assert loaded.about["constructor"]["kwds"]["filter_size"] == 1
 
 
+def test_a_checkpoint_may_call_its_tensors_state_dict(tmp_path):
+    path, net = tmp_path / "tiny.pth", tiny().state_dict()
+    torch.save({"epoch": 26, "state_dict": net, "optimizer": {"state": {}}}, path)
+    file = read_weights(path)
+    assert list(file.tensors) == list(net)
+    assert file.about["epoch"] == 26
+    network = tiny()
+    load_weights(network, path)
+    assert all(torch.equal(t, net[name]) for name, t in network.state_dict().items())
+
+
 @pytest.mark.parametrize("says", ["its network", "nothing", "by name"])
 def test_a_file_is_read_once_and_networks_built_once(checkpoint, tiny_entry, monkeypatch, says):
     read, built = [], []

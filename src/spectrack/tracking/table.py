@@ -95,6 +95,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
     ),
+    "nanotrack": TrackerEntry(
+        "spectrack.trackers.nanotrack.tracker:NanoTracker",
+        "NanoTrack: a small, fast Siamese tracker of boxes (needs weights)",
+        "boxes",
+    ),
     "fear": TrackerEntry(
         "spectrack.trackers.fear.tracker:FEARTracker",
         "FEAR-XS: a small siamese network, each frame beside the first (boxes, needs weights)",

@@ -21,6 +21,8 @@ from spectrack.weights.coreml import SUFFIX, read_coreml
 from spectrack.weights.stand_ins import StandIn, described
 
 FORMAT = "spectrack-weights-1"
+HELD_AS = ("net", "state_dict")
+"""Entries in which checkpoints hold their tensors: those of pytracking, and of PySOT's line."""
 LARGEST_SHARE = 4
 """Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
 
@@ -70,7 +72,8 @@ def read_weights(path: str | Path) -> WeightFile:
     """Read a file of weights of either kind; nothing in it is executed.
 
     Args:
-        path: A safetensors or CoreML file, or a checkpoint with a ``net`` or a bare state dict.
+        path: A safetensors or CoreML file, or a checkpoint with a ``net``, a ``state_dict`` or a
+            bare one.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -127,17 +130,18 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: its ``net``, or itself."""
-    content = checkpoint.content
-    net = content.get("net") if isinstance(content, dict) else None
-    held = net if isinstance(net, dict) else content
+    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself."""
+    held = checkpoint.content
+    for name in HELD_AS:
+        inner = held.get(name) if isinstance(held, dict) else None
+        held = inner if isinstance(inner, dict) else held
     named = held if isinstance(held, dict) else {}
     other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, Tensor))]
     if other or not named:
         names = ", ".join(str(described(name, 1)) for name in other[:3]) or "nothing"
         raise InputError(
             f"{checkpoint.path} holds {names} where tensors were expected; give a checkpoint with "
-            "a net, or a state dict"
+            f"a {' or '.join(HELD_AS)}, or a bare state dict"
         )
     if sum(v.nbytes for v in named.values()) > LARGEST_SHARE * checkpoint.path.stat().st_size:
         raise InputError(
@@ -150,7 +154,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
 def _about(content: dict[Any, Any]) -> dict[str, Any]:
     """What a checkpoint says besides its tensors, as far as it is known and short."""
     about: dict[str, Any] = {}
-    if not isinstance(content.get("net"), dict):
+    if not any(isinstance(content.get(name), dict) for name in HELD_AS):
         return about
     for name in ("epoch", "net_type", "actor_type"):
         if content.get(name) is not None:

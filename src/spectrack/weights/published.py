@@ -35,10 +35,15 @@ SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2
 STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
 FEAR = "Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022"
 D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
+NANOTRACK = "NanoTrack of HonglinChu/SiamTrackers; no paper, SiamBAN's head"
 RESNET = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"
 
 RTS_FOLDER = "gfolder:1mOSA6HZ80zDu-6R7EOSiW8YwQMlzR5SQ"
 STARK_ST_FOLDER = "gfolder:1fSgll53ZnVKeUn22W37Nijk-b9LGhMdN"
+NANOTRACK_FOLDER = (
+    "https://raw.githubusercontent.com/HonglinChu/SiamTrackers/"
+    "248663fde6bf7c40190cf10ee396d5662919ecd3/NanoTrack/models/pretrained/"
+)
 OXFORD = "http://www.robots.ox.ac.uk/~qwang/"
 FEAR_FILES = (
     "https://raw.githubusercontent.com/PinataFarms/FEARTracker/"
@@ -314,6 +319,36 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "DAVIS-16 J 75.4, F 72.6, DAVIS-17 J 57.8, F 63.8",
         "none told",
     ),
+    **{
+        f"nanotrack_{version}": _row(
+            f"nanotrack{version}.pth",
+            f"NanoTrack {version}: MobileNetV3-Small and a box head",
+            NANOTRACK,
+            f"{NANOTRACK_FOLDER}nanotrack{version}.pth",
+            figures,
+            "Apache-2.0",
+            network="spectrack.trackers.nanotrack.network:NanoTrack",
+            sha256=sha256,
+            version=version,
+        )
+        for version, figures, sha256 in (
+            (
+                "v1",
+                "VOT2018 EAO .311, GOT-10k val AO .604, DTB70 .532",
+                "2a24bbfd1163a7692ab22100336a54de55dde12301b7d8ae7a4e745fb10b09a3",
+            ),
+            (
+                "v2",
+                "VOT2018 EAO .352, GOT-10k val AO .680, DTB70 .584",
+                "938a320c560fd8c8d6a148a76a072bca29c529ce16591c9a2157859ee0ecc5e1",
+            ),
+            (
+                "v3",
+                "VOT2018 EAO .449, GOT-10k val AO .719, DTB70 .628",
+                "4f0d25108385a67bdec5fa01ca37c74acb72343b53996dd645fe18b86e512e69",
+            ),
+        )
+    },
     **{
         f"resnet{depth}": _row(
             f"resnet{depth}-{digits}.pth",

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.networks.fbnet import BLOCKS, OUT_CHANNELS, STRIDE, FBNetC, depthwise
+from spectrack.networks.siamese_correlation import pixelwise_correlation
 
 TEMPLATE_SIDE = 128
 SEARCH_SIDE = 256
@@ -76,20 +77,6 @@ class Separable(nn.Module):
         return out
 
 
-def pixel_correlation(template: Tensor, search: Tensor) -> Tensor:
-    """Inner products of every template pixel with every search pixel.
-
-    Args:
-        template: (N, C, h, w).
-        search: (N, C, H, W).
-
-    Returns:
-        (N, h * w, H, W), template pixels row by row; neither scaled nor normalised.
-    """
-    kernel = template.flatten(2).transpose(1, 2)
-    return (kernel @ search.flatten(2)).unflatten(2, search.shape[2:])
-
-
 class FEAR(FBNetC):
     """FEAR-XS (Borsuk et al., ECCV 2022): where the target is, and its box, in a search crop."""
 
@@ -137,7 +124,7 @@ class FEAR(FBNetC):
 
     def _branch(self, branch: str, template: Tensor, search: Tensor) -> Tensor:
         encoded = F.relu(self._layer(branch, "encode")(search), inplace=True)
-        x = torch.cat([encoded, pixel_correlation(template, encoded)], 1)
+        x = torch.cat([encoded, pixelwise_correlation(template, encoded)], 1)
         for name in ("fuse", "tower0", "tower1"):
             x = F.relu(self._layer(branch, name)(x), inplace=True)
         out: Tensor = self._layer(branch, "head")(x)

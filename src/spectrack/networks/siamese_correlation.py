@@ -1,0 +1,119 @@
+"""Template against search region in Siamese networks: correlation map by map and cell by cell.
+
+Letters: T cells of the template, each a map of the cell-by-cell correlation.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def pixelwise_correlation(template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+    """Inner products of every cell of the template with every cell of the search region.
+
+    Args:
+        template_nchw: (N, C, h, w).
+        search_nchw: (N, C, H, W).
+
+    Returns:
+        (N, h * w, H, W); map ``row * w + column`` belongs to that cell of the template.
+    """
+    cells_nct, search_ncp = template_nchw.flatten(2), search_nchw.flatten(2)
+    products_ntp = cells_nct.transpose(1, 2) @ search_ncp
+    return products_ntp.unflatten(2, search_nchw.shape[-2:])
+
+
+def depthwise_correlation(template_nchw: Tensor, search_nchw: Tensor, padding: int = 0) -> Tensor:
+    """Every map of the search region filtered by the template's map (SiamRPN++, section 3.3).
+
+    Args:
+        template_nchw: (N, C, h, w).
+        search_nchw: (N, C, H, W).
+        padding: Zeros around the search region.
+
+    Returns:
+        (N, C, H + 2 * padding - h + 1, W + 2 * padding - w + 1).
+    """
+    n, c, h, w = template_nchw.shape
+    joint = search_nchw.reshape(1, n * c, *search_nchw.shape[-2:])
+    kernels = template_nchw.reshape(n * c, 1, h, w)
+    return F.conv2d(joint, kernels, padding=padding, groups=n * c).unflatten(1, (n, c))[0]
+
+
+def projection(maps: int) -> nn.Sequential:
+    """A convolution of 1x1 with bias, and batch normalisation; parameters ``0`` and ``1``."""
+    return nn.Sequential(nn.Conv2d(maps, maps, 1), nn.BatchNorm2d(maps))
+
+
+class ChannelAttention(nn.Module):
+    """Every map times a number in (0, 1) that the means of all maps decide."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(maps, maps, 1)
+        self.fc2 = nn.Conv2d(maps, maps, 1)
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        means = x_nchw.mean((2, 3), keepdim=True)
+        return x_nchw * torch.sigmoid(self.fc2(F.relu(self.fc1(means))))
+
+
+class PixelwiseCorrelation(nn.Module):
+    """Cell-by-cell correlation, its maps weighed by attention.
+
+    Args:
+        cells: Of the template.
+        maps: Of template and search region, which are then projected first; they are taken as
+            they are where left out.
+        narrow: With a filter of 2x2 behind, which makes the result a row and a column smaller.
+    """
+
+    def __init__(self, cells: int, maps: int | None = None, narrow: bool = False) -> None:
+        super().__init__()
+        self.conv_kernel = projection(maps) if maps else nn.Identity()
+        self.conv_search = projection(maps) if maps else nn.Identity()
+        self.CA_layer = ChannelAttention(cells)
+        self.conv: nn.Module = nn.Identity()
+        if narrow:
+            self.conv = nn.Sequential(
+                nn.Conv2d(cells, cells, 2, groups=cells, bias=False),
+                nn.BatchNorm2d(cells),
+                nn.ReLU6(),
+                nn.Conv2d(cells, cells, 1),
+                nn.BatchNorm2d(cells),
+            )
+
+    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, C, H, W) -> (N, cells, H, W), or of H - 1 and W - 1."""
+        kernel, search = self.conv_kernel(template_nchw), self.conv_search(search_nchw)
+        found: Tensor = self.conv(self.CA_layer(pixelwise_correlation(kernel, search)))
+        return found
+
+
+class DepthwiseCorrelation(nn.Module):
+    """Map-by-map correlation with the middle of the template, both projected.
+
+    Args:
+        maps: Of template and search region.
+        margin: Rows and columns of the template that are cut off on every side.
+        padding: Zeros around the search region.
+    """
+
+    def __init__(self, maps: int, margin: int, padding: int) -> None:
+        super().__init__()
+        self.conv_kernel = projection(maps)
+        self.conv_search = projection(maps)
+        self.margin, self.padding = margin, padding
+
+    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, C, H, W) -> (N, C, H', W') with H' = H + 2 padding - h' + 1."""
+        m = self.margin
+        middle = template_nchw[
+            ..., m : template_nchw.shape[-2] - m, m : template_nchw.shape[-1] - m
+        ]
+        return depthwise_correlation(
+            self.conv_kernel(middle), self.conv_search(search_nchw), self.padding
+        )

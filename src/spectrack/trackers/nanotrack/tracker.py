@@ -1,0 +1,79 @@
+"""NanoTrack online: crops about the last place, the network, and the best candidate."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectrack.errors import InputError
+from spectrack.networks.folding import for_inference
+from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
+from spectrack.trackers.nanotrack.opencv import OpenCVFollowing, root_window
+from spectrack.trackers.nanotrack.settings import NanoTrackSettings, rules_of
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.devices import pick_device
+from spectrack.tracking.siamese import Candidates, Following, cosine_window
+from spectrack.weights.networks import load_network
+
+
+class NanoTracker(Tracker):
+    """Follows a target by NanoTrack; answers with boxes.
+
+    The score is the network's own for the box chosen. It is near 1 almost always, also on another
+    thing than the target, and nothing is ever judged out of sight; do not read it as a probability.
+
+    Args:
+        settings: See :class:`NanoTrackSettings`.
+        network: To be used instead of the weights that the settings name.
+
+    Raises:
+        InputError: If weights or device cannot be used, or are of another version than said.
+    """
+
+    Settings = NanoTrackSettings
+
+    def __init__(
+        self, settings: NanoTrackSettings | None = None, network: NanoTrack | None = None
+    ) -> None:
+        super().__init__(settings)
+        s: NanoTrackSettings = self.settings
+        self._device = pick_device(s.device)
+        if network is None:
+            network = load_network(s.named_weights, NanoTrack).network
+        version = network.version
+        if s.version not in ("auto", version):
+            raise InputError(
+                f"version is {s.version!r} but the weights are of {version}; leave version out"
+            )
+        if s.opencv and version == "v3":
+            raise InputError("OpenCV's TrackerNano has no version 3; give weights of v1 or v2")
+        self._network = for_inference(network).to(self._device)
+        self._rules = rules_of(s, version)
+        window = root_window if s.opencv else cosine_window
+        self._window_n = window(network.cells).ravel()
+
+    @torch.inference_mode()
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        kind = OpenCVFollowing if self.settings.opencv else Following
+        self.following = kind(frame_hwc, target.box, self._rules, self._window_n, TEMPLATE, SEARCH)
+        self._template = self._maps(self.following.cut_template(frame_hwc))
+        return Prediction(target.box, None, 1.0)
+
+    @torch.inference_mode()
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        search = self._maps(self.following.cut_search(frame_hwc))
+        logits, sides = self._network.answer(self._template, search)
+        score_nn = logits.softmax(1)[0, 1].cpu().numpy()
+        found = Candidates.of_sides(score_nn, sides[0].cpu().numpy(), STRIDE)
+        box, score = self.following.follow(found)
+        return Prediction(box, None, min(max(score, 0.0), 1.0))
+
+    def _maps(self, crop_hwc: FrameHWC) -> Tensor:
+        """Maps of a crop, (1, C, n, n)."""
+        if self.settings.order == "bgr":
+            crop_hwc = crop_hwc[..., ::-1]
+        pixels = torch.from_numpy(np.ascontiguousarray(crop_hwc)).to(self._device)
+        # (H, W, C) seen as (1, C, H, W) is channels last already
+        return self._network.extract(pixels.permute(2, 0, 1)[None].float())
