@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.networks.fbnet import STRIDE
+from spectrack.trackers.fear.confidence import signals
 from spectrack.trackers.fear.crop import IntBox
 from spectrack.trackers.fear.network import CELLS, SEARCH_SIDE
 from spectrack.trackers.fear.settings import FEARSettings
@@ -27,12 +29,14 @@ class Choice:
         score: The network's, in [0, 1], before penalties.
         crop_box: x, y, w, h in pixels of the crop.
         box: The same in the frame, before rounding.
+        signals: What speaks for the box, see :mod:`spectrack.trackers.fear.confidence`.
     """
 
     cell: tuple[int, int]
     score: float
     crop_box: tuple[float, float, float, float]
     box: tuple[float, float, float, float]
+    signals: Mapping[str, float]
 
     def rounded(self) -> IntBox:
         """Whole pixels, halves to even, sides of at least 3."""
@@ -74,7 +78,11 @@ def choose(
         # the rate enters twice, as in the published program
         w = last[0] * (1 - rate) + rate * (w * rate + last[0] * (1 - rate))
         h = last[1] * (1 - rate) + rate * (h * rate + last[1] * (1 - rate))
-    crop_box = (STRIDE * col - float(left[row, col]), STRIDE * row - float(top[row, col]), w, h)
+    points = STRIDE * np.arange(CELLS)
+    x_hw, y_hw = points - left, points[:, None] - top
+    corners_4hw = np.stack([x_hw, y_hw, points + right, points[:, None] + bottom])
+    crop_box = (float(x_hw[row, col]), float(y_hw[row, col]), w, h)
     a, b = context[2] / SEARCH_SIDE, context[3] / SEARCH_SIDE
     x, y = crop_box[0] * a + context[0], crop_box[1] * b + context[1]
-    return Choice((row, col), score, crop_box, (x, y, w * a, h * b))
+    told = signals(scores_hw, corners_4hw, (row, col))
+    return Choice((row, col), score, crop_box, (x, y, w * a, h * b), told)
