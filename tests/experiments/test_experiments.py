@@ -39,6 +39,7 @@ SCRIPTS = [
     "rts/rts_tables.py",
     "sfsegpp/spectral_figures.py",
     "sftrackpp/sftrack_tables.py",
+    "studies/fear_score.py",
     "studies/lost_and_found.py",
 ]
 

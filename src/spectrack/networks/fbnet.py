@@ -32,6 +32,11 @@ class BlockShape:
     stride: int = 1
 
     @property
+    def expands(self) -> bool:
+        """Whether it begins with a convolution that makes more channels."""
+        return self.expanded != self.inside
+
+    @property
     def residual(self) -> bool:
         """Whether the input is added to the output: where both have one shape."""
         return self.inside == self.out and self.stride == 1
@@ -73,8 +78,7 @@ class InvertedResidual(nn.Module):
     def __init__(self, shape: BlockShape) -> None:
         super().__init__()
         self.residual = shape.residual
-        expands = shape.expanded != shape.inside
-        self.expand = nn.Conv2d(shape.inside, shape.expanded, 1) if expands else None
+        self.expand = nn.Conv2d(shape.inside, shape.expanded, 1) if shape.expands else None
         self.dw = depthwise(shape.expanded, shape.kernel, shape.stride)
         self.project = nn.Conv2d(shape.expanded, shape.out, 1)
 

@@ -130,6 +130,12 @@ RECIPES = {
         "rts.safetensors",
         "rts.json",
     ),
+    "nanotrack": Recipe(
+        "spectrack.trackers.nanotrack.train_flags:NanoTrackArguments",
+        "NanoTrack, on from published weights",
+        "nanotrack.safetensors",
+        "nanotrack.json",
+    ),
 }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.weights.cache import LARGEST, cache_folder, cached, fetch
+from spectrack.weights.coreml import renamed
 from spectrack.weights.files import WeightFile, read_weights, sha256_of, write_weights
 from spectrack.weights.matching import compare, shapes_of
 from spectrack.weights.records import PullRecord, read_record, record_file, write_record
@@ -69,6 +71,10 @@ def pull(name: str, source: str | None = None, report: Progress | None = None) -
         )
     path, came_from = _fetch_first(name, sources, source is None, report)
     file = read_weights(path)
+    if file.form == "coreml" and entry.layers is not None:
+        module, layers = entry.layers.split(":")
+        names = getattr(import_module(module), layers)
+        file = replace(file, tensors=renamed(file.tensors, names))
     expected = entry.shapes()
     if expected is not None:
         differences = compare(expected, shapes_of(file.tensors))

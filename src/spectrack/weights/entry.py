@@ -30,6 +30,8 @@ class WeightsEntry:
             them all) to the import string ``module:function`` of what builds it; none where there
             is no such network yet.
         arguments: What those builders are given.
+        layers: Import string ``module:NAMES`` of the network's layers in the order of the published
+            file's, where that calls them otherwise (CoreML).
         sources: URLs, or files and folders of a drive (see :mod:`spectrack.weights.drive`), tried
             in order; empty where none is known.
         sha256: Of the published file, or how it begins; None where not known.
@@ -44,6 +46,7 @@ class WeightsEntry:
     licence: str
     networks: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    layers: str | None = None
     sources: tuple[str, ...] = ()
     sha256: str | None = None
     size_bytes: int | None = None

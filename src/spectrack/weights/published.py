@@ -65,6 +65,7 @@ def _row(
     licence: str = GPL_CODE,
     network: str | None = None,
     sha256: str | None = None,
+    layers: str | None = None,
     **arguments: Any,
 ) -> WeightsEntry:
     return WeightsEntry(
@@ -74,6 +75,7 @@ def _row(
         licence=licence,
         networks={"": network} if network else {},
         arguments=arguments,
+        layers=layers,
         sources=(source,),
         sha256=sha256,
         figures=figures,
@@ -291,6 +293,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
             FEAR_FILES + file,
             licence=FEAR_TERMS,
             network="spectrack.trackers.fear.network:fear_xs",
+            layers="spectrack.trackers.fear.network:PUBLISHED_LAYERS",
             sha256=sha256,
         )
         for name, what, file, sha256 in (

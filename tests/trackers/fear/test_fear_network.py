@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from fear_golden import PUBLISHED, formula_frame, golden_file, published, random_fear, weights_file
+from fear_golden import PUBLISHED, published, random_fear, weights_file
+from siamese_golden import golden_frame, siamese_golden
 from spectrack.networks.folding import for_inference
-from spectrack.trackers.fear.network import FEAR, pixel_correlation
+from spectrack.trackers.fear.network import FEAR
 from spectrack.weights.networks import load_network
 
 SUMS = {"z": (1882959, 1558413, 1834789), "x": (7032029, 6791431, 6911095)}
@@ -28,12 +29,12 @@ def crops(pair):
     """The template and search crops of a golden pair, RGB (1, 3, H, W)."""
     if pair == "formula":
         frames = (
-            formula_frame(128, 128, 7, 5, (21, 21, 85, 85)),
-            formula_frame(256, 256, -9, 4, (100, 96, 56, 60)),
+            golden_frame(128, 128, 7, 5, (21, 21, 85, 85)),
+            golden_frame(256, 256, -9, 4, (100, 96, 56, 60)),
         )
         assert [tuple(f.sum((0, 1))) for f in frames] == list(SUMS.values())
     else:
-        stored = golden_file("fear_net")
+        stored = siamese_golden("fear_net")
         frames = stored["AB_z_crop"], stored["AB_x_crop"]
     return [rgb(f) for f in frames]
 
@@ -48,7 +49,7 @@ def close(ours, stored, tolerance=1e-5):
 @pytest.mark.parametrize("training", PUBLISHED)
 @pytest.mark.parametrize("fast", [False, True])
 def test_outputs_are_golden(training, pair, fast):
-    stored = golden_file("fear_net")
+    stored = siamese_golden("fear_net")
     network = for_inference(published(training)) if fast else published(training)
     template, search = crops(pair)
     with torch.inference_mode():
@@ -64,7 +65,7 @@ def test_outputs_are_golden(training, pair, fast):
 
 @pytest.mark.parametrize("training", PUBLISHED)
 def test_every_layer_is_golden(training):
-    stored = golden_file("fear_net")
+    stored = siamese_golden("fear_net")
     network = published(training)
     seen = {}
     hooks = [
@@ -108,14 +109,6 @@ def test_the_published_file_makes_the_network(training):
         part = "head" if first[:3] in ("cls", "reg") else "neck" if first == "neck" else "backbone"
         counts[part] += value.numel()
     assert counts == {"neck": 28_928, "head": 586_757, "backbone": 732_920}
-
-
-def test_correlation_is_an_inner_product_for_every_pair():
-    chance = torch.Generator().manual_seed(0)
-    z, e = (torch.rand(2, 5, *size, generator=chance) for size in ((2, 3), (4, 4)))
-    found = pixel_correlation(z, e)
-    assert found.shape == (2, 6, 4, 4)
-    assert found[1, 3 * 1 + 2, 3, 0].item() == pytest.approx((z[1, :, 1, 2] @ e[1, :, 3, 0]).item())
 
 
 def test_a_picture_by_itself_is_one_of_a_batch():

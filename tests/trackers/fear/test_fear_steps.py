@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from fear_golden import formula_frame, golden_file
+from siamese_golden import golden_frame, siamese_golden
 from spectrack.errors import InputError
-from spectrack.trackers.fear.choice import choose, window
+from spectrack.trackers.fear.choice import choose
 from spectrack.trackers.fear.crop import clamped, context_of, cut, mean_colour
 from spectrack.trackers.fear.settings import FEARSettings
+from spectrack.tracking.siamese import cosine_window
 
 OFFSETS = {"z": 0.2, "x": 2.0}
 SIDES = {"z": 128, "x": 256}
@@ -17,7 +18,7 @@ BOX_A = (130, 90, 64, 44)
 
 @pytest.fixture(scope="module")
 def stored():
-    return golden_file("fear_step")
+    return siamese_golden("fear_step")
 
 
 def boxes(array):
@@ -32,7 +33,7 @@ def test_boxes_are_clamped_as_published(stored):
 @pytest.mark.parametrize("row", [0, 1, 2, 3, 4, 8])
 @pytest.mark.parametrize("kind", "zx")
 def test_crops_are_golden(stored, row, kind):
-    frame = formula_frame(160, 120, 0, 0, None)
+    frame = golden_frame(160, 120, 0, 0, None)
     np.testing.assert_allclose(frame.mean((0, 1)), stored["crop_mean"])
     np.testing.assert_allclose(mean_colour(frame), stored["crop_mean"])
     context = context_of(boxes(stored["clamp_out"])[row], OFFSETS[kind])
@@ -45,9 +46,9 @@ def test_crops_are_golden(stored, row, kind):
 
 
 def test_the_first_pair_is_cut_as_published():
-    stored = golden_file("fear_net")
-    a = formula_frame(320, 240, 0, 0, BOX_A)
-    b = formula_frame(320, 240, 5, -3, (141, 84, 70, 46))
+    stored = siamese_golden("fear_net")
+    a = golden_frame(320, 240, 0, 0, BOX_A)
+    b = golden_frame(320, 240, 5, -3, (141, 84, 70, 46))
     assert (a.sum((0, 1)) == stored["A_sum"]).all()
     assert (b.sum((0, 1)) == stored["B_sum"]).all()
     for frame, kind in ((a, "z"), (b, "x")):
@@ -64,7 +65,7 @@ def test_a_window_grows_by_doubles_not_by_fractions():
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_the_choice_is_golden_on_a_real_answer(stored, smooth):
-    net = golden_file("fear_net")
+    net = siamese_golden("fear_net")
     found = choose(
         sigmoid(net["tracker_AB_cls"]),
         net["tracker_AB_bbox"],
@@ -104,7 +105,7 @@ def check(found, stored, key, size_wh):
 
 
 def test_the_window_is_golden(stored):
-    np.testing.assert_allclose(window(), stored["window"], atol=1e-7)
+    np.testing.assert_allclose(cosine_window(16), stored["window"], atol=1e-7)
 
 
 def test_numbers_beyond_any_frame_are_cut():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from fear_golden import golden_file, published, random_fear
+from fear_golden import published, random_fear
+from siamese_golden import siamese_golden
 from spectrack.structures import Box, Target
 from spectrack.trackers.fear.crop import clamped
 from spectrack.trackers.fear.network import fear_xs
@@ -44,7 +45,7 @@ def frames_of(davis_root):
 @pytest.mark.parametrize("sequence", ["dog", "scooter-black"])
 def test_every_frame_is_golden(frames_of, sequence, variant):
     """Every frame from the golden box before it, so that no rounding is carried on."""
-    stored, frames = golden_file("fear_runs"), frames_of(sequence)
+    stored, frames = siamese_golden("fear_runs"), frames_of(sequence)
     settings = FEARSettings(smooth=variant == "smooth", device="cpu")
     tracker = FEARTracker(settings, published(VARIANTS[variant]))
     key = f"{sequence}_{variant}"
@@ -61,7 +62,7 @@ def test_every_frame_is_golden(frames_of, sequence, variant):
 
 @pytest.mark.data
 def test_a_free_run_is_golden(frames_of):
-    stored, frames = golden_file("fear_runs"), frames_of("scooter-black")
+    stored, frames = siamese_golden("fear_runs"), frames_of("scooter-black")
     tracker = FEARTracker(FEARSettings(device="cpu"), published("tracker"))
     tracker.init(frames[0], Target(Box(*map(float, stored["scooter-black_start"]))))
     wanted = stored["scooter-black_tracker_box"]

@@ -20,7 +20,6 @@ from spectrack.trackers.rts.network import RTS, RTSOutput
 from spectrack.trackers.rts.train import (
     RTS_TRAINING,
     forward_batch,
-    freeze_norms,
     freeze_start,
     judge,
     learn_rts,
@@ -29,6 +28,7 @@ from spectrack.trackers.rts.train_losses import LossWeights
 from spectrack.trackers.rts.train_published import rts_published
 from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import SampleSettings, Source, TrackingSamples
+from spectrack.training.frozen import freeze_norms
 from spectrack.training.loop.checkpoint import save_weights
 from spectrack.training.loop.schedule import advance, make_optimizer, make_schedule
 from spectrack.training.loop.settings import TrainSettings

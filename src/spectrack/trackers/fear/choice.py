@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.networks.fbnet import STRIDE
+from spectrack.trackers.fear.confidence import signals
 from spectrack.trackers.fear.crop import IntBox
 from spectrack.trackers.fear.network import CELLS, SEARCH_SIDE
 from spectrack.trackers.fear.settings import FEARSettings
+from spectrack.tracking.siamese import cosine_window, ratio_change, size_change
 
 FARTHEST = 64.0 * SEARCH_SIDE
 """Distances are cut there: networks of random numbers answer with ones beyond any number."""
@@ -27,12 +29,14 @@ class Choice:
         score: The network's, in [0, 1], before penalties.
         crop_box: x, y, w, h in pixels of the crop.
         box: The same in the frame, before rounding.
+        signals: What speaks for the box, see :mod:`spectrack.trackers.fear.confidence`.
     """
 
     cell: tuple[int, int]
     score: float
     crop_box: tuple[float, float, float, float]
     box: tuple[float, float, float, float]
+    signals: Mapping[str, float]
 
     def rounded(self) -> IntBox:
         """Whole pixels, halves to even, sides of at least 3."""
@@ -63,9 +67,10 @@ def choose(
     wanted_hw: NDArray[Any] = scores_hw
     if settings.smooth:
         last = (last_wh[0] * SEARCH_SIDE / context[2], last_wh[1] * SEARCH_SIDE / context[3])
-        penalty_hw = size_penalty(w_hw, h_hw, last, settings.penalty)
+        change_hw = size_change(w_hw, h_hw, last) * ratio_change(w_hw, h_hw, last)
+        penalty_hw = np.exp(-(change_hw - 1) * settings.penalty)
         share = settings.window
-        wanted_hw = penalty_hw * scores_hw * (1 - share) + window() * share
+        wanted_hw = penalty_hw * scores_hw * (1 - share) + cosine_window(CELLS) * share
     row, col = divmod(int(np.argmax(wanted_hw)), CELLS)
     score, w, h = float(scores_hw[row, col]), float(w_hw[row, col]), float(h_hw[row, col])
     if settings.smooth:
@@ -73,40 +78,11 @@ def choose(
         # the rate enters twice, as in the published program
         w = last[0] * (1 - rate) + rate * (w * rate + last[0] * (1 - rate))
         h = last[1] * (1 - rate) + rate * (h * rate + last[1] * (1 - rate))
-    crop_box = (STRIDE * col - float(left[row, col]), STRIDE * row - float(top[row, col]), w, h)
+    points = STRIDE * np.arange(CELLS)
+    x_hw, y_hw = points - left, points[:, None] - top
+    corners_4hw = np.stack([x_hw, y_hw, points + right, points[:, None] + bottom])
+    crop_box = (float(x_hw[row, col]), float(y_hw[row, col]), w, h)
     a, b = context[2] / SEARCH_SIDE, context[3] / SEARCH_SIDE
     x, y = crop_box[0] * a + context[0], crop_box[1] * b + context[1]
-    return Choice((row, col), score, crop_box, (x, y, w * a, h * b))
-
-
-def size_penalty(
-    w_hw: NDArray[np.float64], h_hw: NDArray[np.float64], last: tuple[float, float], weight: float
-) -> NDArray[np.float64]:
-    """What is left of a score where size and shape differ from the last, in (0, 1].
-
-    Args:
-        w_hw: Widths.
-        h_hw: Heights.
-        last: Width and height before, in the same pixels.
-        weight: 0 for no penalty.
-    """
-    size_hw = _more(_size(w_hw, h_hw) / _size(*last))
-    shape_hw = _more((last[0] / last[1]) / (w_hw / h_hw))
-    penalty: NDArray[np.float64] = np.exp(-(shape_hw * size_hw - 1) * weight)
-    return penalty
-
-
-@cache
-def window() -> NDArray[np.float64]:
-    """Cosine window over the cells; its middle lies between cells 7 and 8."""
-    side = np.hanning(CELLS)
-    return np.outer(side, side)
-
-
-def _size(w: Any, h: Any) -> Any:
-    pad = (w + h) / 2
-    return ((w + pad) * (h + pad)) ** 0.5
-
-
-def _more(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(ratio, 1 / ratio)
+    told = signals(scores_hw, corners_4hw, (row, col))
+    return Choice((row, col), score, crop_box, (x, y, w * a, h * b), told)

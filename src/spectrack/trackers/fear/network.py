@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectrack.networks.fbnet import OUT_CHANNELS, STRIDE, FBNetC, depthwise
+from spectrack.networks.fbnet import BLOCKS, OUT_CHANNELS, STRIDE, FBNetC, depthwise
+from spectrack.networks.siamese_correlation import pixelwise_correlation
 
 TEMPLATE_SIDE = 128
 SEARCH_SIDE = 256
@@ -20,6 +21,27 @@ TEMPLATE_CELLS = (TEMPLATE_SIDE // STRIDE) ** 2
 
 _MEAN = (123.675, 116.28, 103.53)
 _DEVIATION = (0.229, 0.224, 0.225)
+
+_BLOCK_LAYERS = [
+    f"block{number}.{layer}"
+    for number, shape in enumerate(BLOCKS, 1)
+    for layer in ("expand", "dw", "project")
+    if layer != "expand" or shape.expands
+]
+_HEAD_LAYERS = [
+    f"{branch}_{name}.{layer}"
+    for branch, names in (
+        ("cls", ("encode",)),
+        ("reg", ("encode",)),
+        ("cls", ("fuse",)),
+        ("reg", ("fuse", "tower0", "tower1", "head")),
+        ("cls", ("tower0", "tower1", "head")),
+    )
+    for name in names
+    for layer in ("dw", "pw")
+]
+PUBLISHED_LAYERS = ("input", "stem", *_BLOCK_LAYERS, "neck", *_HEAD_LAYERS)
+"""Layers with numbers, in the order of the published CoreML graph."""
 
 
 class Normalisation(nn.Module):
@@ -53,20 +75,6 @@ class Separable(nn.Module):
         """Features (N, inside, H, W) to (N, out, H, W)."""
         out: Tensor = self.pw(self.dw(x))
         return out
-
-
-def pixel_correlation(template: Tensor, search: Tensor) -> Tensor:
-    """Inner products of every template pixel with every search pixel.
-
-    Args:
-        template: (N, C, h, w).
-        search: (N, C, H, W).
-
-    Returns:
-        (N, h * w, H, W), template pixels row by row; neither scaled nor normalised.
-    """
-    kernel = template.flatten(2).transpose(1, 2)
-    return (kernel @ search.flatten(2)).unflatten(2, search.shape[2:])
 
 
 class FEAR(FBNetC):
@@ -116,7 +124,7 @@ class FEAR(FBNetC):
 
     def _branch(self, branch: str, template: Tensor, search: Tensor) -> Tensor:
         encoded = F.relu(self._layer(branch, "encode")(search), inplace=True)
-        x = torch.cat([encoded, pixel_correlation(template, encoded)], 1)
+        x = torch.cat([encoded, pixelwise_correlation(template, encoded)], 1)
         for name in ("fuse", "tower0", "tower1"):
             x = F.relu(self._layer(branch, name)(x), inplace=True)
         out: Tensor = self._layer(branch, "head")(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from spectrack.errors import InputError
 
@@ -18,6 +19,8 @@ class FEARSettings:
         penalty: How much a change of size or shape counts against a box, where ``smooth``.
         window: Share of the cosine window in the choice of a box, where ``smooth``.
         rate: How much of a new size is taken over at most, where ``smooth``.
+        score: ``overlap``, an estimate of the overlap with the true box; or ``network``, what the
+            network says of the cell it chose, which is near 1 almost always.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
     """
 
@@ -26,6 +29,7 @@ class FEARSettings:
     penalty: float = 0.062
     window: float = 0.38
     rate: float = 0.765
+    score: Literal["overlap", "network"] = "overlap"
     device: str = "auto"
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.fear.choice import Choice, choose
+from spectrack.trackers.fear.confidence import expected_overlap
 from spectrack.trackers.fear.crop import (
     SEARCH_OFFSET,
     TEMPLATE_OFFSET,
@@ -31,8 +32,9 @@ from spectrack.weights.networks import load_network
 class FEARTracker(Tracker):
     """Follows a target's box by FEAR-XS; see the module's text.
 
-    The score is what the network says of the cell it chose. It is near 1 in frames where the target
-    is lost, too, so there is no notion of being lost.
+    The score is an estimate of the overlap with the true box, see
+    :mod:`spectrack.trackers.fear.confidence`. What was mistaken for the target is not noticed, so
+    there is no notion of being lost.
 
     Args:
         settings: See :class:`FEARSettings`.
@@ -65,7 +67,9 @@ class FEARTracker(Tracker):
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         choice = self.look(frame_hwc, self._box)
         self._box = clamped(choice.rounded(), self.size_wh)
-        return Prediction(Box(*self._box), score=choice.score)
+        network = self.settings.score == "network"
+        score = choice.score if network else expected_overlap(choice.signals)
+        return Prediction(Box(*self._box), score=score)
 
     def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Look about the mask's box in the next frame; the template stays that of the first."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from spectrack.storage import Progress
 from spectrack.trackers.rts.network import RTS, RTSOutput
 from spectrack.trackers.rts.train_losses import LossWeights, rts_loss
 from spectrack.training.data.samples import Sample, TrackingSamples
+from spectrack.training.frozen import freeze_norms
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 
@@ -54,13 +54,6 @@ def freeze_start(network: RTS) -> None:
     """Leave the backbone's first layers as they are, as the published training does."""
     for name in FROZEN:
         network.feature_extractor.get_submodule(name).requires_grad_(False)
-
-
-def freeze_norms(network: nn.Module) -> None:
-    """Let all batch normalisations use their stored statistics, and leave those as they are."""
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
-            module.eval()
 
 
 def forward_batch(

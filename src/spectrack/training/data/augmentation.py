@@ -12,7 +12,21 @@ from numpy.typing import NDArray
 from spectrack.structures import Box, FrameHWC
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Pixel = TypeVar("Pixel", np.uint8, np.bool_)
+
+COLOUR_AXES = np.array(
+    [
+        [-0.55919361, 0.98062831, -0.41940627],
+        [1.72091413, 0.19879334, -1.82968581],
+        [4.64467907, 4.73710203, 4.88324118],
+    ]
+)
+"""Rows for red, green and blue of what is multiplied by three random numbers, as published.
+
+Its rows, not its columns, are the main axes of natural colours, so casts come out uncorrelated and
+most of all in blue; the published weights were trained with them like that.
+"""
 
 
 def jittered_box(
@@ -50,6 +64,28 @@ def flipped(picture: NDArray[Pixel]) -> NDArray[Pixel]:
 def brighter(frame_hwc: FrameHWC, gain: float) -> FrameHWC:
     """All values times ``gain``, cut at 255."""
     return np.asarray(cv2.convertScaleAbs(frame_hwc, alpha=gain), np.uint8)
+
+
+def colour_cast(picture_hwc: Floats, rng: np.random.Generator) -> Floats:
+    """All pixels changed by one random colour (SiamRPN's training).
+
+    Args:
+        picture_hwc: float32 RGB (H, W, 3), 0 to 255; the result may leave that range by a little.
+        rng: Where chance comes from.
+    """
+    return picture_hwc - (COLOUR_AXES @ rng.standard_normal(3)).astype(np.float32)
+
+
+def cross_blur(picture_hwc: Floats, size: int, upright: float) -> Floats:
+    """A picture blurred along x and y, as by a filter that is a cross (SiamRPN's training).
+
+    Args:
+        picture_hwc: float32 (H, W, C).
+        size: Length of both bars, odd.
+        upright: Weight of the upright bar, in [0, 1]; the other has the rest.
+    """
+    tall, wide = cv2.blur(picture_hwc, (1, size)), cv2.blur(picture_hwc, (size, 1))
+    return np.asarray(upright * tall + (1 - upright) * wide, np.float32)
 
 
 def mirrored_box(box: Box, width: int) -> Box:

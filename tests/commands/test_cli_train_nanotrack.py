@@ -1,0 +1,103 @@
+"""`spectrack train nanotrack`: from weights and a folder of data to weights that track."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spectrack.cli import main
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.trackers.nanotrack.network import NanoTrack
+from spectrack.weights.files import read_weights, write_weights
+from spectrack.weights.networks import load_network
+from thin import randomise
+from tiny_training import kill_when_written, little_work, write_image  # noqa: F401
+
+NAMES = ("one", "two", "three", "four", "five", "six")
+TINY = ["--samples", "2", "--epochs", "2", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stills of four sources, six short sequences in the layout of DAVIS, and random weights."""
+    root = tmp_path_factory.mktemp("data")
+    for number, source in enumerate(("ecssd", "duts", "ccp", "feralcat")):
+        clip = make_clip(1, size_wh=(120, 90), seed=number)
+        write_image(root / "stills" / source / "images" / "0.png", clip.frames_thwc[0])
+        write_image(root / "stills" / source / "masks" / "0.png", clip.masks_thw[0])
+    davis = root / "davis2016"
+    for number, name in enumerate(NAMES):
+        clip = make_clip(3, size_wh=(96, 72), seed=10 + number)
+        for t in range(3):
+            stem = f"240p/{name}/{t:05d}"
+            write_image(davis / "JPEGImages" / f"{stem}.jpg", clip.frames_thwc[t])
+            write_image(davis / "Annotations" / f"{stem}.png", clip.masks_thw[t])
+    (davis / "ImageSets" / "240p").mkdir(parents=True)
+    (davis / "ImageSets" / "240p" / "train.txt").write_text("\n".join(NAMES) + "\n")
+    write_weights(root / "start.safetensors", randomise(NanoTrack("v3")).state_dict(), {})
+    return root
+
+
+def _command(data: Path, out: Path, start: str = "start.safetensors") -> list[str]:
+    given = ["--data", str(data), "--start", str(data / start), "--out", str(out)]
+    return ["train", "nanotrack", *given, *TINY]
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main(_command(data, whole)) == 0
+    said = capsys.readouterr().out
+    assert "held out, box IoU" in said
+    assert "six" in said
+    assert "mean" in said
+    kill_when_written(_command(data, killed), killed / "learning" / "last.safetensors")
+    assert not (killed / "nanotrack.safetensors").exists()
+    assert main(_command(data, killed)) == 0
+    file = whole / "nanotrack.safetensors"
+    loaded = [load_network(str(f), NanoTrack).network for f in (file, killed / file.name)]
+    assert {network.version for network in loaded} == {"v3"}
+    first, second = (network.state_dict() for network in loaded)
+    start = read_weights(data / "start.safetensors").tensors
+    for name, tensor in first.items():
+        np.testing.assert_array_equal(tensor.numpy(), second[name].numpy(), err_msg=name)
+    assert any(not torch.equal(tensor, start[name]) for name, tensor in first.items())
+    about = read_weights(file).about
+    assert about["terms"].startswith("research use")
+    assert list(about["held_out"]["before"]) == list(about["held_out"]["after"]) == ["six"]
+    assert not list(whole.glob("*.npy"))
+
+    # Finished runs are not repeated, and other settings are refused.
+    capsys.readouterr()
+    assert main(["--json", *_command(data, whole)]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"] == str(file)
+    assert main([*_command(data, whole), "--seed", "1"]) == 2
+    assert "holds a run with seed 0" in capsys.readouterr().err
+
+    # What was learned tracks, by the same option as published weights.
+    frames = data / "davis2016" / "JPEGImages" / "240p" / "six"
+    command = ["track", str(frames), "--box", "30,20,20,16", "--tracker", "nanotrack"]
+    settings = ["--set", f"weights={file}", "--out", str(tmp_path / "boxes"), "--quiet"]
+    assert main([*command, *settings]) == 0
+
+
+def test_mistakes_are_told_before_work_begins(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    write_weights(data / "other.safetensors", {"decoder.nothing": torch.zeros(2)}, {})
+    for command, said in (
+        (_command(tmp_path, out, str(data / "start.safetensors")), "stills"),
+        (_command(data, out, "nothing.pth"), "nothing.pth do not exist"),
+        (_command(data, out, "other.safetensors"), "other.safetensors"),
+        ([*_command(data, out), "--epochs", "0"], "--epochs"),
+        ([*_command(data, out), "--sequences", "seven"], "seven"),
+    ):
+        assert main(command) == 2
+        assert said in capsys.readouterr().err, said
+        assert not (out / "nanotrack.safetensors").exists()
