@@ -23,6 +23,7 @@ class SFTrackSettings:
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
+        memory: Frames that the network of masks in boxes remembers besides the first.
         largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
@@ -50,6 +51,7 @@ class SFTrackSettings:
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
+    memory: int = 4
     largest: int = 2000
     longest: int = 480
     iterations: int = 2
@@ -76,6 +78,8 @@ class SFTrackSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")
+        if self.memory < 0:
+            raise InputError(f"memory is {self.memory}; give 0 or more")
         rules = ("learned", "tight", "rotated", "largest", "robust")
         if self.box_rule not in rules:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")

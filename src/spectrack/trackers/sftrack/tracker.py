@@ -46,6 +46,7 @@ from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
 from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.search import Finder
+from spectrack.tracking.target_memory import TargetMemory
 
 PLACES = 3
 """Places a lost target is searched for in a frame, the likeliest first."""
@@ -125,7 +126,8 @@ class SFTracker(Tracker):
         s: SFTrackSettings = self.settings
         if s.masks == "feat2seg":
             return Segmenter(self._network)
-        return MemorySegmenter(BoxSegmenter(shared_mask_in_box(s.mask_weights)))
+        memory = TargetMemory(s.memory)
+        return MemorySegmenter(BoxSegmenter(shared_mask_in_box(s.mask_weights), memory, s.rate))
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""

@@ -1,0 +1,256 @@
+"""The default tracker and what it is made of: J, box IoU and time on DAVIS, OTB and VOT2014.
+
+    python experiments/sftrackpp/default_tracker.py [--root DAVIS] [--only NAME,...]
+        [--data davis,davis-mask,otb,vot] [--split val|held-out] [--work DIR] [--page] [--quick]
+
+Every run (system, data, sequence) is kept in ``--work`` under the fingerprint of the networks, so a
+run that was stopped goes on. J and box IoU on DAVIS leave out the first and the last frame; "behind
+the filter" is what `spectrack track` gives by default. ``davis-mask`` starts from the true mask.
+``--split held-out`` takes every sixth training sequence (240p), on which choices were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numba
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from experiments.common import ROOT, Page, arguments
+from spectrack.datasets.davis import Davis2016
+from spectrack.datasets.otb import Otb
+from spectrack.datasets.vot import Vot
+from spectrack.evaluation.boxes import find_protocol
+from spectrack.metrics.regions import box_iou, jaccard
+from spectrack.metrics.success import score_boxes
+from spectrack.structures import Box
+from spectrack.trackers.sftrack.weights import shipped
+from spectrack.tracking.cleaning import Cleaner
+from spectrack.tracking.mask_in_box import shipped_mask_in_box
+from spectrack.tracking.table import make_tracker
+
+SYSTEMS = {
+    "sftrack": ("**sftrack**", "sftrack", {}),
+    "sftrack-fast": ("sftrack-fast", "sftrack-fast", {}),
+    "nanomask": ("nanomask", "nanomask", {}),
+    "flow": ("input: flow (masks)", "flow", {}),
+    "fear": ("input: FEAR-XS (boxes)", "fear", {}),
+    "nanotrack": ("NanoTrack (boxes)", "nanotrack", {}),
+    "csrt": ("CSRT (boxes)", "csrt", {}),
+    "feat2seg": ("NN_feat2seg in place of mask-in-box", "sftrack", {"masks": "feat2seg"}),
+    "before": (
+        "as it was: NN_feat2seg on flow, CSRT, KCF",
+        "sftrack",
+        {"masks": "feat2seg", "inputs": "flow,csrt,kcf", "steady": "no"},
+    ),
+    "no-memory": ("without memory but the first frame", "sftrack", {"memory": "0"}),
+    "no-feedback": ("without feedback to the inputs", "sftrack", {"feedback": "no"}),
+    "no-spectral": ("without the spectral step inside", "sftrack", {"iterations": "0"}),
+    "fear-only": ("FEAR-XS as the only input", "sftrack", {"inputs": "fear"}),
+    "flow-only": ("flow as the only input", "sftrack", {"inputs": "flow"}),
+}
+"""Name to what the tables call it, the tracker and its settings."""
+
+FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow", "no-spectral")
+"""Systems that are shown behind the filter, too."""
+
+
+def sequences(data, root, split):
+    """The sequences of a data set by name."""
+    if data.startswith("davis"):
+        if split == "held-out":
+            return Davis2016(root, "train", "240p", list(Davis2016(root, "train", "240p"))[5::6])
+        return Davis2016(root, "val", "480p")
+    return Otb(root.parent / "otb") if data == "otb" else Vot(root.parent / "vot2014")
+
+
+def fingerprint():
+    """First letters of the SHA-256 of the networks that come with the package."""
+    files = (shipped(), shipped_mask_in_box())
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
+
+
+def one_thread():
+    """Two processes share two cores."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+
+
+def run(job):
+    """One system on one sequence: measures, kept as JSON."""
+    file, root, split, data, name, system, frames_most = job
+    sequence = sequences(data, root, split)[name]
+    _, kind, settings = SYSTEMS[system]
+    tracker = make_tracker(kind, **settings)
+    given = data == "davis-mask"
+    cleaner = None
+    if data.startswith("davis") and system in FILTERED:
+        readers = {1: tracker.box_of_mask} if tracker.box_of_mask else None
+        kept = [1] if tracker.reads_boxes and not readers else ()
+        cleaner = Cleaner([1] if given else (), None, kept, readers)
+    online, cleaned, seconds = [], [], 0.0
+    with sequence.frames() as frames:
+        for t, frame in enumerate(frames):
+            if frames_most is not None and t == frames_most:
+                break
+            begin = time.process_time()
+            p = tracker.init(frame, sequence.target(given)) if t == 0 else tracker.update(frame)
+            seconds += time.process_time() - begin if t else 0.0
+            online.append(_answer(p, (frame.shape[1], frame.shape[0])))
+            if cleaner is not None:
+                cleaned += [one[1] for one in cleaner.push(frame, {1: p})]
+            size_wh = (frame.shape[1], frame.shape[0])
+    if cleaner is not None:
+        cleaned += [one[1] for one in cleaner.flush()]
+    found = {"cpu": seconds / max(len(online) - 1, 1)}
+    found["online"] = _measures(sequence, data, online, size_wh)
+    if cleaner is not None:
+        found["behind"] = _measures(sequence, data, [_answer(p, size_wh) for p in cleaned], size_wh)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found))
+    return f"{system} {data} {name} {found['online']}"
+
+
+def _answer(p, size_wh):
+    """Mask (packed bits), box and score of an answer."""
+    box = p.box if p.found else None
+    hard = p.hard_mask() if p.found else None
+    if hard is None and box is not None and p.mask is None:
+        hard = box.fill(size_wh)
+    return None if hard is None else np.packbits(hard), box, p.score
+
+
+def _measures(sequence, data, answers, size_wh):
+    """In percent."""
+    if not data.startswith("davis"):
+        polygons = None
+        if data == "vot":
+            polygons = [sequence.read_polygon(t) for t in range(len(answers))]
+        none = (np.nan,) * 4
+        given = [none if box is None else tuple(box) for _, box, _ in answers]
+        true = [sequence.truth_box(t) for t in range(len(answers))]
+        truth = [none if box is None else tuple(box) for box in true]
+        figures = score_boxes(given, truth, find_protocol(data), size_wh, polygons).figures
+        return {"iou": 100 * figures["ao"], "auc": 100 * figures["auc"]}
+    width, height = size_wh
+    j, iou, scores = [], [], []
+    for t, (bits, box, score) in enumerate(answers):
+        truth = sequence.truth_mask(t)
+        hard = np.zeros_like(truth)
+        if bits is not None:
+            hard = np.unpackbits(bits, count=width * height).reshape(height, width).astype(bool)
+        j.append(jaccard(hard, truth))
+        iou.append(box_iou(box, Box.from_mask(truth)) if box is not None else 0.0)
+        scores.append(score)
+    first, inner = 100 * j[0], slice(1, -1)
+    return {
+        "first": first,
+        "J": 100 * float(np.mean(j[inner])),
+        "iou": 100 * float(np.nanmean(iou[inner])),
+        "score": 100 * float(np.mean(scores[inner])),
+    }
+
+
+def add(parser):
+    """Arguments of this experiment."""
+    parser.add_argument("--only", default=",".join(SYSTEMS))
+    parser.add_argument("--data", default="davis,davis-mask,otb,vot")
+    parser.add_argument("--split", default="val", choices=("val", "held-out"))
+    parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "default_tracker")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--page", action="store_true", help="write the page of what is there")
+    parser.add_argument("--note", default="", help="what the page shall say besides")
+
+
+def main():
+    options = arguments(__doc__, add)
+    page = Page("sftrackpp/default_tracker", "The default tracker, and what it is made of")
+    datas, systems = options.data.split(","), options.only.split(",")
+    if options.quick:
+        datas, systems, options.split = ["davis"], ["nanomask"], "held-out"
+        options.work = ROOT / "scratch" / "default_tracker_quick"
+    place = options.work / f"{fingerprint()}-{options.split}"
+    jobs = []
+    for system in systems:
+        for data in datas:
+            if data != "davis" and system in ("no-memory", "no-feedback", "feat2seg", "before"):
+                continue
+            names = list(sequences(data, options.root, options.split))
+            for name in names[:1] if options.quick else names:
+                file = place / f"{system}-{data}-{name}.json"
+                most = 5 if options.quick else None
+                jobs.append((file, options.root, options.split, data, name, system, most))
+    todo = [job for job in jobs if not job[0].exists()]
+    print(f"{len(todo)} of {len(jobs)} runs to do", flush=True)
+    if todo and not options.page:
+        with ProcessPoolExecutor(options.processes, get_context("spawn"), one_thread) as pool:
+            for task in as_completed([pool.submit(run, job) for job in todo]):
+                print(task.result(), flush=True)
+    facts = {"note": options.note, "runs": {}}
+    for job in jobs:
+        if job[0].exists():
+            runs = facts["runs"].setdefault(job[5], {}).setdefault(job[3], {})
+            runs[job[4]] = json.loads(job[0].read_text())
+    write(page, facts, options)
+
+
+def write(page, facts, options):
+    """Tables: all systems, then sequence by sequence."""
+
+    def mean(system, data, how, what):
+        runs = facts["runs"].get(system, {}).get(data, {}).values()
+        values = [run[how][what] for run in runs if how in run and what in run[how]]
+        return f"{np.mean(values):.1f}" if values else "-"
+
+    columns = (
+        ("first", "davis", "online", "first"),
+        ("J", "davis", "online", "J"),
+        ("box IoU", "davis", "online", "iou"),
+        ("J, filter", "davis", "behind", "J"),
+        ("box IoU, filter", "davis", "behind", "iou"),
+        ("J from mask", "davis-mask", "online", "J"),
+        ("same, filter", "davis-mask", "behind", "J"),
+        ("OTB IoU", "otb", "online", "iou"),
+        ("VOT2014 IoU", "vot", "online", "iou"),
+    )
+    rows = []
+    for system, (label, _, _) in SYSTEMS.items():
+        if system in facts["runs"]:
+            runs = facts["runs"][system].get("davis", {}).values()
+            cpu = f"{1000 * np.mean([r['cpu'] for r in runs]):.0f}" if runs else "-"
+            rows.append([label, *(mean(system, *c[1:]) for c in columns), cpu])
+    page.text(
+        "From the box of the first frame, no future frame seen, unless the column says otherwise; "
+        f"DAVIS-2016 {options.split}. Means over sequences, percent. CPU: milliseconds of "
+        "processor time a frame on one thread, the first frame left out."
+    )
+    if options.note:
+        page.text(options.note)
+    page.table(["system", *(c[0] for c in columns), "CPU ms"], rows)
+    shown = [s for s in SYSTEMS if facts["runs"].get(s, {}).get("davis")]
+    names = sorted({n for s in shown for n in facts["runs"][s]["davis"]})
+    page.text("J of each sequence, from the box, online.")
+    page.table(
+        ["sequence", *(SYSTEMS[s][0] for s in shown)],
+        [[n, *(_of(facts["runs"][s]["davis"].get(n)) for s in shown)] for n in names],
+    )
+    page.write(options, facts, seed=None)
+
+
+def _of(found):
+    return "-" if found is None else f"{found['online']['J']:.1f}"
+
+
+if __name__ == "__main__":
+    main()
