@@ -84,6 +84,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "small and fast: NanoTrack's boxes, and the mask of the target in each by a network",
         "masks",
     ),
+    "carried": TrackerEntry(
+        "spectrack.trackers.carried.tracker:CarriedTracker",
+        "the last mask moved by optical flow alone: an input for trackers that correct it",
+        "masks",
+    ),
     "rts": TrackerEntry(
         "spectrack.trackers.rts.tracker:RTSTracker",
         "RTS: segmentation learned online, watched over by an instance branch (needs weights)",
