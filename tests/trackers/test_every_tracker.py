@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from fear_golden import random_fear
+from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
@@ -59,8 +60,11 @@ def one_thread():
 def needs(tmp_path_factory):
     """Settings without which a tracker cannot be made: files of small random weights, answers."""
     folder = tmp_path_factory.mktemp("needs")
-    found = {"sftrack": {"weights": str(write_random_weights(folder / "sftrack.safetensors"))}}
+    masks = str(write_random_mask_in_box(folder / "mask_in_box.safetensors"))
+    sftrack = str(write_random_weights(folder / "sftrack.safetensors"))
+    found = {"sftrack": {"weights": sftrack, "mask_weights": masks}}
     found["sftrack-fast"] = found["sftrack"]
+    found["nanomask"] = {"boxes": "kcf", "weights": masks}
     for name, kind in NETWORKS.items():
         described = kind | {"backbone": BACKBONE} | SIZE
         if name == "lwl-box":

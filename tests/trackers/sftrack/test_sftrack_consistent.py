@@ -23,7 +23,15 @@ from spectrack.video.reader import ArrayFrames
 @pytest.mark.parametrize("clean", [True, False])
 def test_the_box_holds_the_mask(name, rule, size, most, clean) -> None:
     clip = make_clip(6, size, seed=4)
-    own = {} if name == "sftrack-fast" else {"box_rule": rule, "inputs": "flow-fast"}
+    own = (
+        {}
+        if name == "sftrack-fast"
+        else {
+            "box_rule": rule,
+            "inputs": "flow-fast",
+            "masks": "feat2seg",
+        }
+    )
     tracker = make_tracker(name, longest=96, **own)
     target = Target(clip.target.box)
     track = run(tracker, ArrayFrames(clip.frames_thwc), target, clean=clean)

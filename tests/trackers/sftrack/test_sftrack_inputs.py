@@ -69,7 +69,9 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def make(weights):
     """A tracker with untrained networks and a box rule without any."""
-    return partial(make_tracker, "sftrack", weights=str(weights), box_rule="robust")
+    return partial(
+        make_tracker, "sftrack", weights=str(weights), masks="feat2seg", box_rule="robust"
+    )
 
 
 FRAME = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)

@@ -13,7 +13,7 @@ from spectrack.trackers.sftrack.scaled import ScaledSFTracker
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 
-CHEAP = {"inputs": "kcf", "iterations": 1}
+CHEAP = {"inputs": "kcf", "iterations": 1, "masks": "feat2seg"}
 
 
 def test_answers_are_those_of_the_small_frames_enlarged() -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.spectral.mixing.mixing import Mixed
@@ -92,10 +93,14 @@ def test_a_first_mask_that_nothing_is_sure_of_lowers_the_score() -> None:
     assert unsure < 0.6
 
 
-def test_the_first_frame_has_a_score_and_a_given_mask_is_sure(tmp_path) -> None:
+@pytest.mark.parametrize("masks", ["mask-in-box", "feat2seg"])
+def test_the_first_frame_has_a_score_and_a_given_mask_is_sure(tmp_path, masks) -> None:
     clip = make_clip(2, (128, 80), seed=4)
-    path = write_random_weights(tmp_path / "w.safetensors")
-    tracker = make_tracker("sftrack", weights=str(path), inputs="kcf", iterations=1)
+    files = {
+        "weights": str(write_random_weights(tmp_path / "w.safetensors")),
+        "mask_weights": str(write_random_mask_in_box(tmp_path / "m.safetensors")),
+    }
+    tracker = make_tracker("sftrack", **files, masks=masks, inputs="kcf", iterations=1)
     first = tracker.init(clip.frames_thwc[0], Target(clip.target.box))
     assert 0 < first.score < 1
     assert first.score == score_of(tracker.explanation.signals, FIRST)

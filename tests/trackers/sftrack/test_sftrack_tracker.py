@@ -70,7 +70,7 @@ def test_weights_follow_the_size_that_box_trackers_see(clip, tmp_path: Path, lon
         names=("flow", "csrt", "kcf"), weights=(4.0, 3.0, 2.0), bias=-4.0, sizes=(1.0, -1.0, 0.0)
     )
     save_sftrack(path, replace(load_sftrack(path), mixing=mixing))
-    tracker = make_tracker("sftrack", weights=str(path), longest=longest)
+    tracker = make_tracker("sftrack", weights=str(path), masks="feat2seg", longest=longest)
     tracker.init(clip.frames_thwc[0], clip.target)
     tracker.update(clip.frames_thwc[1])
     # Frames of 128 x 80 are halved where 64 pixels are allowed; sizes count from 16 pixels on.

@@ -28,7 +28,8 @@ def learned_from(clip, weights: Path) -> LearningRun:
     frames, masks = clip.frames_thwc[:5], clip.masks_thw[:5]
     stems = tuple(f"{t:05d}" for t in range(5))
     video = Sequence("koi", stems, lambda: ArrayFrames(frames), lambda t: masks[t])
-    (one,) = learning_runs(Dataset("made", [video]), weights, SFTrackSettings(box_rule="tight"))
+    settings = SFTrackSettings(box_rule="tight", masks="feat2seg")
+    (one,) = learning_runs(Dataset("made", [video]), weights, settings)
     return one
 
 

@@ -22,6 +22,7 @@ from spectrack.structures import HardHW
 from spectrack.trackers.nanomask.train_mask_in_box import (
     FIRST_TRAINING,
     MEMORY_TRAINING,
+    STEPS_AN_EPOCH,
     learn,
 )
 from spectrack.trackers.nanomask.train_samples import Moments, SampleSettings
@@ -43,6 +44,7 @@ class MaskInBoxPlan:
         side: Of the crops, pixels.
         first_shares: Of stills and videos in the former,
         memory_shares: and in the latter.
+        steps: Of an epoch, in both.
         seed: Of everything.
     """
 
@@ -52,6 +54,7 @@ class MaskInBoxPlan:
     side: int = 256
     first_shares: tuple[float, float] = (1.0, 1.0)
     memory_shares: tuple[float, float] = (0.7, 1.3)
+    steps: int = STEPS_AN_EPOCH
     seed: int = 0
 
 
@@ -109,6 +112,7 @@ def mask_in_box(
             folder / name,
             replace(settings, seed=plan.seed),
             SampleSettings(side=plan.side, alone=alone),
+            steps=plan.steps,
             progress=tell(name, "steps"),
         )
     file = folder / "mask_in_box.safetensors"

@@ -42,7 +42,7 @@ class MaskInBoxArguments(RecipeArguments):
     Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
     """
 
-    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "batch": 1, "seed": 0}
+    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "steps": 1, "batch": 1, "seed": 0}
 
     data: Annotated[Path, arg(metavar="DATA")]
     """Folder of the data."""
@@ -51,7 +51,9 @@ class MaskInBoxArguments(RecipeArguments):
     permissive: Flag = False
     """Only data whose terms allow any use."""
     epochs: OptionalCount = None
-    """Epochs of each of the two stages, of 50 steps."""
+    """Epochs of each of the two stages."""
+    steps: OptionalCount = None
+    """Steps an epoch; 50 by default."""
     batch: OptionalCount = None
     """Samples a step."""
     side: Annotated[int, arg(metavar="N")] = 256
@@ -71,6 +73,7 @@ class MaskInBoxArguments(RecipeArguments):
             "start": self.start,
             "permissive": self.permissive,
             "epochs": self.epochs,
+            "steps": self.steps,
             "batch": self.batch,
             "side": self.side,
             "seed": self.seed,
@@ -113,6 +116,8 @@ class MaskInBoxArguments(RecipeArguments):
         from spectrack.trackers.nanomask.train import MaskInBoxPlan
 
         plan = MaskInBoxPlan(seed=self.seed, side=self.side)
+        if self.steps is not None:
+            plan = replace(plan, steps=self.steps)
         changes: dict[str, Any] = {}
         if self.epochs is not None:
             changes["epochs"] = self.epochs

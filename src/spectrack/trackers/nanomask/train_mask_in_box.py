@@ -23,6 +23,7 @@ from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.losses import dice_bce
 
 STEPS_AN_EPOCH = 50
+"""Samples are drawn, so that an epoch may be of any length."""
 
 FIRST_TRAINING = TrainSettings(
     epochs=50,
@@ -152,6 +153,7 @@ def learn(
     settings: TrainSettings,
     samples: SampleSettings,
     *,
+    steps: int = STEPS_AN_EPOCH,
     extra: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -165,10 +167,11 @@ def learn(
         folder: Of the run.
         settings: How to train.
         samples: What samples look like.
+        steps: Of an epoch.
         extra: More that decides the outcome.
         progress: Called with the steps done and in all.
     """
-    data = MaskSamples(sources, shares, STEPS_AN_EPOCH * settings.batch_size, samples)
+    data = MaskSamples(sources, shares, steps * settings.batch_size, samples)
     shots = held_out_shots(held_out, samples.side)
     return train(
         model.to(memory_format=torch.channels_last),  # type: ignore[call-overload]

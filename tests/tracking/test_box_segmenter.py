@@ -1,0 +1,170 @@
+"""The network of masks in boxes at work: what always holds, whatever the network says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from random_mask_in_box import random_mask_in_box, write_random_mask_in_box
+from spectrack.errors import InputError
+from spectrack.networks.folding import for_inference
+from spectrack.structures import Box
+from spectrack.tracking.mask_in_box import SIDE, BoxSegmenter, Hint, Segmented, shared_mask_in_box
+from spectrack.tracking.square_crop import SquareCrop
+from spectrack.weights.files import write_weights
+
+WIDTH, HEIGHT = 90, 60
+FRAME = np.random.default_rng(2).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+BLACK = np.zeros_like(FRAME)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return for_inference(random_mask_in_box())
+
+
+@pytest.fixture
+def segment(network):
+    return BoxSegmenter(network)
+
+
+def soft_mask(box: Box) -> np.ndarray:
+    return box.fill((WIDTH, HEIGHT)).astype(np.float32)
+
+
+@pytest.mark.parametrize("frame", [FRAME, BLACK], ids=["noise", "black"])
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box(20, 10, 30, 20),
+        Box(40, 30, 1, 1),
+        Box(40.6, 30.2, 0.5, 0.3),
+        Box(-20, -10, 30, 20),
+        Box(80, 50, 60, 40),
+        Box(-500, -500, 1000, 1000),
+        Box(0, 0, 90, 2),
+    ],
+)
+def test_a_first_mask_is_never_empty_and_lies_in_its_box(segment, frame, box) -> None:
+    soft = segment.first(frame, box)
+    assert soft.shape == (HEIGHT, WIDTH)
+    assert soft.dtype == np.float32
+    assert np.isfinite(soft).all()
+    assert soft.min() >= 0
+    assert soft.max() <= 1
+    assert (soft >= 0.5).any()
+    assert not soft[~box.fill((WIDTH, HEIGHT))].any()
+
+
+def test_a_mirrored_picture_has_the_mirrored_mask(segment) -> None:
+    box = Box(30, 20, 40, 20)  # its crops have whole sides and a whole centre
+    mirrored = Box(WIDTH - 70, 20, 40, 20)
+    there = segment.looks(np.ascontiguousarray(FRAME[:, ::-1]), mirrored)
+    for plain, other in zip(segment.looks(FRAME, box), there, strict=True):
+        np.testing.assert_allclose(plain, other[:, ::-1], atol=2e-3)
+
+
+def test_looks_are_joined_by_their_mean_in_the_box() -> None:
+    box = Box(2, 1, 3, 2)
+    inside = box.fill((8, 5))
+    one, two = np.full((5, 8), 0.9, np.float32), np.full((5, 8), 0.3, np.float32)
+    np.testing.assert_allclose(BoxSegmenter.joined([one, two], box), np.where(inside, 0.6, 0))
+    weak = np.full((5, 8), 0.1, np.float32)
+    weak[2, 3], weak[4, 7] = 0.4, 1.0  # the surest place lies outside
+    expected = np.where(inside, 0.1, 0) * 0.75 / 0.4
+    expected[2, 3] = 0.75
+    np.testing.assert_allclose(BoxSegmenter.joined([weak, weak], box), expected, rtol=1e-6)
+    nothing = np.full((5, 8), 1e-4, np.float32)
+    np.testing.assert_array_equal(BoxSegmenter.joined([nothing], box), inside)
+
+
+def test_a_mask_of_a_crop_is_zero_elsewhere_in_the_frame() -> None:
+    ones = np.ones((SIDE, SIDE), np.float32)
+    for place in ((10, 5), (-10, 50), (80, -8), (200, 200)):
+        soft = Segmented(SquareCrop(*place, 20, 16, SIDE), ones).in_frame((WIDTH, HEIGHT))
+        np.testing.assert_array_equal(soft, soft_mask(Box(*place, 20, 16)))
+
+
+def test_hints_together_are_each_by_itself(segment) -> None:
+    segment.start(FRAME, soft_mask(Box(20, 10, 30, 20)))
+    carried = (255 * soft_mask(Box(25, 12, 20, 10))).astype(np.uint8)
+    hints = [
+        Hint(Box(20, 10, 30, 20)),
+        Hint(Box(24, 12, 40, 20), carried),
+        Hint(Box(24, 12, 40, 20), carried, shows_box=False),
+        Hint(Box(-9, 50, 30, 30)),
+    ]
+    together = segment.segment(FRAME, hints)
+    for hint, found in zip(hints, together, strict=True):
+        (alone,) = segment.segment(FRAME, [hint])
+        assert alone.crop == found.crop
+        np.testing.assert_allclose(found.soft_ss, alone.soft_ss, atol=1e-4)
+    assert np.abs(together[1].soft_ss - together[2].soft_ss).max() > 1e-5
+
+
+def test_a_mask_may_be_given_as_the_crop_shows_it(segment) -> None:
+    box = Box(24, 12, 40, 20)
+    carried = (255 * soft_mask(Box(25, 12, 20, 10))).astype(np.uint8)
+    (one,) = segment.segment(FRAME, [Hint(box, carried)])
+    shown = one.crop.cut(carried).astype(np.float32) / 255
+    (other,) = segment.segment(FRAME, [Hint(box, soft_ss=shown)])
+    np.testing.assert_allclose(one.soft_ss, other.soft_ss, atol=1e-6)
+
+
+def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:
+    first, believed = soft_mask(Box(20, 10, 30, 20)), soft_mask(Box(24, 12, 30, 20))
+    hints = [Hint(Box(5, 5, 20, 20)), Hint(Box(24, 12, 30, 20))]
+    kept = []
+    for given, place in ((hints, 1), (hints[1:], 0)):
+        segment = BoxSegmenter(network)
+        segment.start(FRAME, first)
+        before = segment.memory.all
+        segment.segment(FRAME, given)
+        segment.remember(believed, place)
+        after = segment.memory.all
+        tokens = (SIDE // 16) ** 2
+        assert after.keys_nkt.shape[2] == 2 * tokens
+        torch.testing.assert_close(after.keys_nkt[..., :tokens], before.keys_nkt)
+        kept.append(after)
+    torch.testing.assert_close(kept[0].keys_nkt, kept[1].keys_nkt, rtol=0, atol=1e-4)
+    torch.testing.assert_close(kept[0].values_nvt, kept[1].values_nvt, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("frame", [FRAME, BLACK], ids=["noise", "black"])
+def test_nothing_known_and_nothing_seen_give_numbers(segment, frame) -> None:
+    hints = [Hint(Box(40, 30, 1, 1)), Hint(Box(-5, -5, 10, 10)), Hint(Box(-900, -900, 2000, 2000))]
+    for first in (np.zeros((HEIGHT, WIDTH), np.float32), soft_mask(Box(40, 30, 1, 1))):
+        segment.start(frame, first)
+        for _ in range(2):
+            for found in segment.segment(frame, hints):
+                assert np.isfinite(found.soft_ss).all()
+                assert np.isfinite(found.in_frame((WIDTH, HEIGHT))).all()
+            segment.remember(np.zeros((HEIGHT, WIDTH), np.float32), 2)
+        assert torch.isfinite(segment.memory.all.values_nvt).all()
+
+
+def test_started_again_it_knows_nothing_of_before(network) -> None:
+    box, other = Box(20, 10, 30, 20), Box(50, 30, 20, 20)
+    used, fresh = BoxSegmenter(network), BoxSegmenter(network)
+    used.start(FRAME, soft_mask(other))
+    used.segment(FRAME, [Hint(other)])
+    used.remember(soft_mask(other))
+    for first in (soft_mask(box), np.zeros((HEIGHT, WIDTH), np.float32)):
+        answers = []
+        for segment in (used, fresh):
+            segment.start(FRAME, first)
+            answers.append(segment.segment(FRAME, [Hint(box)])[0].soft_ss)
+        np.testing.assert_array_equal(*answers)
+
+
+def test_a_file_is_read_once_and_another_network_is_told(tmp_path) -> None:
+    file = write_random_mask_in_box(tmp_path / "w.safetensors")
+    read = shared_mask_in_box(str(file))
+    assert shared_mask_in_box(str(file)) is read
+    assert not any(p.requires_grad for p in read.parameters())
+    write_weights(tmp_path / "other.safetensors", {"weight": torch.zeros(2)}, {})
+    with pytest.raises(InputError):
+        shared_mask_in_box(str(tmp_path / "other.safetensors"))
+    with pytest.raises(InputError, match="do not exist"):
+        shared_mask_in_box(str(tmp_path / "none.safetensors"))
