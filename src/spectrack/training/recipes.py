@@ -136,6 +136,12 @@ RECIPES = {
         "nanotrack.safetensors",
         "nanotrack.json",
     ),
+    "fear": Recipe(
+        "spectrack.trackers.fear.train_flags:FEARArguments",
+        "FEAR-XS, on from published weights",
+        "fear.safetensors",
+        "fear.json",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from fear_golden import random_fear
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.structures import Box
-from spectrack.trackers.fear.train import TRAINING, FEARPlan, fewer, learn_fear, pair_loss
+from spectrack.trackers.fear.train import TRAINING, FEARPlan, learn_fear, pair_loss
 from spectrack.trackers.fear.train_labels import (
     box_loss,
     cells_about,
@@ -23,6 +23,7 @@ from spectrack.trackers.fear.train_pairs import PairSamples, PairSettings, searc
 from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
 from spectrack.training.data.siamese_pairs import Pair
+from spectrack.training.siamese import fewer
 from tiny_training import little_work  # noqa: F401
 
 STILL = PairSettings(grey=0, bright=0, blur=0)

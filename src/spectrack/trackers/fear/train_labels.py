@@ -36,7 +36,7 @@ def distances_to(box: Box) -> NDArray[np.float32]:
 
 def cells_on(sides_4hw: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Cells whose point lies within the box, (16, 16)."""
-    inside: NDArray[np.bool_] = (sides_4hw > 0).all(0)
+    inside: NDArray[np.bool_] = np.all(sides_4hw > 0, axis=0)
     return inside
 
 

@@ -83,7 +83,8 @@ class PairSamples:
         s = self._settings
         colour = mean_colour(pair.template.frame_hwc)
         frame_wh = pair.template.frame_hwc.shape[1], pair.template.frame_hwc.shape[0]
-        context = context_of(clamped(tuple(pair.template.box), frame_wh), TEMPLATE_OFFSET)
+        x, y, w, h = pair.template.box
+        context = context_of(clamped((x, y, w, h), frame_wh), TEMPLATE_OFFSET)
         template = cut(pair.template.frame_hwc, context, TEMPLATE_SIDE, colour)
         search, box = search_crop(pair.search, s, colour, rng)
         gain = 1 + s.bright * rng.uniform(-1, 1) if rng.random() < 0.5 else 1.0

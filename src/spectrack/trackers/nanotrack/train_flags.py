@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
-from spectrack.training.recipes import (
-    Begin,
-    Flag,
-    OptionalCount,
-    RecipeArguments,
-    Rows,
-    Stage,
-    words,
-)
+from spectrack.training.siamese_flags import SiameseArguments
 
 if TYPE_CHECKING:
-    from spectrack.datasets.base import Dataset
-    from spectrack.datasets.synthetic.stills import Stills
-
-CLIPS = 400
-"""Made of stills."""
-VIDEOS = 0.6
-"""Share of pairs from videos."""
-START_TERMS = "the start is Apache-2.0 where published; the pictures it was learned from have terms"
-PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
-RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
+    from spectrack.training.siamese import Learner
 
 
 @dataclass(frozen=True, kw_only=True)
-class NanoTrackArguments(RecipeArguments):
+class NanoTrackArguments(SiameseArguments):
     """Learn on from weights of NanoTrack, any version.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and stills
@@ -46,110 +26,16 @@ class NanoTrackArguments(RecipeArguments):
     Example: spectrack train nanotrack --data DATA --start nanotrackv3.pth --out run
     """
 
-    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 1, "seed": 0}
+    NAME: ClassVar[str] = "nanotrack"
+    START_TERMS: ClassVar[str] = (
+        "the start is Apache-2.0 where published; the pictures it was learned from have terms"
+    )
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     start: Annotated[str, arg(metavar="WEIGHTS")] = "nanotrack_v3"
     """Weights to start from: a name, or a file."""
-    permissive: Flag = False
-    """Only data whose terms allow any use."""
-    backbone: Flag = False
-    """The backbone learns, too, at a tenth of the rate; it stays as it is otherwise."""
-    epochs: OptionalCount = None
-    """Passes over the pairs."""
-    samples: OptionalCount = None
-    """Pairs in an epoch."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
-    def asked(self) -> dict[str, Any]:
-        """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
-            "start": self.start,
-            "permissive": self.permissive,
-            "backbone": self.backbone,
-            "epochs": self.epochs,
-            "samples": self.samples,
-            "sequences": self.sequences,
-            "seed": self.seed,
-        }
+    def learner(self) -> Learner[Any]:
+        """What is the tracker's own."""
+        from spectrack.trackers.nanotrack.train import LEARNER
 
-    def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
-        """Learn on, and measure what it brought."""
-        from spectrack.trackers.nanotrack.network import NanoTrack
-        from spectrack.trackers.nanotrack.train import NanoTrackPlan, fewer, nanotrack
-        from spectrack.training.data.clips import VideoClip, remove_clips, still_clips
-        from spectrack.training.data.samples import Source
-        from spectrack.training.held_out import hold_out
-        from spectrack.weights.networks import load_network
-
-        network = load_network(self.start, NanoTrack).network
-        stills, videos = self._data()
-        learned, held_out = hold_out(list(videos.values()))
-        plan = fewer(NanoTrackPlan(backbone=self.backbone), self.epochs, self.samples, self.seed)
-        started = time.perf_counter()
-        begin()
-        kept, count = self.out / "stills", min(CLIPS, plan.samples)
-        made = still_clips(stills, count, self.seed, kept, progress=stage("moving stills", "clips"))
-        sources = [Source(made, 1 - VIDEOS), Source([VideoClip(v) for v in learned], VIDEOS)]
-        file, found = nanotrack(
-            network,
-            sources,
-            held_out,
-            self.out,
-            plan,
-            about=self._about(),
-            extra={"start": self.start},
-            progress=stage("learning", "steps"),
-        )
-        remove_clips(kept)
-        means = {k: round(sum(v.values()) / max(len(v), 1), 4) for k, v in found.items()}
-        return {
-            "out": str(self.out),
-            "weights": str(file),
-            "stills": len(stills),
-            "videos": len(learned),
-            "held_out": found,
-            "box_iou": means,
-            "seed": self.seed,
-            "seconds": round(time.perf_counter() - started, 1),
-        }
-
-    def report(self, summary: dict[str, Any]) -> list[str | Rows]:
-        """What it was learned from, what it brought, and where the weights are."""
-        found, means = summary["held_out"], summary["box_iou"]
-        rows = [
-            (name, f"{before:.3f}", f"{found['after'][name]:.3f}")
-            for name, before in found["before"].items()
-        ]
-        mean = ("mean", f"{means['before']:.3f}", f"{means['after']:.3f}")
-        return [
-            f"learned from {summary['stills']} stills and {summary['videos']} videos in "
-            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
-            [("held out, box IoU", "before", "after"), *rows, mean],
-            f"weights: {summary['weights']}",
-        ]
-
-    def _data(self) -> tuple[Stills, Dataset]:
-        from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.synthetic.moving_stills import MovingStills
-        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
-
-        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
-        if self.permissive:
-            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
-        names = words(self.sequences)
-        return stills, Davis2016(self.data / "davis2016", "train", "240p", names)
-
-    def _about(self) -> dict[str, Any]:
-        return {
-            "start": self.start,
-            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
-            "terms": f"{'any use' if self.permissive else 'research use'}; {START_TERMS}",
-            "command": "spectrack train nanotrack" + (" --permissive" if self.permissive else ""),
-            "seed": self.seed,
-        }
+        return LEARNER

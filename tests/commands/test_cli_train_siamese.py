@@ -1,4 +1,4 @@
-"""`spectrack train nanotrack`: from weights and a folder of data to weights that track."""
+"""`spectrack train nanotrack`, `fear`: from weights and a folder of data to weights that track."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from fear_golden import random_fear
 from spectrack.cli import main
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.trackers.fear.network import FEAR
 from spectrack.trackers.nanotrack.network import NanoTrack
 from spectrack.weights.files import read_weights, write_weights
 from spectrack.weights.networks import load_network
@@ -18,6 +20,7 @@ from thin import randomise
 from tiny_training import kill_when_written, little_work, write_image  # noqa: F401
 
 NAMES = ("one", "two", "three", "four", "five", "six")
+NETWORKS = {"nanotrack": NanoTrack, "fear": FEAR}
 TINY = ["--samples", "2", "--epochs", "2", "--quiet"]
 
 
@@ -38,35 +41,39 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_image(davis / "Annotations" / f"{stem}.png", clip.masks_thw[t])
     (davis / "ImageSets" / "240p").mkdir(parents=True)
     (davis / "ImageSets" / "240p" / "train.txt").write_text("\n".join(NAMES) + "\n")
-    write_weights(root / "start.safetensors", randomise(NanoTrack("v3")).state_dict(), {})
+    write_weights(root / "nanotrack.safetensors", randomise(NanoTrack("v3")).state_dict(), {})
+    write_weights(root / "fear.safetensors", random_fear().state_dict(), {})
     return root
 
 
-def _command(data: Path, out: Path, start: str = "start.safetensors") -> list[str]:
-    given = ["--data", str(data), "--start", str(data / start), "--out", str(out)]
-    return ["train", "nanotrack", *given, *TINY]
+def _command(data: Path, out: Path, name: str, start: str = "") -> list[str]:
+    file = data / (start or f"{name}.safetensors")
+    given = ["--data", str(data), "--start", str(file), "--out", str(out)]
+    return ["train", name, *given, *TINY]
 
 
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert main(_command(data, whole)) == 0
+    assert main(_command(data, whole, name)) == 0
     said = capsys.readouterr().out
     assert "held out, box IoU" in said
     assert "six" in said
     assert "mean" in said
-    kill_when_written(_command(data, killed), killed / "learning" / "last.safetensors")
-    assert not (killed / "nanotrack.safetensors").exists()
-    assert main(_command(data, killed)) == 0
-    file = whole / "nanotrack.safetensors"
-    loaded = [load_network(str(f), NanoTrack).network for f in (file, killed / file.name)]
-    assert {network.version for network in loaded} == {"v3"}
+    kill_when_written(_command(data, killed, name), killed / "learning" / "last.safetensors")
+    assert not (killed / f"{name}.safetensors").exists()
+    assert main(_command(data, killed, name)) == 0
+    file = whole / f"{name}.safetensors"
+    kind = NETWORKS[name]
+    loaded = [load_network(str(f), kind).network for f in (file, killed / file.name)]
+    assert read_weights(file).about.get("version") == ("v3" if name == "nanotrack" else None)
     first, second = (network.state_dict() for network in loaded)
-    start = read_weights(data / "start.safetensors").tensors
-    for name, tensor in first.items():
-        np.testing.assert_array_equal(tensor.numpy(), second[name].numpy(), err_msg=name)
-    assert any(not torch.equal(tensor, start[name]) for name, tensor in first.items())
+    start = read_weights(data / f"{name}.safetensors").tensors
+    for key, tensor in first.items():
+        np.testing.assert_array_equal(tensor.numpy(), second[key].numpy(), err_msg=key)
+    assert any(not torch.equal(tensor, start[key]) for key, tensor in first.items())
     about = read_weights(file).about
     assert about["terms"].startswith("research use")
     assert list(about["held_out"]["before"]) == list(about["held_out"]["after"]) == ["six"]
@@ -74,14 +81,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
 
     # Finished runs are not repeated, and other settings are refused.
     capsys.readouterr()
-    assert main(["--json", *_command(data, whole)]) == 0
+    assert main(["--json", *_command(data, whole, name)]) == 0
     assert json.loads(capsys.readouterr().out)["weights"] == str(file)
-    assert main([*_command(data, whole), "--seed", "1"]) == 2
+    assert main([*_command(data, whole, name), "--seed", "1"]) == 2
     assert "holds a run with seed 0" in capsys.readouterr().err
 
     # What was learned tracks, by the same option as published weights.
     frames = data / "davis2016" / "JPEGImages" / "240p" / "six"
-    command = ["track", str(frames), "--box", "30,20,20,16", "--tracker", "nanotrack"]
+    command = ["track", str(frames), "--box", "30,20,20,16", "--tracker", name]
     settings = ["--set", f"weights={file}", "--out", str(tmp_path / "boxes"), "--quiet"]
     assert main([*command, *settings]) == 0
 
@@ -92,12 +99,12 @@ def test_mistakes_are_told_before_work_begins(
     out = tmp_path / "run"
     write_weights(data / "other.safetensors", {"decoder.nothing": torch.zeros(2)}, {})
     for command, said in (
-        (_command(tmp_path, out, str(data / "start.safetensors")), "stills"),
-        (_command(data, out, "nothing.pth"), "nothing.pth do not exist"),
-        (_command(data, out, "other.safetensors"), "other.safetensors"),
-        ([*_command(data, out), "--epochs", "0"], "--epochs"),
-        ([*_command(data, out), "--sequences", "seven"], "seven"),
+        (_command(tmp_path, out, "fear", str(data / "fear.safetensors")), "stills"),
+        (_command(data, out, "nanotrack", "nothing.pth"), "nothing.pth do not exist"),
+        (_command(data, out, "fear", "other.safetensors"), "other.safetensors"),
+        ([*_command(data, out, "nanotrack"), "--epochs", "0"], "--epochs"),
+        ([*_command(data, out, "nanotrack"), "--sequences", "seven"], "seven"),
     ):
         assert main(command) == 2
         assert said in capsys.readouterr().err, said
-        assert not (out / "nanotrack.safetensors").exists()
+        assert not list(out.glob("*.safetensors"))
