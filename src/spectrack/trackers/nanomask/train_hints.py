@@ -30,6 +30,26 @@ def spoilt(truth_n1ss: Tensor) -> Tensor:
     return torch.sigmoid(sharp * (soft - 0.5 + strength * noise * (soft > 0.02)))
 
 
+def leaked(soft_n1ss: Tensor, share: float) -> Tensor:
+    """Masks that have spread onto something else: a reflection, a neighbour, a part of it.
+
+    A copy of the mask, often upside down, lies somewhere near, too. Followed over many frames such
+    a mask would grow: what it adds must be seen to be no target.
+
+    Args:
+        soft_n1ss: float32 in [0, 1].
+        share: Of the samples; the others stay as they are.
+    """
+    n = len(soft_n1ss)
+    upside_down = torch.rand(n, 1, 1, 1) < 0.5
+    copy = torch.where(upside_down, soft_n1ss.flip(2), soft_n1ss)
+    shift = torch.stack([0.4 * torch.randn(n), 0.6 * torch.randn(n)], 1)
+    copy = _moved(copy, torch.exp(0.2 * torch.randn(n, 2)), shift)
+    copy = copy * (0.4 + 0.6 * torch.rand(n, 1, 1, 1))
+    chosen = torch.rand(n, 1, 1, 1) < share
+    return torch.where(chosen, torch.maximum(soft_n1ss, copy), soft_n1ss)
+
+
 def carried(soft_n1ss: Tensor, here_n1ss: Tensor, there_n1ss: Tensor) -> Tensor:
     """Masks of one view, moved to where the object is in another: as optical flow would, nearly.
 

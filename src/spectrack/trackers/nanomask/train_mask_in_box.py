@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import normalised
 from spectrack.storage import Progress
-from spectrack.trackers.nanomask.train_hints import carried, clicks, spoilt
+from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, spoilt
 from spectrack.trackers.nanomask.train_samples import MaskSamples, Moments, SampleSettings
 from spectrack.trackers.nanomask.train_views import Look, shot
 from spectrack.training.loop.settings import TrainSettings
@@ -24,6 +24,9 @@ from spectrack.training.losses import dice_bce
 
 STEPS_AN_EPOCH = 50
 """Samples are drawn, so that an epoch may be of any length."""
+
+LEAKS = 0.25
+"""Share of the masks shown as hints that have spread onto something else."""
 
 FIRST_TRAINING = TrainSettings(
     epochs=50,
@@ -73,7 +76,7 @@ def _with_memory(model: MaskInBox, batch: dict[str, Tensor]) -> Tensor:
     memory = model.remember(model.features(first, bare), box, truth)
     with torch.no_grad():
         middle, box, seen, colours = _view(batch, 1)
-        told = spoilt(seen) * (torch.rand(len(seen), 1, 1, 1) < 0.6)
+        told = leaked(spoilt(seen), LEAKS) * (torch.rand(len(seen), 1, 1, 1) < 0.6)
         hints = torch.cat([box, told, colours, nothing, nothing], 1)
         features = model.features(middle, hints)
         soft = torch.sigmoid(model.decode(middle, hints, features, memory))
@@ -84,7 +87,7 @@ def _with_memory(model: MaskInBox, batch: dict[str, Tensor]) -> Tensor:
     mask = torch.where(
         torch.rand(len(truth), 1, 1, 1) < 0.6, carried(soft, seen, truth), spoilt(truth)
     )
-    mask = mask * (torch.rand(len(truth), 1, 1, 1) < 0.75)
+    mask = leaked(mask, LEAKS) * (torch.rand(len(truth), 1, 1, 1) < 0.75)
     known = mask.flatten(1).any(1).reshape(-1, 1, 1, 1)
     box = box * ~(known & (torch.rand(len(truth), 1, 1, 1) < 0.06))
     hints = torch.cat([box, mask, colours, nothing, nothing], 1)
