@@ -39,7 +39,8 @@ class NanoMaskTracker(Tracker):
         name, own = named(s.boxes)
         self._boxes = make_tracker(name, **own)
         memory = TargetMemory(s.memory, s.every)
-        self._segment = BoxSegmenter(shared_mask_in_box(s.weights), memory, s.rate)
+        network = shared_mask_in_box(s.weights)
+        self._segment = BoxSegmenter(network, memory, s.rate, mirror=s.mirror)
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         given = target.mask if target.mask is not None and target.mask.any() else None
@@ -61,6 +62,13 @@ class NanoMaskTracker(Tracker):
         if box is not None and box.clip(self.size_wh) is not None and box.area > 0:
             (found,) = self._segment.segment(frame_hwc, [Hint(box, soft_ss=self._carried)])
             soft = found.in_frame(self.size_wh)
+            for _ in range(s.looks - 1):
+                tight = Box.from_mask(soft >= 0.5)
+                if tight is None:
+                    break
+                shown = np.rint(255 * soft).astype(np.uint8)
+                (found,) = self._segment.segment(frame_hwc, [Hint(tight, shown)])
+                soft = found.in_frame(self.size_wh)
             hard = soft >= 0.5
             tight = Box.from_mask(hard)
             if tight is not None and np.count_nonzero(hard) >= VANISHED * box.area:

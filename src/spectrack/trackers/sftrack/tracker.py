@@ -163,8 +163,11 @@ class SFTracker(Tracker):
         return self._accept(frame_hwc, *found, hypotheses, mixed)
 
     def _trusted(self, hypotheses: Hypotheses) -> Hypotheses:
-        """While the target is lost, box trackers that hold on to something else do not count."""
-        if not self._state.lost:
+        """While the target is lost, box trackers that hold on to something else do not count.
+
+        A network that remembers the target sees by itself that a box holds something else.
+        """
+        if not self._state.lost or isinstance(self._segment, MemorySegmenter):
             return hypotheses
         return [h if h is not None and h.soft_hw is not None else None for h in hypotheses]
 
