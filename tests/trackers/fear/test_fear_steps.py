@@ -1,5 +1,6 @@
 """Crops, clamps and the choice of a box in FEAR against golden arrays."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -56,6 +57,16 @@ def test_the_first_pair_is_cut_as_published():
         assert context == boxes(stored[f"AB_{kind}_context"])[0]
         crop = cut(frame, context, SIDES[kind], tuple(stored["A_mean"]))
         assert np.abs(crop.astype(int) - stored[f"AB_{kind}_crop"]).max() <= 1
+
+
+@pytest.mark.parametrize("context", [(-300, -235, 750, 590), (10, 20, 90, 64), (-40, 3, 131, 260)])
+def test_a_window_read_without_a_copy_is_the_same(rng, monkeypatch, context):
+    frame = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (160, 120))
+    whole = cut(frame, context, 128, (100.4, 3.5, 254.6))
+    monkeypatch.setattr("spectrack.trackers.fear.crop.LARGEST_COPY", 0)
+    found = cut(frame, context, 128, (100.4, 3.5, 254.6))
+    assert np.abs(whole.astype(int) - found).max() <= 1
+    assert (whole == found).mean() > 0.85  # OpenCV rounds its weights
 
 
 def test_a_window_grows_by_doubles_not_by_fractions():

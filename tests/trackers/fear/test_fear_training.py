@@ -11,6 +11,8 @@ from fear_golden import random_fear
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.structures import Box
+from spectrack.trackers.fear.choice import choose
+from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.trackers.fear.train import TRAINING, FEARPlan, learn_fear, pair_loss
 from spectrack.trackers.fear.train_labels import (
     box_loss,
@@ -44,6 +46,14 @@ def test_labels_cell_by_cell():
     assert on.sum() == 3 * 2  # columns 7 to 9, rows 5 and 6
     assert about.sum() == 13
     assert cells_about(Box(0, 0, 6, 6)).sum() == 6  # the middle cell in the corner
+
+
+def test_a_network_that_answers_the_labels_leads_the_tracker_to_the_box():
+    sides = distances_to(BOX)
+    scores = cells_on(sides).astype(np.float32)
+    found = choose(scores, np.maximum(sides, 1), (60, 33), (0, 0, 256, 256), FEARSettings())
+    assert found.crop_box == tuple(BOX)
+    assert found.signals["agreement"] == pytest.approx(1)
 
 
 def test_class_loss_is_the_mean_of_two_means(rng):
