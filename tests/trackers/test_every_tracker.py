@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from fear_golden import random_fear
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
@@ -71,6 +72,9 @@ def needs(tmp_path_factory):
     path = folder / "nanotrack.safetensors"
     write_weights(path, nano.state_dict(), {})
     found["nanotrack"] = {"weights": str(path), "device": "cpu"}
+    fear = folder / "fear.safetensors"
+    write_weights(fear, random_fear().state_dict(), {})
+    found["fear"] = {"weights": str(fear), "device": "cpu"}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

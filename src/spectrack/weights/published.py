@@ -33,6 +33,7 @@ SIAMMASK = (
 )
 SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2020"
 STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
+FEAR = "Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022"
 D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
 NANOTRACK = "NanoTrack of HonglinChu/SiamTrackers; no paper, SiamBAN's head"
 RESNET = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"
@@ -44,6 +45,14 @@ NANOTRACK_FOLDER = (
     "248663fde6bf7c40190cf10ee396d5662919ecd3/NanoTrack/models/pretrained/"
 )
 OXFORD = "http://www.robots.ox.ac.uk/~qwang/"
+FEAR_FILES = (
+    "https://raw.githubusercontent.com/PinataFarms/FEARTracker/"
+    "0a3bd039918909c79c1b7e55a4bfb7807520abde/evaluate/"
+)
+FEAR_TERMS = (
+    "MIT of the repository; research use: its backbone began with weights of a project under "
+    "CC BY-NC 4.0"
+)
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
 
 
@@ -274,6 +283,31 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "LaSOT 67.1, GOT-10k 68.8, TrackingNet 82.0, VOT2020 .497",
         MIT_CODE,
     ),
+    **{
+        name: _row(
+            file.rsplit("/", 1)[-1],
+            f"FEAR-XS{what}",
+            FEAR,
+            FEAR_FILES + file,
+            licence=FEAR_TERMS,
+            network="spectrack.trackers.fear.network:fear_xs",
+            sha256=sha256,
+        )
+        for name, what, file, sha256 in (
+            (
+                "fear_xs",
+                "",
+                "FEARDemo/FEARDemo/Tracker.mlmodel",
+                "2c01e12ee22f4effcbe0b4d68120b5ff99929c46280c0b9dca0c46230b7de47f",
+            ),
+            (
+                "fear_xs_noembs",
+                ", another training",
+                "MeasurePerformance/MeasurePerformance/models/FEAR-XS-NoEmbs.mlmodel",
+                "480128553f76185cdb93fb53257e70b430cae08279c2f76cd3b599a02e2e4762",
+            ),
+        )
+    },
     "d3s": _row(
         "SegmNet.pth.tar",
         "D3S with ResNet-50",

@@ -1,0 +1,1 @@
+"""FEAR: fast, efficient, accurate and robust visual tracker (Borsuk et al., ECCV 2022)."""

@@ -1,0 +1,36 @@
+"""Every choice of FEAR, named; values are the published ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spectrack.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class FEARSettings:
+    """How FEAR follows a target.
+
+    Args:
+        weights: Published weights by name (``fear_xs``, ``fear_xs_noembs``), or a file of them.
+        smooth: Prefer boxes of the last size and near the middle, and change the size slowly; the
+            published program has this off.
+        penalty: How much a change of size or shape counts against a box, where ``smooth``.
+        window: Share of the cosine window in the choice of a box, where ``smooth``.
+        rate: How much of a new size is taken over at most, where ``smooth``.
+        device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
+    """
+
+    weights: str = "fear_xs"
+    smooth: bool = False
+    penalty: float = 0.062
+    window: float = 0.38
+    rate: float = 0.765
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.penalty >= 0:
+            raise InputError(f"penalty is {self.penalty}; give 0 or more")
+        for name in ("window", "rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}; give 0 to 1")

@@ -1,0 +1,81 @@
+"""FEAR online: one template from the first frame, one look at the search window a frame.
+
+Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022, without the
+dynamic template of section 3.2: the published weights come without it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spectrack.networks.folding import for_inference
+from spectrack.structures import Box, FrameHWC, Prediction, Target
+from spectrack.trackers.fear.choice import Choice, choose
+from spectrack.trackers.fear.crop import (
+    SEARCH_OFFSET,
+    TEMPLATE_OFFSET,
+    IntBox,
+    clamped,
+    context_of,
+    cut,
+    mean_colour,
+)
+from spectrack.trackers.fear.network import FEAR, SEARCH_SIDE, TEMPLATE_SIDE
+from spectrack.trackers.fear.settings import FEARSettings
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.devices import pick_device
+from spectrack.weights.networks import load_network
+
+
+class FEARTracker(Tracker):
+    """Follows a target's box by FEAR-XS; see the module's text.
+
+    The score is what the network says of the cell it chose. It is near 1 in frames where the target
+    is lost, too, so there is no notion of being lost.
+
+    Args:
+        settings: See :class:`FEARSettings`.
+        network: To be used instead of the weights that the settings name.
+
+    Raises:
+        InputError: If weights or device cannot be used.
+    """
+
+    Settings = FEARSettings
+
+    def __init__(self, settings: FEARSettings | None = None, network: FEAR | None = None) -> None:
+        super().__init__(settings)
+        self._device = pick_device(self.settings.device)
+        if network is None:
+            network = load_network(self.settings.weights, FEAR).network
+        self._network = for_inference(network).to(self._device)
+
+    @torch.inference_mode()
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        x, y, w, h = target.box
+        self._box = clamped((x, y, w, h), self.size_wh)
+        self._colour = mean_colour(frame_hwc)
+        context = context_of(self._box, TEMPLATE_OFFSET)
+        self._template = self._network.encode(self._cut(frame_hwc, context, TEMPLATE_SIDE))
+        return Prediction(target.box)
+
+    @torch.inference_mode()
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        choice = self.look(frame_hwc, self._box)
+        self._box = clamped(choice.rounded(), self.size_wh)
+        return Prediction(Box(*self._box), score=choice.score)
+
+    @torch.inference_mode()
+    def look(self, frame_hwc: FrameHWC, last: IntBox) -> Choice:
+        """Where the target of the first frame is, seen from where it was last."""
+        context = context_of(last, SEARCH_OFFSET)
+        search = self._network.encode(self._cut(frame_hwc, context, SEARCH_SIDE))
+        logits, distances = self._network.compare(self._template, search)
+        maps = torch.cat([logits.sigmoid(), distances], 1)[0].cpu().numpy()  # one trip from a GPU
+        return choose(maps[0], maps[1:], (last[2], last[3]), context, self.settings)
+
+    def _cut(self, frame_hwc: FrameHWC, context: IntBox, side: int) -> Tensor:
+        crop = torch.from_numpy(cut(frame_hwc, context, side, self._colour))
+        # the transposed view keeps its channels last in memory
+        return crop.to(self._device).permute(2, 0, 1)[None].float()

@@ -1,0 +1,120 @@
+"""Crops, clamps and the choice of a box in FEAR against golden arrays."""
+
+import numpy as np
+import pytest
+import torch
+
+from fear_golden import formula_frame, golden_file
+from spectrack.errors import InputError
+from spectrack.trackers.fear.choice import choose, window
+from spectrack.trackers.fear.crop import clamped, context_of, cut, mean_colour
+from spectrack.trackers.fear.settings import FEARSettings
+
+OFFSETS = {"z": 0.2, "x": 2.0}
+SIDES = {"z": 128, "x": 256}
+BOX_A = (130, 90, 64, 44)
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return golden_file("fear_step")
+
+
+def boxes(array):
+    return [tuple(int(v) for v in row) for row in np.atleast_2d(array)]
+
+
+def test_boxes_are_clamped_as_published(stored):
+    given, wanted = boxes(stored["clamp_in"]), boxes(stored["clamp_out"])
+    assert [clamped(box, (160, 120)) for box in given] == wanted
+
+
+@pytest.mark.parametrize("row", [0, 1, 2, 3, 4, 8])
+@pytest.mark.parametrize("kind", "zx")
+def test_crops_are_golden(stored, row, kind):
+    frame = formula_frame(160, 120, 0, 0, None)
+    np.testing.assert_allclose(frame.mean((0, 1)), stored["crop_mean"])
+    np.testing.assert_allclose(mean_colour(frame), stored["crop_mean"])
+    context = context_of(boxes(stored["clamp_out"])[row], OFFSETS[kind])
+    key = f"crop{row}_{kind}"
+    assert context == boxes(stored[f"{key}_context"])[0]
+    crop = cut(frame, context, SIDES[kind], mean_colour(frame))
+    # other releases of OpenCV round a grey level otherwise
+    assert np.abs(crop[::7, ::7].astype(int) - stored[f"{key}_sub"]).max() <= 1
+    np.testing.assert_allclose(crop.sum((0, 1)), stored[f"{key}_sum"], rtol=1e-4)
+
+
+def test_the_first_pair_is_cut_as_published():
+    stored = golden_file("fear_net")
+    a = formula_frame(320, 240, 0, 0, BOX_A)
+    b = formula_frame(320, 240, 5, -3, (141, 84, 70, 46))
+    assert (a.sum((0, 1)) == stored["A_sum"]).all()
+    assert (b.sum((0, 1)) == stored["B_sum"]).all()
+    for frame, kind in ((a, "z"), (b, "x")):
+        context = context_of(BOX_A, OFFSETS[kind])
+        assert context == boxes(stored[f"AB_{kind}_context"])[0]
+        crop = cut(frame, context, SIDES[kind], tuple(stored["A_mean"]))
+        assert np.abs(crop.astype(int) - stored[f"AB_{kind}_crop"]).max() <= 1
+
+
+def test_a_window_grows_by_doubles_not_by_fractions():
+    assert context_of((0, 0, 45, 85), 0.2)[2:] == (62, 118)
+    assert context_of((-3, -1, 5, 5), 0.2)[:2] == (-4, -2)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_the_choice_is_golden_on_a_real_answer(stored, smooth):
+    net = golden_file("fear_net")
+    found = choose(
+        sigmoid(net["tracker_AB_cls"]),
+        net["tracker_AB_bbox"],
+        BOX_A[2:],
+        context_of(BOX_A, 2.0),
+        FEARSettings(smooth=smooth),
+    )
+    check(found, stored, f"AB_{'smooth' if smooth else 'plain'}", (320, 240))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("case", "abcde")
+def test_the_choice_is_golden_by_formula(stored, case, smooth):
+    i, j = np.mgrid[:16, :16]
+    logits = ((11 * i + 7 * j + (i * j % 5)) % 23) / 4 - 2.5
+    c = np.arange(4)[:, None, None]
+    distances = 8.0 + (13 * c + 5 * i + 3 * j + i * j) % 41
+    start = clamped(boxes(stored[f"f{case}_start"])[0], (320, 240))
+    assert start == boxes(stored[f"f{case}_clamped"])[0]
+    context = context_of(start, 2.0)
+    assert context == boxes(stored[f"f{case}_context"])[0]
+    found = choose(sigmoid(logits), distances, start[2:], context, FEARSettings(smooth=smooth))
+    check(found, stored, f"f{case}_{'smooth' if smooth else 'plain'}", (320, 240))
+
+
+def sigmoid(logits):
+    return torch.from_numpy(logits).float().sigmoid().numpy()
+
+
+def check(found, stored, key, size_wh):
+    assert found.cell == tuple(stored[f"{key}_cell"])
+    np.testing.assert_allclose(found.score, stored[f"{key}_best_score"], rtol=1e-6)
+    np.testing.assert_allclose(found.crop_box, stored[f"{key}_crop_box"], atol=1e-4)
+    np.testing.assert_allclose(found.box, stored[f"{key}_raw"], atol=1e-3)
+    assert found.rounded() == boxes(stored[f"{key}_rounded"])[0]
+    assert clamped(found.rounded(), size_wh) == boxes(stored[f"{key}_box"])[0]
+
+
+def test_the_window_is_golden(stored):
+    np.testing.assert_allclose(window(), stored["window"], atol=1e-7)
+
+
+def test_numbers_beyond_any_frame_are_cut():
+    scores = np.zeros((16, 16), np.float32)
+    endless = np.full((4, 16, 16), np.inf, np.float32)
+    box = choose(scores, endless, (10, 10), (0, 0, 50, 50), FEARSettings()).rounded()
+    assert clamped(box, (64, 48)) == (0, 0, 64, 48)
+
+
+@pytest.mark.parametrize(("name", "value"), [("penalty", -1.0), ("window", 1.1), ("rate", -0.1)])
+def test_settings_out_of_range_are_told(name, value):
+    with pytest.raises(InputError, match=f"{name} is"):
+        FEARSettings(**{name: value})
