@@ -10,7 +10,15 @@ from random_mask_in_box import random_mask_in_box, write_random_mask_in_box
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box
-from spectrack.tracking.mask_in_box import SIDE, BoxSegmenter, Hint, Segmented, shared_mask_in_box
+from spectrack.tracking.mask_in_box import (
+    FOUR_VIEWS,
+    SIDE,
+    BoxSegmenter,
+    Hint,
+    Segmented,
+    Views,
+    shared_mask_in_box,
+)
 from spectrack.tracking.square_crop import SquareCrop
 from spectrack.weights.files import write_weights
 
@@ -82,7 +90,8 @@ def test_looks_are_joined_by_their_mean_in_the_box() -> None:
 def test_a_mask_of_a_crop_is_zero_elsewhere_in_the_frame() -> None:
     ones = np.ones((SIDE, SIDE), np.float32)
     for place in ((10, 5), (-10, 50), (80, -8), (200, 200)):
-        soft = Segmented(SquareCrop(*place, 20, 16, SIDE), ones).in_frame((WIDTH, HEIGHT))
+        looks = [(SquareCrop(*place, 20, 16, SIDE), ones)]
+        soft = Segmented.mean(looks, (WIDTH, HEIGHT)).in_frame((WIDTH, HEIGHT))
         np.testing.assert_array_equal(soft, soft_mask(Box(*place, 20, 16)))
 
 
@@ -92,24 +101,37 @@ def test_hints_together_are_each_by_itself(segment) -> None:
     hints = [
         Hint(Box(20, 10, 30, 20)),
         Hint(Box(24, 12, 40, 20), carried),
-        Hint(Box(24, 12, 40, 20), carried, shows_box=False),
         Hint(Box(-9, 50, 30, 30)),
     ]
     together = segment.segment(FRAME, hints)
     for hint, found in zip(hints, together, strict=True):
         (alone,) = segment.segment(FRAME, [hint])
-        assert alone.crop == found.crop
-        np.testing.assert_allclose(found.soft_ss, alone.soft_ss, atol=1e-4)
-    assert np.abs(together[1].soft_ss - together[2].soft_ss).max() > 1e-5
+        assert (alone.rows, alone.cols) == (found.rows, found.cols)
+        np.testing.assert_allclose(found.soft_hw, alone.soft_hw, atol=1e-4)
 
 
-def test_a_mask_may_be_given_as_the_crop_shows_it(segment) -> None:
-    box = Box(24, 12, 40, 20)
-    carried = (255 * soft_mask(Box(25, 12, 20, 10))).astype(np.uint8)
-    (one,) = segment.segment(FRAME, [Hint(box, carried)])
-    shown = one.crop.cut(carried).astype(np.float32) / 255
-    (other,) = segment.segment(FRAME, [Hint(box, soft_ss=shown)])
-    np.testing.assert_allclose(one.soft_ss, other.soft_ss, atol=1e-6)
+def test_several_views_are_the_mean_of_each(network) -> None:
+    box, size_wh = Box(24, 12, 40, 20), (WIDTH, HEIGHT)
+    mirrored = Box(WIDTH - 64, 12, 40, 20)
+    flipped = np.ascontiguousarray(FRAME[:, ::-1])
+
+    def alone(frame, hint, context):
+        segment = BoxSegmenter(network, views=Views((context,)))
+        return segment.segment(frame, [Hint(hint)])[0]
+
+    (both,) = BoxSegmenter(network, views=FOUR_VIEWS).segment(FRAME, [Hint(box)])
+    near, wide = FOUR_VIEWS.contexts
+    shown = [alone(FRAME, box, c).in_frame(size_wh) for c in (near, wide)]
+    back = [alone(flipped, mirrored, c).in_frame(size_wh)[:, ::-1] for c in (near, wide)]
+    narrow = SquareCrop.around(box, near, SIDE).inside(size_wh)
+    np.testing.assert_allclose(
+        both.in_frame(size_wh)[narrow], np.mean([*shown, *back], axis=0)[narrow], atol=2e-3
+    )
+    rim = np.ones((HEIGHT, WIDTH), bool)
+    rim[narrow] = False  # which the wider crop alone shows
+    np.testing.assert_allclose(
+        both.in_frame(size_wh)[rim], np.mean([shown[1], back[1]], axis=0)[rim], atol=2e-3
+    )
 
 
 def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:
@@ -138,7 +160,7 @@ def test_nothing_known_and_nothing_seen_give_numbers(segment, frame) -> None:
         segment.start(frame, first)
         for _ in range(2):
             for found in segment.segment(frame, hints):
-                assert np.isfinite(found.soft_ss).all()
+                assert np.isfinite(found.soft_hw).all()
                 assert np.isfinite(found.in_frame((WIDTH, HEIGHT))).all()
             segment.remember(np.zeros((HEIGHT, WIDTH), np.float32), 2)
         assert torch.isfinite(segment.memory.all.values_nvt).all()
@@ -154,7 +176,7 @@ def test_started_again_it_knows_nothing_of_before(network) -> None:
         answers = []
         for segment in (used, fresh):
             segment.start(FRAME, first)
-            answers.append(segment.segment(FRAME, [Hint(box)])[0].soft_ss)
+            answers.append(segment.segment(FRAME, [Hint(box)])[0].soft_hw)
         np.testing.assert_array_equal(*answers)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.networks.folding import for_inference
-from spectrack.networks.mask_in_box import HINTS, MaskInBox
+from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import Features, normalised
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.tracking.appearance import ColourModel, colour_index
@@ -31,12 +31,27 @@ SIDE = 256
 """Pixels of a crop's side, as in training."""
 
 CONTEXT = 1.5
-"""Sides of the crop in sides of the box."""
-
-FIRST_CONTEXTS = (1.4, 1.75)
-"""Of the crops in which the first mask is looked for; each is seen mirrored, too."""
+"""Sides of the crop that is remembered, in sides of the box."""
 
 Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """In how many ways each box is looked at; the mask is their mean.
+
+    Attributes:
+        contexts: Sides of the crops in sides of the box.
+        mirror: Whether each crop is seen mirrored, too.
+    """
+
+    contexts: tuple[float, ...] = (CONTEXT,)
+    mirror: bool = False
+
+
+ONE_VIEW = Views()
+MIRRORED = Views(mirror=True)
+FOUR_VIEWS = Views((1.4, 1.75), mirror=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,33 +61,57 @@ class Hint:
     Attributes:
         box: Where the crop is laid.
         soft_hw: A mask carried along, uint8 (H, W) with 255 for 1; None where there is none.
-        soft_ss: The same as the crop shows it, float32 (S, S), in place of ``soft_hw``.
-        shows_box: Whether the network sees the box, too.
     """
 
     box: Box
     soft_hw: Bytes | None = None
-    soft_ss: SoftHW | None = None
-    shows_box: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmented:
-    """The mask that a hint led to.
+    """The mask that a hint led to, in the part of the frame that was looked at.
 
     Attributes:
-        crop: Where the network looked.
-        soft_ss: Soft mask in the crop, float32 (S, S).
+        rows: Of the part.
+        cols: Of the part.
+        soft_hw: float32 in [0, 1], of the part's size.
     """
 
-    crop: SquareCrop
-    soft_ss: SoftHW
+    rows: slice
+    cols: slice
+    soft_hw: SoftHW
+
+    @classmethod
+    def mean(
+        cls, looks: Sequence[tuple[SquareCrop, SoftHW]], size_wh: tuple[int, int]
+    ) -> Segmented:
+        """The mean of what crops show, each pixel over those that show it.
+
+        Args:
+            looks: Crops with their soft masks, float32 (side, side).
+            size_wh: Of the frame.
+        """
+        areas = [crop.inside(size_wh) for crop, _ in looks]
+        rows = slice(min(r.start for r, _ in areas), max(r.stop for r, _ in areas))
+        cols = slice(min(c.start for _, c in areas), max(c.stop for _, c in areas))
+        if len(looks) == 1:
+            crop, soft_ss = looks[0]
+            return cls(rows, cols, crop.back(soft_ss, size_wh))
+        total = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=np.float32)
+        count = np.zeros_like(total)
+        for (crop, soft_ss), (r, c) in zip(looks, areas, strict=True):
+            place = (
+                slice(r.start - rows.start, r.stop - rows.start),
+                slice(c.start - cols.start, c.stop - cols.start),
+            )
+            total[place] += crop.back(soft_ss, size_wh)
+            count[place] += 1
+        return cls(rows, cols, (total / np.maximum(count, 1)).astype(np.float32))
 
     def in_frame(self, size_wh: tuple[int, int]) -> SoftHW:
-        """The mask in the frame, float32 (H, W), 0 outside the crop."""
+        """The mask in the frame, float32 (H, W), 0 outside the part."""
         out = np.zeros(size_wh[::-1], dtype=np.float32)
-        rows, cols = self.crop.inside(size_wh)
-        out[rows, cols] = self.crop.back(self.soft_ss, size_wh)
+        out[self.rows, self.cols] = self.soft_hw
         return out
 
 
@@ -84,6 +123,8 @@ class _Seen:
     images: list[FrameHWC]
     features: Features
     hints_nchw: Tensor
+    step: int
+    """Crops of each hint; the first of them is remembered."""
 
 
 class BoxSegmenter:
@@ -93,8 +134,7 @@ class BoxSegmenter:
         network: Trained.
         memory: Where frames are kept.
         rate: Share of every new frame in the recent colours.
-        mirror: Look at every crop mirrored, too, and take the mean: a little better, twice the
-            time.
+        views: In how many ways boxes are looked at after the first frame.
     """
 
     def __init__(
@@ -102,10 +142,9 @@ class BoxSegmenter:
         network: MaskInBox,
         memory: TargetMemory | None = None,
         rate: float = 0.1,
-        *,
-        mirror: bool = False,
+        views: Views = ONE_VIEW,
     ) -> None:
-        self._network, self._rate, self._mirror = network, rate, mirror
+        self._network, self._rate, self._views = network, rate, views
         self.memory = memory or TargetMemory()
         self.colours: ColourModel | None = None
 
@@ -121,20 +160,16 @@ class BoxSegmenter:
         """What each crop of a first frame shows, each the mean of it and its mirror image.
 
         Returns:
-            Soft masks, float32 (H, W) in [0, 1], of the crops of :data:`FIRST_CONTEXTS`.
+            Soft masks, float32 (H, W) in [0, 1], of the crops of :data:`FOUR_VIEWS`.
         """
         size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-        crops = [SquareCrop.around(box, context, SIDE) for context in FIRST_CONTEXTS]
-        maps = np.zeros((len(crops), len(HINTS), SIDE, SIDE), np.float32)
-        for one, crop in zip(maps, crops, strict=True):
-            one[0] = crop.box_map(box)
-        with torch.inference_mode():
-            image = _images([crop.cut(frame_hwc, OUTSIDE) for crop in crops])
-            hints = torch.from_numpy(maps)
-            both = torch.cat([image, image.flip(3)]), torch.cat([hints, hints.flip(3)])
-            plain, mirrored = torch.sigmoid(self._network(*both)).chunk(2)
-            mean = ((plain + mirrored.flip(3)) / 2)[:, 0].numpy()
-        return [Segmented(c, s).in_frame(size_wh) for c, s in zip(crops, mean, strict=True)]
+        crops = [SquareCrop.around(box, context, SIDE) for context in FOUR_VIEWS.contexts]
+        images, hints, _ = self._seen_by(frame_hwc, [(crop, Hint(box)) for crop in crops], None)
+        soft = self._look(images, hints, None, mirror=True)[0]
+        return [
+            Segmented.mean([one], size_wh).in_frame(size_wh)
+            for one in zip(crops, soft, strict=True)
+        ]
 
     @staticmethod
     def joined(looks_hw: Sequence[SoftHW], box: Box) -> SoftHW:
@@ -178,29 +213,48 @@ class BoxSegmenter:
             frame_hwc: uint8 RGB.
             hints: At least one; their boxes touch the frame.
         """
-        crops = [SquareCrop.around(hint.box, CONTEXT, SIDE) for hint in hints]
-        images = [crop.cut(frame_hwc, OUTSIDE) for crop in crops]
-        maps = np.zeros((len(hints), len(HINTS), SIDE, SIDE), np.float32)
-        for one, hint, crop, image in zip(maps, hints, crops, images, strict=True):
-            if hint.shows_box:
-                one[0] = crop.box_map(hint.box)
-            if hint.soft_ss is not None:
-                one[1] = hint.soft_ss
-            elif hint.soft_hw is not None:
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        contexts, mirror = self._views.contexts, self._views.mirror
+        placed = [
+            (SquareCrop.around(hint.box, context, SIDE), hint)
+            for hint in hints
+            for context in contexts
+        ]
+        images, maps, shown = self._seen_by(frame_hwc, placed, self.colours)
+        soft, features = self._look(images, maps, self.memory.all, mirror)
+        self._seen = _Seen([crop for crop, _ in placed], shown, features, maps, len(contexts))
+        looks = [(crop, one) for (crop, _), one in zip(placed, soft, strict=True)]
+        step = len(contexts)
+        return [Segmented.mean(looks[k : k + step], size_wh) for k in range(0, len(looks), step)]
+
+    def _seen_by(
+        self,
+        frame_hwc: FrameHWC,
+        placed: Sequence[tuple[SquareCrop, Hint]],
+        colours: ColourModel | None,
+    ) -> tuple[Tensor, Tensor, list[FrameHWC]]:
+        """What the network sees of crops: pictures and hints; and the pictures as bytes."""
+        shown = [crop.cut(frame_hwc, OUTSIDE) for crop, _ in placed]
+        maps = np.zeros((len(placed), len(HINTS), SIDE, SIDE), np.float32)
+        for one, (crop, hint), image in zip(maps, placed, shown, strict=True):
+            one[0] = crop.box_map(hint.box)
+            if hint.soft_hw is not None:
                 one[1] = crop.cut(hint.soft_hw).astype(np.float32) / 255
-            if self.colours is not None:
-                one[2] = self.colours.probability_hw(colour_index(image))
-        with torch.inference_mode():
-            seen, shown = _images(images), torch.from_numpy(maps)
-            features = self._network.features(seen, shown)
-            logits = self._network.decode(seen, shown, features, self.memory.all)
-            soft_n1ss = torch.sigmoid(logits)
-            if self._mirror:
-                back = self._network(seen.flip(3), shown.flip(3), self.memory.all)
-                soft_n1ss = (soft_n1ss + torch.sigmoid(back).flip(3)) / 2
-            soft = soft_n1ss[:, 0].numpy()
-        self._seen = _Seen(crops, images, features, shown)
-        return [Segmented(crop, one) for crop, one in zip(crops, soft, strict=True)]
+            if colours is not None:
+                one[2] = colours.probability_hw(colour_index(image))
+        return _images(shown), torch.from_numpy(maps), shown
+
+    @torch.inference_mode()
+    def _look(
+        self, images_nchw: Tensor, hints_nchw: Tensor, memory: Memory | None, mirror: bool
+    ) -> tuple[SoftHW, Features]:
+        """Soft masks of crops, float32 (N, S, S), and their features."""
+        features = self._network.features(images_nchw, hints_nchw)
+        soft = torch.sigmoid(self._network.decode(images_nchw, hints_nchw, features, memory))
+        if mirror:
+            back = self._network(images_nchw.flip(3), hints_nchw.flip(3), memory)
+            soft = (soft + torch.sigmoid(back).flip(3)) / 2
+        return soft[:, 0].numpy(), features
 
     def remember(self, soft_hw: SoftHW, place: int = 0) -> None:
         """Keep the frame just segmented, with the mask that was believed in the end.
@@ -209,7 +263,8 @@ class BoxSegmenter:
             soft_hw: float32 (H, W) in [0, 1].
             place: Of the hint whose crop shows it best.
         """
-        seen, at = self._seen, slice(place, place + 1)
+        seen, place = self._seen, place * self._seen.step
+        at = slice(place, place + 1)
         soft = np.ascontiguousarray(seen.crops[place].cut(soft_hw))
         features = Features(*(getattr(seen.features, name)[at] for name in Features.__slots__))
         with torch.inference_mode():

@@ -19,9 +19,7 @@ class NanoMaskSettings:
         memory: Frames that are remembered besides the first.
         every: Frames between two of them.
         rate: Share of every new frame in the recent colours.
-        carry: Show the network the mask of the frame before, moved along with the box.
         mirror: Look at every crop mirrored, too: a little better, nearly twice the time.
-        looks: How often a frame is looked at, each time about the box of the mask found before.
         steady: Let the box tracker go on from the mask's box, if it can go on from a mask.
         sure: Frames whose mask promises a J below this are not remembered.
     """
@@ -31,9 +29,7 @@ class NanoMaskSettings:
     memory: int = 4
     every: int = 5
     rate: float = 0.1
-    carry: bool = True
     mirror: bool = False
-    looks: int = 1
     steady: bool = True
     sure: float = 0.75
 
@@ -42,8 +38,6 @@ class NanoMaskSettings:
             raise InputError(
                 f"memory is {self.memory} and every is {self.every}; give 0 and 1 or more"
             )
-        if self.looks < 1:
-            raise InputError(f"looks is {self.looks}; give 1 or more")
         for name in ("rate", "sure"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):

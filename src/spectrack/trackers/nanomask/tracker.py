@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.structures import Box, FrameHWC, Prediction, Target
 from spectrack.trackers.nanomask.settings import NanoMaskSettings
 from spectrack.tracking.base import Tracker
-from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
+from spectrack.tracking.mask_in_box import (
+    MIRRORED,
+    ONE_VIEW,
+    BoxSegmenter,
+    Hint,
+    shared_mask_in_box,
+)
 from spectrack.tracking.sharpness import sharpness
 from spectrack.tracking.table import make_tracker, named
 from spectrack.tracking.target_memory import TargetMemory
@@ -40,18 +46,17 @@ class NanoMaskTracker(Tracker):
         self._boxes = make_tracker(name, **own)
         memory = TargetMemory(s.memory, s.every)
         network = shared_mask_in_box(s.weights)
-        self._segment = BoxSegmenter(network, memory, s.rate, mirror=s.mirror)
+        self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
-            soft, score = self._segment.first(frame_hwc, target.box), 0.0
+            soft = self._segment.first(frame_hwc, target.box)
             score = sharpness(soft)
         else:
             soft, score = given.astype(np.float32), 1.0
         tight = Box.from_mask(soft >= 0.5) or target.box
         self._segment.start(frame_hwc, soft, tight)
-        self._carried: SoftHW | None = None
         self._boxes.init(frame_hwc, Target(target.box if given is None else tight))
         return Prediction(target.box if given is None else tight, soft, score)
 
@@ -60,25 +65,16 @@ class NanoMaskTracker(Tracker):
         answer = self._boxes.update(frame_hwc)
         box = answer.box if answer.found else None
         if box is not None and box.clip(self.size_wh) is not None and box.area > 0:
-            (found,) = self._segment.segment(frame_hwc, [Hint(box, soft_ss=self._carried)])
+            (found,) = self._segment.segment(frame_hwc, [Hint(box)])
             soft = found.in_frame(self.size_wh)
-            for _ in range(s.looks - 1):
-                tight = Box.from_mask(soft >= 0.5)
-                if tight is None:
-                    break
-                shown = np.rint(255 * soft).astype(np.uint8)
-                (found,) = self._segment.segment(frame_hwc, [Hint(tight, shown)])
-                soft = found.in_frame(self.size_wh)
             hard = soft >= 0.5
             tight = Box.from_mask(hard)
             if tight is not None and np.count_nonzero(hard) >= VANISHED * box.area:
                 score = sharpness(soft)
                 if score >= s.sure:
                     self._segment.remember(soft)
-                self._carried = found.soft_ss if s.carry else None
                 if s.steady and self._boxes.carries_masks:
                     self._boxes.correct(frame_hwc, soft)
                 return Prediction(tight, soft, score)
-        self._carried = None
         empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
         return Prediction(None, empty, 0.0, found=False)

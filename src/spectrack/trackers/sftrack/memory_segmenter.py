@@ -73,18 +73,16 @@ class MemorySegmenter:
         if not hints:
             return None
         found = self._segment.segment(frame_hwc, hints)
-        areas = [one.crop.inside(size_wh) for one in found]
-        rows = slice(min(r.start for r, _ in areas), max(r.stop for r, _ in areas))
-        cols = slice(min(c.start for _, c in areas), max(c.stop for _, c in areas))
+        rows = slice(min(f.rows.start for f in found), max(f.rows.stop for f in found))
+        cols = slice(min(f.cols.start for f in found), max(f.cols.stop for f in found))
         if rows.stop <= rows.start or cols.stop <= cols.start:
             return None
         shape = (len(there), rows.stop - rows.start, cols.stop - cols.start)
         out = np.zeros(shape, dtype=np.uint8)
         places = [k for k, h in enumerate(there) if h is not None]
-        for k, one, (r, c) in zip(places, found, areas, strict=True):
-            shown = np.rint(255 * one.soft_ss).astype(np.uint8)
-            part = one.crop.back(shown, size_wh)
-            y, x = r.start - rows.start, c.start - cols.start
-            out[k, y : y + part.shape[0], x : x + part.shape[1]] = part
+        for k, one in zip(places, found, strict=True):
+            y, x = one.rows.start - rows.start, one.cols.start - cols.start
+            height, width = one.soft_hw.shape
+            out[k, y : y + height, x : x + width] = np.rint(255 * one.soft_hw)
         present = np.array([h is not None for h in there])
         return CroppedChannels(out, present, rows, cols)

@@ -23,6 +23,7 @@ class SFTrackSettings:
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
+        views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         memory: Frames that the network of masks in boxes remembers besides the first.
         largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
@@ -51,6 +52,7 @@ class SFTrackSettings:
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
+    views: int = 2
     memory: int = 4
     largest: int = 2000
     longest: int = 480
@@ -78,6 +80,8 @@ class SFTrackSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")
+        if self.views not in (1, 2, 4):
+            raise InputError(f"views is {self.views}; give 1, 2 or 4")
         if self.memory < 0:
             raise InputError(f"memory is {self.memory}; give 0 or more")
         rules = ("learned", "tight", "rotated", "largest", "robust")

@@ -44,7 +44,13 @@ from spectrack.trackers.sftrack.weights import shared_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
-from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
+from spectrack.tracking.mask_in_box import (
+    FOUR_VIEWS,
+    MIRRORED,
+    ONE_VIEW,
+    BoxSegmenter,
+    shared_mask_in_box,
+)
 from spectrack.tracking.search import Finder
 from spectrack.tracking.target_memory import TargetMemory
 
@@ -126,8 +132,9 @@ class SFTracker(Tracker):
         s: SFTrackSettings = self.settings
         if s.masks == "feat2seg":
             return Segmenter(self._network)
-        memory = TargetMemory(s.memory)
-        return MemorySegmenter(BoxSegmenter(shared_mask_in_box(s.mask_weights), memory, s.rate))
+        views = {1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views]
+        network, memory = shared_mask_in_box(s.mask_weights), TargetMemory(s.memory)
+        return MemorySegmenter(BoxSegmenter(network, memory, s.rate, views))
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""
