@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from spectrack.api import evaluate, fuse, make_tracker, refine, track, track_all
+    from spectrack.api import evaluate, fuse, make_tracker, refine, segment, track, track_all
     from spectrack.errors import InputError
     from spectrack.structures import Box, Mask, Prediction, Target
     from spectrack.tracks import Track, Tracks
@@ -41,6 +41,7 @@ __all__ = [
     "make_tracker",
     "open_video",
     "refine",
+    "segment",
     "track",
     "track_all",
 ]
@@ -58,6 +59,7 @@ _HOMES = {
     "make_tracker": "spectrack.api",
     "open_video": "spectrack.video.reader",
     "refine": "spectrack.api",
+    "segment": "spectrack.api",
     "track": "spectrack.api",
     "track_all": "spectrack.api",
 }

@@ -172,7 +172,7 @@ def test_started_again_it_knows_nothing_of_before(network) -> None:
     used.start(FRAME, soft_mask(other))
     used.segment(FRAME, [Hint(other)])
     used.remember(soft_mask(other))
-    for first in (soft_mask(box), np.zeros((HEIGHT, WIDTH), np.float32)):
+    for first in (np.zeros((HEIGHT, WIDTH), np.float32), soft_mask(box)):
         answers = []
         for segment in (used, fresh):
             segment.start(FRAME, first)

@@ -1,4 +1,4 @@
-"""What all commands share: the two global flags, and choosing names with a hint."""
+"""What all commands share: the two global flags, choosing names with a hint, boxes, tables."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
+    from spectrack.structures import Box
 
 Flag = FlagCreatePairsOff[bool]
 Repeated = UseAppendAction[tuple[str, ...]]
@@ -70,6 +71,21 @@ def at_least(flag: str, value: int | None, least: int = 1) -> None:
     """
     if value is not None and value < least:
         raise InputError(f"{flag} {value} was given; expected a whole number of at least {least}")
+
+
+def parse_box(value: str) -> Box:
+    """A box from ``"X,Y,W,H"``.
+
+    Raises:
+        InputError: If it is not four numbers, or has no area.
+    """
+    from spectrack.structures import Box
+
+    try:
+        x, y, w, h = (float(v) for v in value.replace(",", " ").split())
+    except ValueError:
+        raise InputError(f"--box {value} is not four numbers; give X,Y,W,H in pixels") from None
+    return Box(x, y, w, h)
 
 
 def versions() -> dict[str, str]:

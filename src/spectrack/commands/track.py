@@ -18,6 +18,7 @@ from spectrack.commands.base import (
     Repeated,
     at_least,
     choose,
+    parse_box,
     versions,
 )
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
@@ -26,7 +27,7 @@ from spectrack.errors import InputError
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
     from spectrack.storage import Progress
-    from spectrack.structures import Box, Target
+    from spectrack.structures import Target
     from spectrack.tracking.explaining import Explainer
     from spectrack.tracking.journal import Journal
     from spectrack.tracks import Tracks
@@ -224,21 +225,6 @@ class TrackCommand(Command):
         if not self.box:
             raise InputError("no object was given; give --box X,Y,W,H or --mask FILE")
         return {i: Target(box=parse_box(b)) for i, b in enumerate(self.box, start=1)}
-
-
-def parse_box(value: str) -> Box:
-    """A box from ``"X,Y,W,H"``.
-
-    Raises:
-        InputError: If it is not four numbers, or has no area.
-    """
-    from spectrack.structures import Box
-
-    try:
-        x, y, w, h = (float(v) for v in value.replace(",", " ").split())
-    except ValueError:
-        raise InputError(f"--box {value} is not four numbers; give X,Y,W,H in pixels") from None
-    return Box(x, y, w, h)
 
 
 def parse_frames(value: str) -> list[int]:

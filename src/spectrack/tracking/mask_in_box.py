@@ -191,6 +191,7 @@ class BoxSegmenter:
             box: Its box; that of the mask where left out.
         """
         self.memory.clear()
+        self.colours = None
         box = robust_box(soft_hw >= 0.5) or box
         if box is None:
             return
