@@ -34,6 +34,7 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
     cls = getattr(import_module(f"spectrack.commands.{name}"), COMMANDS[name][0])
     positional = {
         "track": {"video"},
+        "segment": {"image"},
         "refine": {"masks"},
         "fuse": {"masks"},
         "train": {"recipe"},
