@@ -25,7 +25,6 @@ from spectrack.trackers.fear.train_pairs import PairSamples, PairSettings, searc
 from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
 from spectrack.training.data.siamese_pairs import Pair
-from spectrack.training.siamese import fewer
 from tiny_training import little_work  # noqa: F401
 
 STILL = PairSettings(grey=0, bright=0, blur=0)
@@ -175,9 +174,3 @@ def test_the_loss_of_a_batch_is_that_of_the_maps():
         for parameter in network.parameters():
             parameter -= step * parameter.grad
         assert (loss - pair_loss(network, batch)).item() == pytest.approx(1e-3, rel=0.2)
-
-
-def test_a_smaller_plan():
-    plan = fewer(FEARPlan(), 2, None, 7)
-    assert (plan.train.epochs, plan.samples, plan.train.seed) == (2, FEARPlan().samples, 7)
-    assert fewer(FEARPlan(), None, 5, 0).samples == 5

@@ -56,6 +56,7 @@ class FEARPlan(SiamesePlan):
     pairs: PairSettings = PAIRS
     reach: int = 70
     negative: float = 0.1
+    blend: float = 0.5
 
 
 def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
