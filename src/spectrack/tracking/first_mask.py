@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
 from spectrack.networks.folding import for_inference
 from spectrack.networks.sta import STA
-from spectrack.structures import Box, FrameHWC, SoftHW, Target
+from spectrack.structures import FrameHWC, SoftHW, Target
 from spectrack.tracking.first_frame import box_in_patch
+from spectrack.tracking.mask_in_box import ShippedFirstMask
 from spectrack.tracking.patches import pair, plan_patch
 from spectrack.tracking.search_region import centre_of, scale_of
 from spectrack.tracking.soft_window import paste
-from spectrack.tracking.table import FIRST_MASK, load_object
 from spectrack.weights.networks import load_network
 
 SEARCH = 4.0
@@ -38,7 +36,7 @@ class FirstMask:
             network = load_network(sta, STA).network
         self._sta = None if network is None else for_inference(network).to(device)
         self._patch_hw, self._device = patch_hw, device
-        self._ours: Callable[[FrameHWC, Box], SoftHW] | None = None
+        self._ours: ShippedFirstMask | None = None
 
     def __call__(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
         """The mask given, or the one found in the box: float32 (H, W) of 0 and 1, not empty."""
@@ -65,5 +63,5 @@ class FirstMask:
 
     def _by_ours(self, frame_hwc: FrameHWC, target: Target) -> SoftHW:
         if self._ours is None:
-            self._ours = load_object(FIRST_MASK)()
+            self._ours = ShippedFirstMask()
         return (self._ours(frame_hwc, target.box) >= 0.5).astype(np.float32)

@@ -194,10 +194,11 @@ def crop(
     top, bottom = min(max(y, 0), height), min(max(ends[1], 0), height)
     square = frame_hwc[top:bottom, left:right]
     if square.shape[:2] != (side, side):
-        canvas = np.empty((side, side, 3), np.uint8)
-        canvas[:] = colour
-        canvas[top - y : bottom - y, left - x : right - x] = square
-        square = canvas
+        if not square.size:
+            return np.full((out, out, 3), colour, np.uint8)
+        around = top - y, y + side - bottom, left - x, x + side - right
+        padded = cv2.copyMakeBorder(square, *around, cv2.BORDER_CONSTANT, value=colour)
+        square = np.asarray(padded, np.uint8)
     if side == out:
         return square
     return np.asarray(cv2.resize(square, (out, out), interpolation=cv2.INTER_LINEAR), np.uint8)

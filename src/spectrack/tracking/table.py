@@ -13,9 +13,6 @@ from spectrack.plugins import with_plugins
 from spectrack.settings import make_settings
 from spectrack.tracking.base import Tracker
 
-FIRST_MASK = "spectrack.trackers.sftrack.shipped:ShippedFirstMask"
-"""What makes the mask in a box for trackers that need one and bring nothing of their own."""
-
 
 def load_object(target: str) -> Any:
     """What an import string ``module:name`` names."""
@@ -58,15 +55,15 @@ def _opencv(kind: str, description: str) -> TrackerEntry:
 
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
-        "spectrack.trackers.sftrack.tracker:SFTracker",
+        "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
         "masks",
     ),
     "sftrack-fast": TrackerEntry(
-        "spectrack.trackers.sftrack.fast:FastSFTracker",
+        "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
         "masks",
-        {"inputs": "flow-fast,kcf", "iterations": 1, "box_rule": "tight"},
+        {"inputs": "flow-fast,kcf", "largest": 480, "iterations": 1, "box_rule": "tight"},
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",
@@ -78,6 +75,11 @@ TRACKERS: dict[str, TrackerEntry] = {
         "the same as flow with coarser optical flow on fewer pixels",
         "masks",
         {"preset": "fast", "pixels": 30_000},
+    ),
+    "nanomask": TrackerEntry(
+        "spectrack.trackers.nanomask.tracker:NanoMaskTracker",
+        "small and fast: NanoTrack's boxes, and the mask of the target in each by a network",
+        "masks",
     ),
     "rts": TrackerEntry(
         "spectrack.trackers.rts.tracker:RTSTracker",

@@ -118,6 +118,12 @@ RECIPES = {
         "sftrack.safetensors",
         "sftrack.json",
     ),
+    "mask-in-box": Recipe(
+        "spectrack.trackers.nanomask.train_flags:MaskInBoxArguments",
+        "masks of things in boxes, and a memory of the target",
+        "mask_in_box.safetensors",
+        "mask_in_box.json",
+    ),
     "rts": Recipe(
         "spectrack.trackers.rts.train_flags:RTSArguments",
         "RTS, a small one or the published one",

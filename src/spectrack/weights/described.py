@@ -21,29 +21,35 @@ KINDS = {
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
+    "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
+BACKBONES = {"mobilenet_v2"}
+"""Kinds that are backbones themselves."""
 
 
 def make_network(description: Mapping[str, Any]) -> nn.Module:
     """A network with fresh weights.
 
     Args:
-        description: ``kind`` ("rts", "lwl" or "sta"), ``backbone`` (arguments of
-            :class:`~spectrack.networks.resnet.ResNet`), and the other arguments of the network.
+        description: ``kind`` (see :data:`KINDS`), ``backbone`` (arguments of
+            :class:`~spectrack.networks.resnet.ResNet`; not of a kind that is one itself), and the
+            other arguments of the network.
 
     Raises:
         InputError: If it does not describe a network.
     """
     rest = dict(description)
     kind, backbone = rest.pop("kind", None), rest.pop("backbone", None)
-    if kind not in KINDS or not isinstance(backbone, Mapping):
+    told = backbone is None if kind in BACKBONES else isinstance(backbone, Mapping)
+    if kind not in KINDS or not told:
         raise InputError(
             f"a network is described as {dict(description)}; give a kind of {', '.join(KINDS)} "
             "and its backbone"
         )
     try:
-        return build_network(KINDS[kind], ResNet(**backbone), **rest)
+        parts = () if backbone is None else (ResNet(**backbone),)
+        return build_network(KINDS[kind], *parts, **rest)
     except (TypeError, ValueError) as error:
         raise InputError(f"a network of kind {kind} cannot be made so: {error}") from error
 

@@ -1,4 +1,4 @@
-"""Files of weights, whatever their form: safetensors, CoreML, or what ``torch.save`` wrote."""
+"""Files of weights, whatever their form: safetensors, TFLite, CoreML, or of ``torch.save``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.coreml import SUFFIX, read_coreml
+from spectrack.weights.quantised import without_quantisation
 from spectrack.weights.stand_ins import StandIn, described
+from spectrack.weights.tflite import is_tflite
+from spectrack.weights.tflite_backbone import read_tflite
 
 FORMAT = "spectrack-weights-1"
 HELD_AS = ("net", "state_dict")
@@ -33,7 +36,8 @@ class WeightFile:
 
     Args:
         path: The file.
-        form: ``"safetensors"``, ``"coreml"``, ``"zip"`` or ``"legacy"``.
+        form: ``"safetensors"``, ``"tflite"``, ``"coreml"``, or ``"zip"`` or ``"legacy"`` of a
+            checkpoint.
         tensors: Name to tensor, on the CPU, in the order of the file.
         about: What else it says: where it comes from, and the constructor of a checkpoint.
     """
@@ -69,11 +73,13 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def read_weights(path: str | Path) -> WeightFile:
-    """Read a file of weights of either kind; nothing in it is executed.
+    """Read a file of weights of any kind; nothing in it is executed.
+
+    Weights of 8 bits, with scales and zero points, become the real numbers they stand for.
 
     Args:
-        path: A safetensors or CoreML file, or a checkpoint with a ``net``, a ``state_dict`` or a
-            bare one.
+        path: A safetensors file, a TensorFlow Lite file of a backbone, a CoreML file, or a
+            checkpoint with a ``net``, a ``state_dict`` or a bare one.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -81,13 +87,25 @@ def read_weights(path: str | Path) -> WeightFile:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"weights {path} do not exist; give a file of weights")
-    if _is_safetensors(path):
+    with path.open("rb") as opened:
+        head = opened.read(9)
+    if path.suffix == ".safetensors" or head[8:] == b"{":
         tensors, metadata = read_safetensors(path)
+        try:
+            tensors = without_quantisation(tensors)
+        except ValueError as error:
+            raise InputError(
+                f"weights {path} cannot be read ({error}); give a file whose scales fit its weights"
+            ) from error
         try:
             about = json.loads(metadata[FORMAT]) if FORMAT in metadata else dict(metadata)
         except ValueError:
             about = dict(metadata)
         return WeightFile(path, "safetensors", tensors, about)
+    if path.suffix == ".tflite" or is_tflite(head):
+        tensors, network = read_tflite(path)
+        about = {"source": path.name, "sha256": sha256_of(path), "network": network}
+        return WeightFile(path, "tflite", tensors, about)
     if path.suffix == SUFFIX:
         about = {"source": path.name, "sha256": sha256_of(path)}
         return WeightFile(path, "coreml", read_coreml(path), about)
@@ -121,12 +139,6 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
             save_file(whole, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}); give another file") from error
-
-
-def _is_safetensors(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(9)
-    return path.suffix == ".safetensors" or head[8:] == b"{"
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -62,9 +62,8 @@ def load_weights(
 
     Args:
         module: On any device; changed in place, unless there is an error.
-        weights: A name of the table, a safetensors file, a checkpoint of ``torch.save`` with a
-            ``net`` or a bare state dict, or a file already read. Numbers are converted to the
-            network's kind.
+        weights: A name of the table, a file that :func:`~spectrack.weights.files.read_weights`
+            takes, or a file already read. Numbers are converted to the network's kind.
         strict: Names must be the same on both sides; shapes of shared names must be in any case.
             Step counters of batch norms may be absent.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from spectrack.weights.entry import WeightsEntry
 from spectrack.weights.matching import Differences, Shapes, compare
 from spectrack.weights.published import PUBLISHED
+from spectrack.weights.published_backbones import BACKBONES
 
 __all__ = ["WEIGHTS", "WeightsEntry", "fits"]
 
@@ -24,7 +25,16 @@ WEIGHTS: dict[str, WeightsEntry] = {
         },
         asset="sftrack.safetensors",
     ),
+    "mask_in_box": WeightsEntry(
+        description="masks of things in boxes, with a memory: of sftrack, nanomask and segment",
+        file="mask_in_box.safetensors",
+        paper="spectrack; MobileNetV2 (Sandler et al., CVPR 2018), memory as in STM (ICCV 2019)",
+        licence="research use, see assets/README.md: ECSSD and DUTS, DAVIS is CC BY-NC 4.0",
+        networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
+        asset="mask_in_box.safetensors",
+    ),
     **PUBLISHED,
+    **BACKBONES,
 }
 
 

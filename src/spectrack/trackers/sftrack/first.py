@@ -20,8 +20,9 @@ class FirstMask:
 
     Attributes:
         soft_hw: float32 (H, W) in [0, 1], zero outside the box, at least one pixel of 0.5 or more.
-        looks_hw: Mean of the network's last two looks, float32 (H, W) in [0, 1].
-        cut_hw: The graph cut, bool (H, W).
+        looks_hw: What the network saw, float32 (H, W) in [0, 1]: the mean of its last two looks,
+            or of one crop.
+        cut_hw: What another way of looking found, bool (H, W): the graph cut, or another crop.
     """
 
     soft_hw: SoftHW

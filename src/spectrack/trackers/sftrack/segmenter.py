@@ -22,12 +22,13 @@ class CroppedChannels(Channels):
     """Masks of all hypotheses, with what they were made from.
 
     Args:
-        maps_kchw: The network's input for each hypothesis that is there, uint8 (K, 5, S, S).
+        maps_kchw: What NN_feat2seg saw of each hypothesis that is there, uint8 (K, 5, S, S); None
+            where another network made the masks.
         crops: Where each of them lies.
     """
 
-    maps_kchw: NDArray[np.uint8]
-    crops: tuple[Crop, ...]
+    maps_kchw: NDArray[np.uint8] | None = None
+    crops: tuple[Crop, ...] = ()
 
 
 class Segmenter:

@@ -18,7 +18,12 @@ class SFTrackSettings:
         inputs: Trackers whose answers are fused, by name and separated by commas, with settings
             after a colon (``flow,csrt,rts:weights=FILE;presence=0.2``); a file of boxes (CSV or
             text, one a frame) or a folder of masks is an input, too.
-        weights: File of the networks' weights; the shipped ones where empty.
+        weights: File of the weights of SFTrack++; the shipped ones where empty.
+        masks: What turns hypotheses into masks: ``mask-in-box``, a network that knows what things
+            look like and remembers the target, or ``feat2seg``, the small one of the paper.
+        mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
+            empty.
+        largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
         reach: Pixels within which the filter may move a boundary.
@@ -42,6 +47,9 @@ class SFTrackSettings:
 
     inputs: str = "flow,csrt,kcf"
     weights: str = ""
+    masks: str = "mask-in-box"
+    mask_weights: str = ""
+    largest: int = 2000
     longest: int = 480
     iterations: int = 2
     reach: int = 12
@@ -59,7 +67,7 @@ class SFTrackSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.iterations <= 5:
             raise InputError(f"iterations is {self.iterations}; give 0 to 5")
-        for name in ("longest", "reach", "contradicted"):
+        for name in ("largest", "longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
         for name in ("overlap", "adapt", "rate", "vanish", "distinct", "regain", "likeness"):
@@ -69,6 +77,13 @@ class SFTrackSettings:
         rules = ("learned", "tight", "rotated", "largest", "robust")
         if self.box_rule not in rules:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")
+        if self.masks not in ("mask-in-box", "feat2seg"):
+            raise InputError(f"masks is {self.masks!r}; give mask-in-box or feat2seg")
+        if self.adapt > 0 and self.masks != "feat2seg":
+            raise InputError(
+                f"adapt is {self.adapt} with masks by {self.masks}; only feat2seg is fine-tuned: "
+                "add masks=feat2seg, or leave adapt out"
+            )
         if not self.names:
             raise InputError("no inputs were given; name at least one tracker")
 

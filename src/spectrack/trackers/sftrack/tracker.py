@@ -33,9 +33,10 @@ from spectrack.trackers.sftrack.confidence import (
     later_signals,
     score_of,
 )
-from spectrack.trackers.sftrack.first import find_in_box
+from spectrack.trackers.sftrack.first import FirstMask, find_in_box
 from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
+from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
@@ -43,6 +44,7 @@ from spectrack.trackers.sftrack.weights import shared_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
+from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.search import Finder
 
 PLACES = 3
@@ -73,7 +75,7 @@ class SFTracker(Tracker):
         s: SFTrackSettings = self.settings
         weights = shared_sftrack(Path(s.weights) if s.weights else None)
         self._network = weights.feat2seg
-        self._segment = Segmenter(self._network)
+        self._segment = self._new_segmenter()
         self._any_size = weights.mixing_of(s.names)
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
@@ -83,10 +85,10 @@ class SFTracker(Tracker):
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         s, size_wh = self.settings, self.size_wh
-        self._segment = Segmenter(self._network)  # one that was adapted knew another target
+        self._segment = self._new_segmenter()  # the last one knew another target
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
-            first = find_in_box(self._segment, frame_hwc, target.box)
+            first = self._find(frame_hwc, target.box)
             soft, signals = first.soft_hw, first_signals(first)
             self._first_score = score_of(signals, FIRST)
         else:
@@ -98,6 +100,8 @@ class SFTracker(Tracker):
             self._segment = Segmenter(self._adaptation.network)
         steps = OnlineSettings(reach=s.reach, lengths=(1.0,) * s.iterations)
         self._filter = WindowedOnlineFilter(size_wh, steps)
+        if isinstance(self._segment, MemorySegmenter):
+            self._segment.start(frame_hwc, soft, box)
         self._mixing = self._any_size.at_size(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
@@ -113,9 +117,21 @@ class SFTracker(Tracker):
         self.explanation = Explanation(s.names, tuple(hypotheses), None, None, signals=signals)
         if self._adaptation is not None:
             channels = self._segment(frame_hwc, [Hypothesis(box)], self._colours)
-            if channels is not None:
+            if channels is not None and channels.maps_kchw is not None:
                 self._adaptation.learn(channels.maps_kchw, channels.crops, soft, FIRST_STEPS)
         return Prediction(target.box if given is None else box, soft, self._first_score)
+
+    def _new_segmenter(self) -> Segmenter | MemorySegmenter:
+        s: SFTrackSettings = self.settings
+        if s.masks == "feat2seg":
+            return Segmenter(self._network)
+        return MemorySegmenter(BoxSegmenter(shared_mask_in_box(s.mask_weights)))
+
+    def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
+        """The mask in the box of the first frame."""
+        if isinstance(self._segment, MemorySegmenter):
+            return self._segment.find(frame_hwc, box)
+        return find_in_box(self._segment, frame_hwc, box)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         hypotheses = self._pool.update(frame_hwc)
@@ -140,6 +156,7 @@ class SFTracker(Tracker):
             empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         if self._adaptation is not None and channels is not None:
+            assert channels.maps_kchw is not None
             self._adaptation.learn(channels.maps_kchw, channels.crops, found[0])
         return self._accept(frame_hwc, *found, hypotheses, mixed)
 
@@ -225,6 +242,8 @@ class SFTracker(Tracker):
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
+            if isinstance(self._segment, MemorySegmenter):
+                self._segment.remember(soft, box)
         self._state = self._state.seen(frame, soft, box, judgement)
         return Prediction(box, soft, score_of(signals, LATER))
 

@@ -125,6 +125,7 @@ def _run(video: Video, tracker: SFTracker) -> LearningRun:
                 soft = np.rint(255 * answer.mask.astype(np.float32)).astype(np.uint8)
             channels = how.channels
             assert isinstance(channels, CroppedChannels)
+            assert channels.maps_kchw is not None, "the tracker runs with masks=feat2seg"
             found.append(
                 RunFrame(
                     channels_chw=channels.soft_chw,

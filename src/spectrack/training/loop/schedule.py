@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from typing import Literal
 
 from torch import nn, optim
-from torch.optim.lr_scheduler import ConstantLR, MultiStepLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
 
 from spectrack.training.loop.settings import TrainSettings
 
 Best = Literal["max", "min"]
-Schedule = ReduceLROnPlateau | StepLR | MultiStepLR | ConstantLR
+Schedule = ReduceLROnPlateau | StepLR | MultiStepLR | CosineAnnealingLR | ConstantLR
 
 
 def make_optimizer(
@@ -59,6 +65,8 @@ def make_schedule(optimizer: optim.Optimizer, settings: TrainSettings, best: Bes
         return StepLR(optimizer, settings.schedule_every, gamma=factor)
     if settings.schedule == "milestones":
         return MultiStepLR(optimizer, list(settings.schedule_at), gamma=factor)
+    if settings.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, settings.epochs)
     return ConstantLR(optimizer, factor=1.0)
 
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from spectrack.errors import InputError
 
 Optimizer = Literal["adamw", "adam", "sgd"]
-Schedule = Literal["plateau", "step", "milestones", "none"]
+Schedule = Literal["plateau", "step", "milestones", "cosine", "none"]
 Precision = Literal["none", "bf16", "fp16"]
 
 UNSEEN_IN_WEIGHTS = frozenset({"device", "workers", "checkpoint_every", "log_every"})
@@ -34,7 +34,8 @@ class TrainSettings:
         weight_decay: L2 regularisation, at least 0; decoupled with AdamW.
         momentum: Of SGD, 0 to below 1; unused by the others.
         schedule: "plateau" lowers the rate where the monitored value stands still, "step" every
-            so many epochs, "milestones" after the epochs of ``schedule_at``, "none" never.
+            so many epochs, "milestones" after the epochs of ``schedule_at``, "cosine" along half
+            a cosine to zero at the end, "none" never.
         schedule_factor: What the rate is multiplied by, between 0 and 1.
         schedule_patience: Epochs without improvement that "plateau" tolerates.
         schedule_every: Epochs between two reductions by "step".

@@ -1,4 +1,8 @@
-"""SFTrack++ on smaller frames, longer side 480 pixels as in the papers; masks are enlarged."""
+"""SFTrack++ on frames of a bounded size; masks are enlarged to that of the video.
+
+The papers see frames of 480 pixels; ``sftrack-fast`` does, too. Of frames of 4K the tracker sees
+half the sides: what it takes then does not grow with the camera.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import covering_box
 
 
-class FastSFTracker(Tracker):
-    """The same tracker; every part of it sees frames of at most ``longest`` pixels a side.
+class ScaledSFTracker(Tracker):
+    """The same tracker; every part of it sees frames of at most ``largest`` pixels a side.
 
     Args:
         settings: See :class:`~spectrack.trackers.sftrack.settings.SFTrackSettings`.
@@ -24,6 +28,7 @@ class FastSFTracker(Tracker):
 
     Settings = SFTrackSettings
     reads_boxes = True
+    explains = True
 
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
@@ -32,7 +37,7 @@ class FastSFTracker(Tracker):
         self.box_of_mask = self._tracker.box_of_mask
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        self._scale = min(1.0, self.settings.longest / max(self.size_wh))
+        self._scale = min(1.0, self.settings.largest / max(self.size_wh))
         given = target.mask if target.mask is not None and target.mask.any() else None
         mask = None
         if given is not None:
@@ -41,11 +46,18 @@ class FastSFTracker(Tracker):
         first = self._tracker.init(
             self._small(frame_hwc), Target(_times(target.box, self._scale), mask)
         )
+        self._explain()
         found = self._large(first)
         return Prediction(target.box, found.mask if given is None else given, found.score)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
-        return self._large(self._tracker.update(self._small(frame_hwc)))
+        answer = self._tracker.update(self._small(frame_hwc))
+        self._explain()
+        return self._large(answer)
+
+    def _explain(self) -> None:
+        """What the tracker saw is in pixels of its frames, so of others nothing can be shown."""
+        self.explanation = self._tracker.explanation if self._scale == 1 else None
 
     def _small(self, image: FrameHWC) -> FrameHWC:
         if self._scale == 1:

@@ -9,7 +9,7 @@ import pytest
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.structures import Box, Target
-from spectrack.trackers.sftrack.fast import FastSFTracker
+from spectrack.trackers.sftrack.scaled import ScaledSFTracker
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 
@@ -19,8 +19,8 @@ CHEAP = {"inputs": "kcf", "iterations": 1}
 def test_answers_are_those_of_the_small_frames_enlarged() -> None:
     clip = make_clip(4, size_wh=(320, 240), seed=3)
     target = Target(mask=clip.masks_thw[0])
-    fast = FastSFTracker(SFTrackSettings(**CHEAP, longest=160))
-    small = SFTracker(SFTrackSettings(**CHEAP, longest=160))
+    fast = ScaledSFTracker(SFTrackSettings(**CHEAP, largest=160))
+    small = SFTracker(SFTrackSettings(**CHEAP, largest=160))
     fast.init(clip.frames_thwc[0], target)
     shrunk = [
         np.asarray(cv2.resize(f, (160, 120), interpolation=cv2.INTER_AREA), np.uint8)
@@ -41,11 +41,11 @@ def test_answers_are_those_of_the_small_frames_enlarged() -> None:
 
 def test_small_frames_pass_as_they_are_and_sizes_are_checked() -> None:
     clip = make_clip(2, size_wh=(128, 80), seed=1)
-    tracker = FastSFTracker(SFTrackSettings(**CHEAP))
+    tracker = ScaledSFTracker(SFTrackSettings(**CHEAP))
     first = tracker.init(clip.frames_thwc[0], Target(mask=clip.masks_thw[0]))
     assert first.mask.shape == (80, 128)
     assert tracker.update(clip.frames_thwc[1]).mask.shape == (80, 128)
     with pytest.raises(InputError, match="give frames of one size"):
         tracker.update(np.zeros((90, 128, 3), np.uint8))
     with pytest.raises(InputError, match="call init first"):
-        FastSFTracker(SFTrackSettings(**CHEAP)).update(clip.frames_thwc[0])
+        ScaledSFTracker(SFTrackSettings(**CHEAP)).update(clip.frames_thwc[0])

@@ -1,0 +1,150 @@
+"""MobileNetV2 with its batch norms folded, as published TensorFlow Lite files hold it.
+
+Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks (CVPR 2018), Table 2. The
+files pad as TensorFlow does: what is missing is split with the smaller half in front, so a step of
+two on an even size pads behind alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spectrack.errors import InputError
+
+STEM = 32
+OUTPUTS = (16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320)
+"""Maps that leave each block, at full width."""
+
+STEPS = {1, 3, 6, 13}
+"""Blocks whose depthwise convolution takes every second pixel."""
+
+OutputStride = Literal[8, 16, 32]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of an image at every stride, (N, C, H / stride, W / stride), rounded up.
+
+    Attributes:
+        at2: After block 0.
+        at4: After block 2.
+        at8: After block 5.
+        at16: After block 12.
+        last: After block 16, at the network's output stride.
+    """
+
+    at2: Tensor
+    at4: Tensor
+    at8: Tensor
+    at16: Tensor
+    last: Tensor
+
+
+class SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding, in real zeros after normalisation."""
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, D, ceil(H / stride), ceil(W / stride))."""
+        step, reach = self.stride[0], (self.kernel_size[0] - 1) * self.dilation[0] + 1
+        if step == 1:
+            half = (reach - 1) // 2
+            return F.conv2d(x_nchw, self.weight, self.bias, 1, half, self.dilation, self.groups)
+        pads = []
+        for size in (x_nchw.shape[3], x_nchw.shape[2]):
+            missing = max((-(-size // step) - 1) * step + reach - size, 0)
+            pads += [missing // 2, missing - missing // 2]
+        padded = F.pad(x_nchw, pads) if any(pads) else x_nchw
+        return F.conv2d(padded, self.weight, self.bias, step, 0, self.dilation, self.groups)
+
+
+class InvertedResidual(nn.Module):
+    """Widen, look around, narrow, and add what came in where it fits (paper, section 3.3).
+
+    Args:
+        inputs: Maps that come in.
+        outputs: Maps that go out.
+        widening: How many times more maps lie between; 1 leaves the first convolution out.
+        stride: Step of the depthwise convolution.
+        dilation: Of the depthwise convolution.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, widening: int, stride: int, dilation: int
+    ) -> None:
+        super().__init__()
+        middle = inputs * widening
+        self.expand = SameConv(inputs, middle, 1) if widening > 1 else None
+        self.dw = SameConv(middle, middle, 3, stride, dilation=dilation, groups=middle)
+        self.project = SameConv(middle, outputs, 1)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
+        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw))
+        x = self.project(F.relu6(self.dw(x)))
+        return x + x_nchw if self.adds else x
+
+
+class MobileNetV2(nn.Module):
+    """The feature extractor, without its classifier.
+
+    Args:
+        width: Share of the maps of the paper's network; 1 or 0.5 are published.
+        output_stride: Of the last blocks; below 32 they look around with dilation instead. The
+            published networks for segmentation were trained at 16 (width 1) and 8 (width 0.5);
+            restored to a larger stride they give the same features, subsampled.
+
+    Raises:
+        InputError: If the stride is not 8, 16 or 32.
+    """
+
+    def __init__(self, width: float = 1.0, output_stride: OutputStride = 32) -> None:
+        super().__init__()
+        if output_stride not in (8, 16, 32):
+            raise InputError(f"the output stride is {output_stride}; give 8, 16 or 32")
+        inputs = round(STEM * width)
+        self.stem = SameConv(3, inputs, 3, 2)
+        blocks, stride, dilation = [], 2, 1
+        for number, full in enumerate(OUTPUTS):
+            outputs, step, around = round(full * width), 1, dilation
+            if number in STEPS:
+                if stride < output_stride:
+                    stride, step = stride * 2, 2
+                else:  # the pixel a step would skip is looked past by all blocks behind
+                    dilation *= 2
+            widening = 1 if number == 0 else 6
+            blocks.append(InvertedResidual(inputs, outputs, widening, step, around))
+            inputs = outputs
+        self.blocks = nn.ModuleList(blocks)
+
+    def stem_maps(self, images_nchw: Tensor) -> Tensor:
+        """What the stem makes of images, before its ReLU6: (N, 32 width, H / 2, W / 2).
+
+        Args:
+            images_nchw: RGB, p / 127.5 - 1 of bytes p.
+        """
+        maps: Tensor = self.stem(images_nchw)
+        return maps
+
+    def from_stem(self, maps_nchw: Tensor) -> Features:
+        """Features from the stem's maps before its ReLU6, so that others can be added to them."""
+        x, kept = F.relu6(maps_nchw), []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in (0, 2, 5, 12, 16):
+                kept.append(x)
+        return Features(*kept)
+
+    def forward(self, images_nchw: Tensor) -> Features:
+        """Features of images (N, 3, H, W), RGB, p / 127.5 - 1 of bytes p."""
+        return self.from_stem(self.stem_maps(images_nchw))
+
+
+def normalised(images_nchw: Tensor) -> Tensor:
+    """uint8 RGB to the network's numbers, float32 in [-1, 1]."""
+    return images_nchw.to(torch.float32) / 127.5 - 1

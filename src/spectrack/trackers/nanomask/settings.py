@@ -1,0 +1,41 @@
+"""Every choice of the tracker of masks in boxes, named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spectrack.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class NanoMaskSettings:
+    """How masks are made in the boxes of another tracker.
+
+    Args:
+        boxes: The tracker of boxes, by name.
+        weights: Of the network of masks, a name or a file; the shipped ones where empty.
+        memory: Frames that are remembered besides the first.
+        every: Frames between two of them.
+        rate: Share of every new frame in the recent colours.
+        carry: Show the network the mask of the frame before, moved along with the box.
+        sure: Frames whose mask promises a J below this are not remembered.
+    """
+
+    boxes: str = "nanotrack"
+    weights: str = ""
+    memory: int = 4
+    every: int = 5
+    rate: float = 0.1
+    carry: bool = True
+    sure: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.memory < 0 or self.every < 1:
+            raise InputError(
+                f"memory is {self.memory} and every is {self.every}; give 0 and 1 or more"
+            )
+        for name in ("rate", "sure"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0 <= value <= 1):
+                raise InputError(f"{name} is {value}; give a number from 0 to 1")

@@ -1,0 +1,73 @@
+"""The tracker ``nanomask``: a box tracker's boxes, and the mask of the target in each.
+
+Of every frame the box tracker says where the target is; the network of masks in boxes, which
+remembers the target, makes its mask there and so the box that is reported. Where there is no mask
+in the box the target is reported as not found.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.trackers.nanomask.settings import NanoMaskSettings
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
+from spectrack.tracking.sharpness import sharpness
+from spectrack.tracking.table import make_tracker
+from spectrack.tracking.target_memory import TargetMemory
+
+VANISHED = 0.02
+"""Share of the box below which a mask is none."""
+
+
+class NanoMaskTracker(Tracker):
+    """Masks in the boxes of another tracker; see the module's text.
+
+    Args:
+        settings: See :class:`~spectrack.trackers.nanomask.settings.NanoMaskSettings`.
+
+    Raises:
+        InputError: If the box tracker is unknown, or the weights cannot be read.
+    """
+
+    Settings = NanoMaskSettings
+
+    def __init__(self, settings: NanoMaskSettings | None = None) -> None:
+        super().__init__(settings)
+        s: NanoMaskSettings = self.settings
+        self._boxes = make_tracker(s.boxes)
+        memory = TargetMemory(s.memory, s.every)
+        self._segment = BoxSegmenter(shared_mask_in_box(s.weights), memory, s.rate)
+
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        given = target.mask if target.mask is not None and target.mask.any() else None
+        if given is None:
+            soft, score = self._segment.first(frame_hwc, target.box), 0.0
+            score = sharpness(soft)
+        else:
+            soft, score = given.astype(np.float32), 1.0
+        tight = Box.from_mask(soft >= 0.5) or target.box
+        self._segment.start(frame_hwc, soft, tight)
+        self._carried: SoftHW | None = None
+        self._boxes.init(frame_hwc, Target(target.box if given is None else tight))
+        return Prediction(target.box if given is None else tight, soft, score)
+
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        s: NanoMaskSettings = self.settings
+        answer = self._boxes.update(frame_hwc)
+        box = answer.box if answer.found else None
+        if box is not None and box.clip(self.size_wh) is not None and box.area > 0:
+            (found,) = self._segment.segment(frame_hwc, [Hint(box, soft_ss=self._carried)])
+            soft = found.in_frame(self.size_wh)
+            hard = soft >= 0.5
+            tight = Box.from_mask(hard)
+            if tight is not None and np.count_nonzero(hard) >= VANISHED * box.area:
+                score = sharpness(soft)
+                if score >= s.sure:
+                    self._segment.remember(soft)
+                self._carried = found.soft_ss if s.carry else None
+                return Prediction(tight, soft, score)
+        self._carried = None
+        empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
+        return Prediction(None, empty, 0.0, found=False)

@@ -1,0 +1,142 @@
+"""The recipe ``mask-in-box``: what `spectrack train mask-in-box` takes and does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from tyro.conf import arg
+
+from spectrack.errors import InputError
+from spectrack.training.recipes import (
+    Begin,
+    Flag,
+    OptionalCount,
+    RecipeArguments,
+    Rows,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from spectrack.datasets.base import Dataset
+    from spectrack.datasets.synthetic.stills import Stills
+    from spectrack.trackers.nanomask.train import MaskInBoxPlan
+
+PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
+RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskInBoxArguments(RecipeArguments):
+    """Learn to make the mask of the thing in a box, and to remember a target.
+
+    DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
+    Annotations/240p). It starts from a published MobileNetV2. RUN/mask_in_box.safetensors is for
+    `track --set mask_weights=FILE` of sftrack and `--set weights=FILE` of nanomask. A run that was
+    stopped goes on when started again, and a finished one is not repeated. With --permissive only
+    stills whose terms allow any use are seen, and clips made of them stand for the videos.
+
+    Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
+    """
+
+    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "batch": 1, "seed": 0}
+
+    data: Annotated[Path, arg(metavar="DATA")]
+    """Folder of the data."""
+    start: Annotated[str, arg(metavar="WEIGHTS")] = "deeplabv3_mnv2"
+    """Weights of MobileNetV2 to start from: a name, or a file; "none" starts from nothing."""
+    permissive: Flag = False
+    """Only data whose terms allow any use."""
+    epochs: OptionalCount = None
+    """Epochs of each of the two stages, of 50 steps."""
+    batch: OptionalCount = None
+    """Samples a step."""
+    side: Annotated[int, arg(metavar="N")] = 256
+    """Side of the crops, pixels, a multiple of 32."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Decides every random draw."""
+
+    def check(self) -> None:
+        """The side fits the network."""
+        if self.side < 32 or self.side % 32:
+            raise InputError(f"--side is {self.side}; give a multiple of 32")
+
+    def asked(self) -> dict[str, Any]:
+        """What decides the outcome."""
+        return {
+            "data": str(self.data.resolve()),
+            "start": self.start,
+            "permissive": self.permissive,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "side": self.side,
+            "seed": self.seed,
+        }
+
+    def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
+        """Learn both stages."""
+        from spectrack.networks.mobilenet_v2 import MobileNetV2
+        from spectrack.trackers.nanomask.train import mask_in_box
+        from spectrack.weights.networks import load_network
+
+        backbone = None
+        if self.start != "none":
+            backbone = load_network(self.start, MobileNetV2).network
+        stills, videos = self._data()
+        started = time.perf_counter()
+        begin()
+        file = mask_in_box(
+            stills, videos, backbone, self.out, self.plan(), about=self._about(), stage=stage
+        )
+        return {
+            "out": str(self.out),
+            "weights": str(file),
+            "stills": len(stills),
+            "videos": len(videos),
+            "seed": self.seed,
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+
+    def report(self, summary: dict[str, Any]) -> list[str | Rows]:
+        """What it was learned from, and where the weights are."""
+        return [
+            f"learned from {summary['stills']} stills and {summary['videos']} videos in "
+            f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
+            f"weights: {summary['weights']}",
+        ]
+
+    def plan(self) -> MaskInBoxPlan:
+        """The plan that the flags ask for."""
+        from spectrack.trackers.nanomask.train import MaskInBoxPlan
+
+        plan = MaskInBoxPlan(seed=self.seed, side=self.side)
+        changes: dict[str, Any] = {}
+        if self.epochs is not None:
+            changes["epochs"] = self.epochs
+        if self.batch is not None:
+            changes["batch_size"] = self.batch
+        return replace(
+            plan, first=replace(plan.first, **changes), memory=replace(plan.memory, **changes)
+        )
+
+    def _data(self) -> tuple[Stills, Dataset]:
+        from spectrack.datasets.davis import Davis2016
+        from spectrack.datasets.synthetic.moving_stills import MovingStills
+        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
+
+        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
+        if self.permissive:
+            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
+        return stills, Davis2016(self.data / "davis2016", "train", "240p")
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
+            "terms": "any use" if self.permissive else "research use",
+            "command": "spectrack train mask-in-box" + (" --permissive" if self.permissive else ""),
+            "start": self.start,
+            "seed": self.seed,
+        }

@@ -1,0 +1,102 @@
+"""Hints as the network meets them at work: masks with errors, masks moved along, clicks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CLICK = 0.02
+"""Radius of a click's spot, in sides of the crop."""
+
+
+def spoilt(truth_n1ss: Tensor) -> Tensor:
+    """Soft masks with errors as tracking makes them: moved, grown or shrunk unevenly, blurred.
+
+    Args:
+        truth_n1ss: float32 in [0, 1].
+    """
+    n, _, side, _ = truth_n1ss.shape
+    scale = torch.exp(0.06 * torch.randn(n, 2))
+    shift = 0.05 * torch.randn(n, 2)
+    moved = _moved(truth_n1ss, scale, shift)
+    soft = F.avg_pool2d(moved, 9, 1, 4)
+    strength = torch.tensor([0.1, 0.3, 0.5])[torch.randint(3, (n,))].reshape(n, 1, 1, 1)
+    cells = int(torch.randint(5, 12, ()))
+    noise = F.interpolate(
+        torch.randn(n, 1, cells, cells), (side, side), mode="bicubic", align_corners=False
+    )
+    sharp = 6 + 14 * torch.rand(n, 1, 1, 1)
+    return torch.sigmoid(sharp * (soft - 0.5 + strength * noise * (soft > 0.02)))
+
+
+def carried(soft_n1ss: Tensor, here_n1ss: Tensor, there_n1ss: Tensor) -> Tensor:
+    """Masks of one view, moved to where the object is in another: as optical flow would, nearly.
+
+    Args:
+        soft_n1ss: Masks found in the first view, float32 in [0, 1].
+        here_n1ss: True masks there.
+        there_n1ss: True masks in the other view.
+    """
+    (a_low, a_high), (b_low, b_high) = _bounds(here_n1ss), _bounds(there_n1ss)
+    scale = (b_high - b_low).clamp_min(0.02) / (a_high - a_low).clamp_min(0.02)
+    scale = scale.clamp(0.5, 2) * torch.exp(0.03 * torch.randn_like(scale))
+    shift = (b_low + b_high - 1) - scale * (a_low + a_high - 1)
+    shift = shift + 0.03 * torch.randn_like(shift)
+    return _moved(soft_n1ss, scale, shift)
+
+
+def clicks(truth_n1ss: Tensor, box_n1ss: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Maps of clicks on the target and on what is not the target, within the box.
+
+    Args:
+        truth_n1ss: float32, 0 or 1.
+        box_n1ss: The filled box.
+        share: Of the samples that have clicks; the others' maps are zero.
+    """
+    wanted, unwanted = torch.zeros_like(truth_n1ss), torch.zeros_like(truth_n1ss)
+    for index in range(len(truth_n1ss)):
+        if torch.rand(()) >= share:
+            continue
+        for out, where in (
+            (wanted, truth_n1ss[index, 0] > 0.5),
+            (unwanted, (truth_n1ss[index, 0] < 0.5) & (box_n1ss[index, 0] > 0.5)),
+        ):
+            places = where.nonzero()
+            for _ in range(int(torch.randint(3, ()))):
+                if len(places):
+                    row, col = places[int(torch.randint(len(places), ()))].tolist()
+                    out[index, 0] = torch.maximum(out[index, 0], spot(row, col, len(where)))
+    return wanted, unwanted
+
+
+def spot(row: float, col: float, side: int) -> Tensor:
+    """A click as a round spot: float32 (side, side), 1 in its middle."""
+    cells = torch.arange(side, dtype=torch.float32)
+    radius = CLICK * side
+    down = torch.exp(-(((cells - row) / radius) ** 2) / 2)
+    return down[:, None] * torch.exp(-(((cells - col) / radius) ** 2) / 2)
+
+
+def _bounds(truth_n1ss: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and largest x and y of masks, in sides: two of (N, 2); all of the view where empty."""
+    n, _, side, _ = truth_n1ss.shape
+    hard = truth_n1ss[:, 0] > 0.5
+    low, high = torch.zeros(n, 2), torch.ones(n, 2)
+    for axis, seen in enumerate((hard.any(1), hard.any(2))):
+        some = seen.any(1)
+        cells = torch.arange(side, dtype=torch.float32).expand(n, side)
+        first = torch.where(seen, cells, float(side)).amin(1) / side
+        last = (torch.where(seen, cells, -1.0).amax(1) + 1) / side
+        low[:, axis] = torch.where(some, first, low[:, axis])
+        high[:, axis] = torch.where(some, last, high[:, axis])
+    return low, high
+
+
+def _moved(maps_n1ss: Tensor, scale_n2: Tensor, shift_n2: Tensor) -> Tensor:
+    """Maps scaled about the middle, then shifted; x and y, shifts in half sides."""
+    theta = torch.zeros(len(maps_n1ss), 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = 1 / scale_n2[:, 0], 1 / scale_n2[:, 1]
+    theta[:, :, 2] = -shift_n2 / scale_n2
+    grid = F.affine_grid(theta, list(maps_n1ss.shape), align_corners=False)
+    return F.grid_sample(maps_n1ss, grid, align_corners=False)

@@ -1,0 +1,90 @@
+"""Masks of hypotheses by the network of masks in boxes, which remembers the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectrack.structures import Box, FrameHWC, SoftHW
+from spectrack.trackers.sftrack.first import FirstMask
+from spectrack.trackers.sftrack.segmenter import CroppedChannels
+from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.explanation import Hypothesis
+from spectrack.tracking.mask_in_box import BoxSegmenter, Hint
+from spectrack.tracking.sharpness import sharpness
+
+SURE = 0.75
+"""Masks that promise a J below this are not remembered."""
+
+
+class MemorySegmenter:
+    """Turns hypotheses into masks, with a memory of the target; in place of NN_feat2seg.
+
+    Args:
+        segment: The network, with a memory of its own.
+    """
+
+    def __init__(self, segment: BoxSegmenter) -> None:
+        self._segment = segment
+        self._boxes: list[Box] = []
+
+    def find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
+        """Mask of the thing in the box of a first frame."""
+        looks = self._segment.looks(frame_hwc, box)
+        return FirstMask(self._segment.joined(looks, box), looks[0], looks[1] >= 0.5)
+
+    def start(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> None:
+        """Remember the first frame and nothing else."""
+        self._segment.start(frame_hwc, soft_hw, box)
+
+    def remember(self, soft_hw: SoftHW, box: Box) -> None:
+        """Keep the frame just segmented with the mask that was believed, if it is sure of itself.
+
+        Args:
+            soft_hw: float32 (H, W) in [0, 1].
+            box: Of the mask.
+        """
+        if self._boxes and sharpness(soft_hw) >= SURE:
+            place = int(np.argmax([one.iou(box) for one in self._boxes]))
+            self._segment.remember(soft_hw, place)
+
+    def __call__(
+        self,
+        frame_hwc: FrameHWC,
+        hypotheses: Sequence[Hypothesis | None],
+        colours: ColourModel | None,
+    ) -> CroppedChannels | None:
+        """Masks of all hypotheses of a frame; None where there are none.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            hypotheses: One an input; None where it sees nothing.
+            colours: Unused; the network's own colours are learned by :meth:`remember`.
+        """
+        del colours
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        there = [
+            h if h is not None and h.box.area > 0 and h.box.clip(size_wh) is not None else None
+            for h in hypotheses
+        ]
+        hints = [Hint(h.box, h.soft_hw) for h in there if h is not None]
+        self._boxes = [hint.box for hint in hints]
+        if not hints:
+            return None
+        found = self._segment.segment(frame_hwc, hints)
+        areas = [one.crop.inside(size_wh) for one in found]
+        rows = slice(min(r.start for r, _ in areas), max(r.stop for r, _ in areas))
+        cols = slice(min(c.start for _, c in areas), max(c.stop for _, c in areas))
+        if rows.stop <= rows.start or cols.stop <= cols.start:
+            return None
+        shape = (len(there), rows.stop - rows.start, cols.stop - cols.start)
+        out = np.zeros(shape, dtype=np.uint8)
+        places = [k for k, h in enumerate(there) if h is not None]
+        for k, one, (r, c) in zip(places, found, areas, strict=True):
+            shown = np.rint(255 * one.soft_ss).astype(np.uint8)
+            part = one.crop.back(shown, size_wh)
+            y, x = r.start - rows.start, c.start - cols.start
+            out[k, y : y + part.shape[0], x : x + part.shape[1]] = part
+        present = np.array([h is not None for h in there])
+        return CroppedChannels(out, present, rows, cols)
