@@ -138,16 +138,22 @@ def sources():
     return [Source([ArrayClip(made.frames_thwc, made.masks_thw.astype(np.uint8))])]
 
 
-@pytest.mark.parametrize("backbone", [False, True])
-def test_it_learns_only_what_it_may(sources, tmp_path, backbone):
+@pytest.mark.parametrize(
+    ("learned", "asked"),
+    [
+        (("reg_",), {}),
+        (("neck.", "cls_", "reg_"), {"cells": True}),
+        (("stem", "block", "neck.", "cls_", "reg_"), {"backbone": True}),
+    ],
+)
+def test_it_learns_only_what_it_may(sources, tmp_path, learned, asked):
     network = random_fear()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     training = replace(TRAINING, epochs=1, batch_size=2, learning_rate=1e-6, device="cpu")
-    plan = FEARPlan(train=training, samples=4, backbone=backbone)
+    plan = FEARPlan(train=training, samples=4, **asked)
     learn_fear(network, sources, tmp_path / "run", plan)
     for name, value in network.state_dict().items():
-        learned = backbone or name.startswith(("neck.", "cls_", "reg_"))
-        assert torch.equal(value, before[name]) != (learned and name != "input.scale"), name
+        assert torch.equal(value, before[name]) != name.startswith(learned), name
 
 
 def test_the_loss_of_a_batch_is_that_of_the_maps():
