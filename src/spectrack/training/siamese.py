@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.storage import Progress
@@ -33,6 +33,9 @@ class SiamesePlan:
         reach: Frames between the two of a pair at most.
         negative: Chance of a pair of two targets.
         backbone: Whether the backbone learns, too.
+        blend: How far the weights that are written lie from the start towards the learned ones, 1
+            for these themselves. Between the two is often better than either (Wortsman et al.,
+            Robust Fine-Tuning of Zero-Shot Models, CVPR 2022).
     """
 
     train: TrainSettings
@@ -41,6 +44,7 @@ class SiamesePlan:
     reach: int = 100
     negative: float = 0.2
     backbone: bool = False
+    blend: float = 1.0
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome, but for the settings of the training."""
@@ -110,7 +114,7 @@ def learn_on(
 
     Args:
         learner: What is the tracker's own.
-        network: What to start from; changed in place.
+        network: What to start from, on the CPU; changed in place.
         sources: Clips to learn from.
         held_out: Sequences that nothing is learned from.
         file: Of the weights; the run goes to the folder ``learning`` beside it.
@@ -128,12 +132,31 @@ def learn_on(
             :func:`spectrack.training.loop.trainer.train`.
     """
     found = {"before": box_overlaps(_tracker(learner, network), held_out, watch)}
+    start = {name: value.clone() for name, value in network.state_dict().items()}
     folder = file.parent / "learning"
     learner.learn(network, sources, folder, plan, extra=extra, progress=progress)
+    network.load_state_dict(blended(start, network.cpu().state_dict(), plan.blend))
     found["after"] = box_overlaps(_tracker(learner, network), held_out, watch)
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
     write_weights(file, tensors, {**about, **learner.tell(network), "held_out": found})
     return found
+
+
+def blended(
+    start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights between two of a network; those that are no fractions are the second ones.
+
+    Args:
+        start: Name to tensor.
+        end: The same names.
+        share: 0 for the start, 1 for the end.
+    """
+    fractions = {name: tensor.is_floating_point() for name, tensor in end.items()}
+    return {
+        name: torch.lerp(start[name], tensor, share) if fractions[name] else tensor
+        for name, tensor in end.items()
+    }
 
 
 def _tracker(learner: Learner[N], network: N) -> Tracker:

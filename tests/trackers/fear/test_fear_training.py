@@ -25,7 +25,6 @@ from spectrack.trackers.fear.train_pairs import PairSamples, PairSettings, searc
 from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
 from spectrack.training.data.siamese_pairs import Pair
-from spectrack.training.siamese import fewer
 from tiny_training import little_work  # noqa: F401
 
 STILL = PairSettings(grey=0, bright=0, blur=0)
@@ -139,16 +138,22 @@ def sources():
     return [Source([ArrayClip(made.frames_thwc, made.masks_thw.astype(np.uint8))])]
 
 
-@pytest.mark.parametrize("backbone", [False, True])
-def test_it_learns_only_what_it_may(sources, tmp_path, backbone):
+@pytest.mark.parametrize(
+    ("learned", "asked"),
+    [
+        (("reg_",), {}),
+        (("neck.", "cls_", "reg_"), {"cells": True}),
+        (("stem", "block", "neck.", "cls_", "reg_"), {"backbone": True}),
+    ],
+)
+def test_it_learns_only_what_it_may(sources, tmp_path, learned, asked):
     network = random_fear()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     training = replace(TRAINING, epochs=1, batch_size=2, learning_rate=1e-6, device="cpu")
-    plan = FEARPlan(train=training, samples=4, backbone=backbone)
+    plan = FEARPlan(train=training, samples=4, **asked)
     learn_fear(network, sources, tmp_path / "run", plan)
     for name, value in network.state_dict().items():
-        learned = backbone or name.startswith(("neck.", "cls_", "reg_"))
-        assert torch.equal(value, before[name]) != (learned and name != "input.scale"), name
+        assert torch.equal(value, before[name]) != name.startswith(learned), name
 
 
 def test_the_loss_of_a_batch_is_that_of_the_maps():
@@ -175,9 +180,3 @@ def test_the_loss_of_a_batch_is_that_of_the_maps():
         for parameter in network.parameters():
             parameter -= step * parameter.grad
         assert (loss - pair_loss(network, batch)).item() == pytest.approx(1e-3, rel=0.2)
-
-
-def test_a_smaller_plan():
-    plan = fewer(FEARPlan(), 2, None, 7)
-    assert (plan.train.epochs, plan.samples, plan.train.seed) == (2, FEARPlan().samples, 7)
-    assert fewer(FEARPlan(), None, 5, 0).samples == 5

@@ -1,7 +1,9 @@
-"""FEAR learns on from published weights: neck and heads, and the backbone where asked.
+"""FEAR learns on from published weights: the branch of boxes, and the rest where asked.
 
 The published training (100 epochs of 100 000 pairs and more) is out of reach of small data, so what
-is learned here are small changes at low rates. Losses and labels are the published ones.
+is learned here are small changes at low rates. Losses and labels are the published ones. What tells
+the target from others has seen far more in the published training than small data show, and learned
+on with them it mistakes other things for the target; so by default it stays as it is.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.siamese import Learner, SiamesePlan
 
 BACKBONE = tuple(f"{name}." for name, _ in FBNetC().named_children())
+BOXES = "reg_"
+"""How the names of the branch of boxes begin."""
 
 TRAINING = TrainSettings(
-    epochs=6,
+    epochs=4,
     batch_size=32,
     optimizer="adam",
     learning_rate=2e-5,
@@ -50,12 +54,20 @@ PAIRS = PairSettings()
 
 @dataclass(frozen=True, kw_only=True)
 class FEARPlan(SiamesePlan):
-    """How much of everything."""
+    """How much of everything.
+
+    Attributes:
+        cells: Whether the neck and the branch that finds the target learn, too; they do where the
+            backbone does.
+    """
 
     train: TrainSettings = TRAINING
     pairs: PairSettings = PAIRS
+    samples: int = 800
+    cells: bool = False
     reach: int = 70
     negative: float = 0.1
+    blend: float = 0.5
 
 
 def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
@@ -97,7 +109,8 @@ def learn_fear(
     pairs = PairSamples(plan.pairs)
     data = SiamesePairs(sources, plan.samples, pairs, reach=plan.reach, negative=plan.negative)
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(plan.backbone or not name.startswith(BACKBONE))
+        learns = name.startswith(BOXES) or (plan.cells and not name.startswith(BACKBONE))
+        parameter.requires_grad_(plan.backbone or learns)
     # faster on a CPU
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return train(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
+from spectrack.training.recipes import Flag
 from spectrack.training.siamese_flags import SiameseArguments
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FEARArguments(SiameseArguments):
-    """Learn on from weights of FEAR-XS.
+    """Learn on from weights of FEAR-XS: what says how large the target is, not what finds it.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and stills
     (stills/SOURCE/images and masks). Every sixth sequence is held out and followed before and
@@ -35,6 +36,9 @@ class FEARArguments(SiameseArguments):
 
     start: Annotated[str, arg(metavar="WEIGHTS")] = "fear_xs"
     """Weights to start from: a name, or a file."""
+
+    backbone: Flag = False
+    """All of the network learns, the backbone at a tenth of the rate."""
 
     def learner(self) -> Learner[Any]:
         """What is the tracker's own."""

@@ -1,0 +1,95 @@
+"""Siamese trackers learning on: the weights that are written, and what is measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spectrack.datasets.base import VideoSequence
+from spectrack.structures import Box, Prediction
+from spectrack.tracking.base import Tracker
+from spectrack.training.loop.settings import TrainSettings
+from spectrack.training.siamese import Learner, SiamesePlan, blended, fewer, learn_on
+from spectrack.video.reader import ArrayFrames
+from spectrack.weights.files import read_weights
+
+TRUTH = Box(4, 4, 10, 10)
+
+
+class Offset(nn.Module):
+    """One number: how far off the box is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off = nn.Parameter(torch.tensor([5.0]))
+        self.register_buffer("steps", torch.tensor(0))
+
+
+@dataclass
+class Off(Tracker):
+    """Answers with the true box, moved."""
+
+    off: float
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def _init(self, frame_hwc: Any, target: Any) -> Prediction:
+        return Prediction(target.box)
+
+    def _update(self, frame_hwc: Any) -> Prediction:
+        return Prediction(Box(TRUTH.x + self.off, TRUTH.y, TRUTH.w, TRUTH.h))
+
+
+def learn(network, sources, folder, plan, *, extra, progress):
+    with torch.no_grad():
+        network.off += -4 if extra is None else 0
+        network.steps += 3
+
+
+LEARNER = Learner(
+    network=Offset,
+    plan=SiamesePlan(train=TrainSettings(epochs=1), pairs=None, blend=0.5),
+    learn=learn,
+    tracker=lambda network: Off(float(network.off)),
+    tell=lambda network: {"off": float(network.off)},
+)
+
+
+def test_what_is_measured_is_what_is_written(tmp_path):
+    frames = np.zeros((3, 24, 32, 3), np.uint8)
+    video = VideoSequence(
+        "one", ("0", "1", "2"), lambda: ArrayFrames(frames), None, lambda t: TRUTH
+    )
+    network, file = Offset(), tmp_path / "made.safetensors"
+    about = {"data": "none"}
+    found = learn_on(LEARNER, network, [], [video], file, LEARNER.plan, about=about)
+    # from 5 to 1 pixels off; half of the way is 3
+    assert found["before"]["one"] == pytest.approx(5 / 15, abs=1e-4)
+    assert found["after"]["one"] == pytest.approx(7 / 13, abs=1e-4)
+    stored = read_weights(file)
+    assert stored.tensors["off"].tolist() == [3.0]
+    assert stored.tensors["steps"] == 3
+    assert stored.about == {"data": "none", "off": 3.0, "held_out": found}
+
+
+def test_weights_between_two_by_hand(rng):
+    start, end = (torch.from_numpy(rng.normal(size=(3, 2))) for _ in range(2))
+    for share in (0.0, 0.3, 1.0):
+        found = blended({"a": start}, {"a": end}, share)["a"]
+        wanted = start.numpy() + share * (end.numpy() - start.numpy())
+        np.testing.assert_allclose(found.numpy(), wanted)
+
+
+def test_a_smaller_plan():
+    plan = fewer(LEARNER.plan, 2, None, 7)
+    assert (plan.train.epochs, plan.samples, plan.train.seed) == (2, 1600, 7)
+    assert fewer(LEARNER.plan, None, 5, 0).samples == 5
+    told = plan.asked()
+    assert (told["samples"], told["blend"]) == (1600, 0.5)
+    assert "train" not in told
