@@ -33,6 +33,23 @@ WEIGHTS: dict[str, WeightsEntry] = {
         networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
         asset="mask_in_box.safetensors",
     ),
+    "fear": WeightsEntry(
+        description="FEAR-XS, learned on from the published weights: boxes of sftrack",
+        file="fear.safetensors",
+        paper="Borsuk et al., FEAR, ECCV 2022",
+        licence="research use, see assets/README.md: its backbone's start may be CC BY-NC",
+        networks={"": "spectrack.trackers.fear.network:fear_xs"},
+        asset="fear.safetensors",
+    ),
+    "nanotrack": WeightsEntry(
+        description="NanoTrack v3, learned on from the published weights: boxes of nanomask",
+        file="nanotrack.safetensors",
+        paper="NanoTrack; Chen et al., SiamBAN, CVPR 2020",
+        licence="research use, see assets/README.md; the published weights are Apache-2.0",
+        networks={"": "spectrack.trackers.nanotrack.network:NanoTrack"},
+        arguments={"version": "v3"},
+        asset="nanotrack.safetensors",
+    ),
     **PUBLISHED,
     **BACKBONES,
 }

@@ -13,7 +13,8 @@ class FEARSettings:
     """How FEAR follows a target.
 
     Args:
-        weights: Published weights by name (``fear_xs``, ``fear_xs_noembs``), or a file of them.
+        weights: ``fear``, which come with the package; the published ones by name (``fear_xs``,
+            ``fear_xs_noembs``), or a file.
         smooth: Prefer boxes of the last size and near the middle, and change the size slowly; the
             published program has this off.
         penalty: How much a change of size or shape counts against a box, where ``smooth``.
@@ -24,7 +25,7 @@ class FEARSettings:
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
     """
 
-    weights: str = "fear_xs"
+    weights: str = "fear"
     smooth: bool = False
     penalty: float = 0.062
     window: float = 0.38

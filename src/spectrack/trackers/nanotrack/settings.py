@@ -24,8 +24,8 @@ class NanoTrackSettings:
     """How NanoTrack follows a target; None stands for what is published for the version.
 
     Args:
-        weights: Published weights by name, or a file of them; ``nanotrack_v3``, or those that
-            ``version`` says, where empty.
+        weights: Published weights by name, or a file; where empty, those that come with the
+            package (a version 3), or the published ones of another ``version``.
         version: ``v1``, ``v2`` or ``v3``; read off the weights where ``auto``.
         opencv: As OpenCV's TrackerNano does it, which knows versions 1 and 2; the score is the one
             with penalty and window then.
@@ -54,9 +54,11 @@ class NanoTrackSettings:
     @property
     def named_weights(self) -> str:
         """The weights, chosen where they are not given."""
-        usual = "v2" if self.opencv else "v3"
-        version = usual if self.version == "auto" else self.version
-        return self.weights or f"nanotrack_{version}"
+        if self.weights:
+            return self.weights
+        if self.version in ("auto", "v3") and not self.opencv:
+            return "nanotrack"
+        return f"nanotrack_{'v2' if self.version == 'auto' else self.version}"
 
     @property
     def order(self) -> Colours:
