@@ -64,9 +64,9 @@ TRACKERS: dict[str, TrackerEntry] = {
     ),
     "sftrack-fast": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
-        "SFTrack++ on frames of 480 pixels, with cheap inputs and one spectral step",
+        "SFTrack++ on frames of 640 pixels, with one input and one look at each box",
         "masks",
-        {"inputs": "flow-fast,kcf", "largest": 480, "iterations": 1, "box_rule": "tight"},
+        {"inputs": "fear", "largest": 640, "views": 1},
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",

@@ -50,7 +50,7 @@ class SFTrackSettings:
     ALIASES: ClassVar[Mapping[str, str]] = {"alike": "likeness"}
     """Former names of fields, which saved runs may hold."""
 
-    inputs: str = "flow,csrt,kcf"
+    inputs: str = "fear,flow"
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
@@ -59,7 +59,7 @@ class SFTrackSettings:
     memory: int = 4
     largest: int = 2000
     longest: int = 480
-    iterations: int = 2
+    iterations: int = 0
     reach: int = 12
     box_rule: str = "tight"
     feedback: bool = True
