@@ -51,17 +51,18 @@ SYSTEMS = {
     "before": (
         "as it was: NN_feat2seg on flow, CSRT, KCF",
         "sftrack",
-        {"masks": "feat2seg", "inputs": "flow,csrt,kcf", "steady": "no"},
+        {"masks": "feat2seg", "inputs": "flow,csrt,kcf", "steady": "no", "iterations": "2"},
     ),
     "no-memory": ("without memory but the first frame", "sftrack", {"memory": "0"}),
     "no-feedback": ("without feedback to the inputs", "sftrack", {"feedback": "no"}),
-    "no-spectral": ("without the spectral step inside", "sftrack", {"iterations": "0"}),
+    "spectral": ("with two spectral steps inside", "sftrack", {"iterations": "2"}),
+    "one-view": ("one look at each box", "sftrack", {"views": "1"}),
     "fear-only": ("FEAR-XS as the only input", "sftrack", {"inputs": "fear"}),
     "flow-only": ("flow as the only input", "sftrack", {"inputs": "flow"}),
 }
 """Name to what the tables call it, the tracker and its settings."""
 
-FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow", "no-spectral")
+FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow")
 """Systems that are shown behind the filter, too."""
 
 

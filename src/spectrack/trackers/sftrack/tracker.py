@@ -36,7 +36,6 @@ from spectrack.trackers.sftrack.confidence import (
 from spectrack.trackers.sftrack.first import FirstMask, find_in_box
 from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
-from spectrack.trackers.sftrack.leading import leaders, qualities
 from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
@@ -146,8 +145,6 @@ class SFTracker(Tracker):
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         hypotheses = self._pool.update(frame_hwc)
         channels = self._segment(frame_hwc, self._trusted(hypotheses), self._colours)
-        if channels is not None and self.settings.lead > 0:
-            channels = self._led(frame_hwc, channels)
         mixed = (
             None if channels is None else self._mixer.push(channels.soft_chw, channels.present_c)
         )
@@ -171,14 +168,6 @@ class SFTracker(Tracker):
             assert channels.maps_kchw is not None
             self._adaptation.learn(channels.maps_kchw, channels.crops, found[0])
         return self._accept(frame_hwc, *found, hypotheses, mixed)
-
-    def _led(self, frame_hwc: FrameHWC, channels: CroppedChannels) -> CroppedChannels:
-        """The masks that count, see :mod:`spectrack.trackers.sftrack.leading`."""
-        if np.count_nonzero(channels.present_c) < 2:
-            return channels
-        quality_c = qualities(frame_hwc, channels, self._colours, self._state)
-        chosen_c = leaders(quality_c, self.settings.lead)
-        return replace(channels, present_c=chosen_c) if chosen_c.any() else channels
 
     def _trusted(self, hypotheses: Hypotheses) -> Hypotheses:
         """While the target is lost, box trackers that hold on to something else do not count.
