@@ -77,7 +77,10 @@ def sequences(data, root, split):
 
 def fingerprint():
     """First letters of the SHA-256 of the networks that come with the package."""
-    files = (shipped(), shipped_mask_in_box())
+    boxes = (
+        shipped_mask_in_box().with_name(f"{name}.safetensors") for name in ("fear", "nanotrack")
+    )
+    files = (shipped(), shipped_mask_in_box(), *boxes)
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
 
 

@@ -23,8 +23,6 @@ class SFTrackSettings:
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
-        lead: The first input's mask stands alone while its quality is this share of the best one's;
-            others as good are mixed where it does not. 0 mixes all masks, always.
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         memory: Frames that the network of masks in boxes remembers besides the first.
         largest: Frames whose longer side has more pixels are shrunk to this for everything.
@@ -54,7 +52,6 @@ class SFTrackSettings:
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
-    lead: float = 0.85
     views: int = 2
     memory: int = 4
     largest: int = 2000
@@ -82,7 +79,6 @@ class SFTrackSettings:
         for name in (
             "overlap",
             "adapt",
-            "lead",
             "rate",
             "vanish",
             "distinct",
