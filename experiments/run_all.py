@@ -30,6 +30,9 @@ EXPERIMENTS = (
     "sfsegpp/table4_noise",
     "sfsegpp/fig10_consistency",
     "studies/doubt",
+    "sftrackpp/first_mask",
+    "sftrackpp/default_tracker",
+    "studies/occlusions",
     "sftrackpp/sftrack_tables",
 )
 """In this order: an experiment may read what one before it wrote."""

@@ -29,7 +29,7 @@ from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
 
 Hypotheses = Sequence[Hypothesis | None]
-DEFAULT = SFTrackSettings()
+DEFAULT = SFTrackSettings.of_paper()
 
 INPUTS: dict[str, str] = {
     "flow": "flow (masks)",
@@ -74,7 +74,7 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
     if name in RTS_ROWS:
         return make_tracker("rts", weights=str(weights), **RTS_ROWS[name][1])
     if name == FUSED:
-        return SFTracker(SFTrackSettings(inputs=fused_inputs(str(weights))))
+        return SFTracker(SFTrackSettings.of_paper(inputs=fused_inputs(str(weights))))
     if name == "median":
         return MedianEnsemble(weights)
     if name == "unet":
@@ -85,7 +85,7 @@ def make_system(name: str, weights: Path | None = None, unet: Path | None = None
             "experiments.sftrackpp.sftrack_systems:MedianInput", "the inputs' median", "masks"
         )
     settings = {} if name == "sftrack" else ABLATIONS[name][1]
-    return SFTracker(SFTrackSettings(**settings, weights=str(weights or "")))
+    return SFTracker(SFTrackSettings.of_paper(**settings, weights=str(weights or "")))
 
 
 def median_mask(hypotheses: Hypotheses, size_wh: tuple[int, int]) -> NDArray[np.uint8]:

@@ -49,7 +49,9 @@ def test_the_list_tells_what_is_where(spectrack, cache):
     assert str(cache) in ran.out
     listed = json.loads(spectrack("weights", "list", "--json").out)["weights"]
     states = {row["name"]: row["state"] for row in listed}
-    assert states == dict.fromkeys(WEIGHTS, "absent") | {"sftrack": "shipped"}
+    shipped = {name for name, entry in WEIGHTS.items() if entry.asset}
+    assert shipped == {"sftrack", "mask_in_box", "fear", "nanotrack"}
+    assert states == dict.fromkeys(WEIGHTS, "absent") | dict.fromkeys(shipped, "shipped")
     assert all(row["licence"] and row["paper"] for row in listed)
     assert all(row["sources"] for row in listed if row["state"] != "shipped")
     assert all(source.startswith("http") for row in listed for source in row["sources"])

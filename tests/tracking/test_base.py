@@ -76,7 +76,7 @@ def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
             boxes = tmp_path / "boxes.txt"
             boxes.write_text("1,2,3,4\n")
             settings["path"] = str(boxes)
-        if name in ("rts", "lwl", "lwl-box", "nanomask", "nanotrack", "fear"):
+        if name in ("rts", "lwl", "lwl-box"):
             with pytest.raises(InputError, match="get them by: spectrack weights pull"):
                 make_tracker(name)
             continue

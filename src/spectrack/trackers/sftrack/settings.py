@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from spectrack.errors import InputError
 
@@ -104,6 +104,21 @@ class SFTrackSettings:
             )
         if not self.names:
             raise InputError("no inputs were given; name at least one tracker")
+
+    @classmethod
+    def of_paper(cls, **own: Any) -> SFTrackSettings:
+        """As the paper has it: NN_feat2seg on a mask and two boxes, the filter inside the loop.
+
+        Args:
+            **own: Other fields.
+        """
+        paper: dict[str, Any] = {
+            "inputs": "flow,csrt,kcf",
+            "masks": "feat2seg",
+            "iterations": 2,
+            "steady": False,
+        }
+        return cls(**{**paper, **own})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def sftrack(
     start = SFTrackWeights(network, replace(even, reach=REACH), seg2box, {"widths": WIDTHS})
     save_sftrack(first, start)
 
-    settings = SFTrackSettings(inputs=plan.inputs, box_rule="tight", masks="feat2seg")
+    settings = SFTrackSettings.of_paper(inputs=plan.inputs, box_rule="tight")
     seen = Dataset(videos.name, _split(list(videos.values()), plan)[0])
     runs = [
         run
