@@ -30,7 +30,7 @@ class NanoMaskSettings:
     every: int = 5
     rate: float = 0.1
     mirror: bool = False
-    steady: bool = True
+    steady: bool = False
     sure: float = 0.75
 
     def __post_init__(self) -> None:

@@ -37,10 +37,16 @@ class Input:
         )
         entry = tracker_table()[kind] if self.restarts else None
         self._shrinks = entry is not None and entry.gives == "boxes" and not entry.looks_at_crops
+        self._masks = entry is not None and entry.gives == "masks"
         self._scale = 1.0
         self._tracker = self._make()
         self.failed = False
         self.counts_frames: bool = self._tracker.counts_frames
+
+    @property
+    def gives_masks(self) -> bool:
+        """Whether its answers are masks, not boxes alone."""
+        return self._masks
 
     @property
     def carries_masks(self) -> bool:

@@ -33,7 +33,8 @@ class SFTrackSettings:
             ``rotated``, ``largest`` or ``robust``.
         feedback: Let inputs that the fused box contradicts for ``contradicted`` frames go on from
             the fused mask.
-        steady: Let inputs that can go on from a mask do so in every frame, contradicted or not.
+        steady: Let inputs that carry a mask go on from the fused one in every frame, contradicted
+            or not; those that carry a box only where the mask's is nearer to the usual size.
         contradicted: Frames in a row in which an input's box overlaps the fused one by less than
             ``overlap`` before it is started again.
         overlap: See ``contradicted``.

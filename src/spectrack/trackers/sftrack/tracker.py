@@ -9,6 +9,7 @@ one that the fusion contradicts starts again from it, and a lost target is searc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,12 @@ PLACES = 3
 
 FAR = 0.5
 """Parts further from the largest one than this, in its sides, are something else."""
+
+RESIZED = 0.25
+"""Logarithm of a box's area against the usual one from which on it may hold but a half."""
+
+RESIZES = 0.02
+"""How fast the usual area of boxes follows, a frame."""
 
 Hypotheses = list[Hypothesis | None]
 
@@ -116,6 +123,7 @@ class SFTracker(Tracker):
         self._state = TargetState.first(
             frame_hwc, soft, box, self._colours, given is None, len(s.names)
         )
+        self._usual = box.area
         hypotheses = self._pool.init(frame_hwc, Target(target.box, target.mask))
         if given is None:
             for one in self._pool.inputs:
@@ -151,7 +159,9 @@ class SFTracker(Tracker):
         self.explanation = Explanation(self.settings.names, tuple(hypotheses), channels, mixed)
         found: tuple[SoftHW, Judgement] | None = None
         if channels is not None and mixed is not None:
-            soft = without_far_parts(self._filtered(frame_hwc, channels, mixed))
+            soft = without_far_parts(
+                self._filtered(frame_hwc, channels, mixed), self._state.soft_hw
+            )
             judgement = self._judge(frame_hwc, soft)
             found = (soft, judgement) if judgement.believed else None
         if found is None and self._state.lost:
@@ -259,6 +269,17 @@ class SFTracker(Tracker):
         self._state = self._state.seen(frame, soft, box, judgement)
         return Prediction(box, soft, score_of(signals, LATER))
 
+    def _fits_better(self, tight: Box, hypothesis: Hypothesis | None) -> bool:
+        """Whether the mask's box is nearer to the target's usual size than an input's own.
+
+        A box tracker keeps one half of a target that is half hidden, and a mask may spread onto
+        what the target is a part of: the one that keeps the size is right.
+        """
+        if hypothesis is None:
+            return True
+        own = _off(hypothesis.box.area, self._usual)
+        return own > RESIZED and _off(tight.area, self._usual) < own
+
     def _feed_back(
         self, frame: FrameHWC, soft: SoftHW, hard: HardHW, hypotheses: Hypotheses
     ) -> tuple[str, ...]:
@@ -267,12 +288,17 @@ class SFTracker(Tracker):
         tight = robust_box(hard)
         if tight is None:
             return ()
+        self._usual *= (max(tight.area, 1.0) / max(self._usual, 1.0)) ** RESIZES
         restarted = []
         for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, hypotheses, strict=True)):
             if one.failed or not one.restarts:
                 continue
-            if s.steady and one.carries_masks:
+            goes_on = one.carries_masks and (
+                one.gives_masks or self._fits_better(tight, hypothesis)
+            )
+            if s.steady and goes_on:
                 one.correct(frame, soft)
+                doubted[k] = 0
                 continue
             off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
             doubted[k] = doubted[k] + 1 if off else 0
@@ -287,11 +313,20 @@ class SFTracker(Tracker):
         return tuple(restarted)
 
 
-def without_far_parts(soft_hw: SoftHW) -> SoftHW:
-    """The mask without parts that lie far from its largest one.
+def _off(area: float, usual: float) -> float:
+    """How far an area is from the usual one, either way."""
+    return abs(math.log(max(area, 1.0) / max(usual, 1.0)))
+
+
+def without_far_parts(soft_hw: SoftHW, last_hw: SoftHW | None = None) -> SoftHW:
+    """The mask without parts that lie far from its main one.
+
+    That is the part with most pixels where the target was last, or else the largest: of two things
+    that two inputs follow, the one that did not jump.
 
     Args:
         soft_hw: float32 (H, W) in [0, 1].
+        last_hw: The mask of the last frame in which the target was seen.
 
     Returns:
         The same values; at most 0.3 in those parts.
@@ -302,6 +337,9 @@ def without_far_parts(soft_hw: SoftHW) -> SoftHW:
         return soft_hw
     x1, y1, w, h, area = stats[1:].T.astype(np.float64)
     first = int(area.argmax())
+    if last_hw is not None:
+        stayed = np.bincount(labels[last_hw >= 0.5], minlength=count)[1:]
+        first = int(stayed.argmax()) if stayed.any() else first
     reach = FAR * np.sqrt(w[first] * h[first])
     gap_x = np.maximum(x1 - (x1 + w)[first], x1[first] - (x1 + w))
     gap_y = np.maximum(y1 - (y1 + h)[first], y1[first] - (y1 + h))
