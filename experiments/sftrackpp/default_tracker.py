@@ -188,7 +188,16 @@ def main():
     jobs = []
     for system in systems:
         for data in datas:
-            if data != "davis" and system in ("no-memory", "no-feedback", "feat2seg", "before"):
+            if data != "davis" and system in (
+                "no-memory",
+                "no-feedback",
+                "feat2seg",
+                "before",
+                "one-view",
+                "spectral",
+                "fear-only",
+                "flow-only",
+            ):
                 continue
             names = list(sequences(data, options.root, options.split))
             for name in names[:1] if options.quick else names:
