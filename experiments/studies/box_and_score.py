@@ -3,10 +3,11 @@
     python experiments/studies/box_and_score.py [--root DAVIS] [--work DIR] [--fit] [--quick]
 
 Runs `sftrack` from the box of the first frame, with the cleaning filter behind it as `track` has
-it, over the training sequences at 240p that its networks did not learn from (every sixth), from two
-more places in each (one from a box drawn as roughly as by hand), and over the validation sequences at 480p. Every run is kept in ``--work`` as
-JSON, so one that was stopped goes on. Rules of boxes and numbers of the score are chosen on
-training sequences alone; ``--fit`` prints numbers fitted anew.
+it, over the training sequences at 240p that its networks did not learn from (every sixth), from
+two more places in each (one from a box drawn as roughly as by hand), and over the validation
+sequences at 480p. Every run is kept in ``--work`` as JSON, so one that was stopped goes on. Rules
+of boxes and numbers of the score are chosen on training sequences alone; ``--fit`` prints numbers
+fitted anew.
 """
 
 from __future__ import annotations
