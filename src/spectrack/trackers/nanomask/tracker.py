@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectrack.structures import Box, FrameHWC, Prediction, Target
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.nanomask.settings import NanoMaskSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.mask_in_box import (
@@ -45,6 +45,7 @@ class NanoMaskTracker(Tracker):
         name, own = named(s.boxes)
         self._boxes = make_tracker(name, **own)
         memory = TargetMemory(s.memory, s.every)
+        self.box_of_mask = tight_box
         network = shared_mask_in_box(s.weights)
         self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
@@ -55,7 +56,7 @@ class NanoMaskTracker(Tracker):
             score = sharpness(soft)
         else:
             soft, score = given.astype(np.float32), 1.0
-        tight = Box.from_mask(soft >= 0.5) or target.box
+        tight = tight_box(soft) or target.box
         self._segment.start(frame_hwc, soft, tight)
         self._boxes.init(frame_hwc, Target(target.box if given is None else tight))
         return Prediction(target.box if given is None else tight, soft, score)
@@ -78,3 +79,8 @@ class NanoMaskTracker(Tracker):
                 return Prediction(tight, soft, score)
         empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
         return Prediction(None, empty, 0.0, found=False)
+
+
+def tight_box(soft_hw: SoftHW) -> Box | None:
+    """The tight box of a soft mask at one half; None where it is empty."""
+    return Box.from_mask(soft_hw >= 0.5)
