@@ -31,7 +31,7 @@ COMMANDS = {
     "segment": ("SegmentCommand", "masks of the things in boxes of one picture"),
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
-    "train": ("TrainCommand", f"learn from data with truth: {', '.join(RECIPES)}"),
+    "train": ("TrainCommand", f"learn from data with truth, by {len(RECIPES)} recipes"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),

@@ -30,10 +30,12 @@ def module(name):
     return importlib.import_module(".".join(within.parts))
 
 
+IN_THE_RUN = (
+    *("fig", "table", "time_", "doubt", "sftrack_tables"),
+    *("first_mask", "default_tracker", "occlusions"),
+)
 NAMES = [
-    path.stem
-    for path in sorted(EXPERIMENTS.glob("*/*.py"))
-    if path.stem.startswith(("fig", "table", "time_", "doubt", "sftrack_tables"))
+    path.stem for path in sorted(EXPERIMENTS.glob("*/*.py")) if path.stem.startswith(IN_THE_RUN)
 ]
 SCRIPTS = [
     "rts/rts_tables.py",

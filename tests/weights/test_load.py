@@ -191,7 +191,7 @@ def test_half_precision_is_loaded_into_whole(tmp_path):
 
 def test_shipped_weights_need_no_cache():
     assert find_weights("sftrack").name == "sftrack.safetensors"
-    with pytest.raises(InputError, match="give a file, or one of sftrack, rts50"):
+    with pytest.raises(InputError, match="give a file, or one of sftrack, mask_in_box"):
         find_weights("nonsense")
 
 

@@ -161,5 +161,3 @@ def test_what_cannot_be_is_told():
         NanoTracker(NanoTrackSettings(version="v1"), randomise(NanoTrack("v2")))
     with pytest.raises(InputError, match="nanotrack_v1"):
         NanoTracker(NanoTrackSettings(version="v1"))
-    with pytest.raises(InputError, match="nanotrack_v3"):
-        NanoTracker()

@@ -13,10 +13,10 @@ from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
 from spectrack.trackers.sftrack.inputs import seen_side
-from spectrack.trackers.sftrack.tracker import FAR, without_far_parts
+from spectrack.trackers.sftrack.settings import SFTrackSettings
+from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
-from spectrack.tracking.table import make_tracker
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -70,7 +70,7 @@ def test_weights_follow_the_size_that_box_trackers_see(clip, tmp_path: Path, lon
         names=("flow", "csrt", "kcf"), weights=(4.0, 3.0, 2.0), bias=-4.0, sizes=(1.0, -1.0, 0.0)
     )
     save_sftrack(path, replace(load_sftrack(path), mixing=mixing))
-    tracker = make_tracker("sftrack", weights=str(path), masks="feat2seg", longest=longest)
+    tracker = SFTracker(SFTrackSettings.of_paper(weights=str(path), longest=longest))
     tracker.init(clip.frames_thwc[0], clip.target)
     tracker.update(clip.frames_thwc[1])
     # Frames of 128 x 80 are halved where 64 pixels are allowed; sizes count from 16 pixels on.

@@ -28,7 +28,7 @@ def learned_from(clip, weights: Path) -> LearningRun:
     frames, masks = clip.frames_thwc[:5], clip.masks_thw[:5]
     stems = tuple(f"{t:05d}" for t in range(5))
     video = Sequence("koi", stems, lambda: ArrayFrames(frames), lambda t: masks[t])
-    settings = SFTrackSettings(box_rule="tight", masks="feat2seg")
+    settings = SFTrackSettings.of_paper(box_rule="tight")
     (one,) = learning_runs(Dataset("made", [video]), weights, settings)
     return one
 

@@ -265,7 +265,7 @@ def test_fp16_scales_the_loss_and_learns(tmp_path):
         ("learning_rate", float("nan")),
         ("weight_decay", -1.0),
         ("momentum", 1.0),
-        ("schedule", "cosine"),
+        ("schedule", "linear"),
         ("schedule_factor", 1.0),
         ("schedule_patience", -1),
         ("schedule_every", 0),
