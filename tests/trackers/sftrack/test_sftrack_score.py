@@ -16,6 +16,7 @@ from spectrack.trackers.sftrack.confidence import (
     BIAS,
     FIRST,
     LATER,
+    NUMBERS,
     first_signals,
     later_signals,
     score_of,
@@ -103,12 +104,12 @@ def test_the_first_frame_has_a_score_and_a_given_mask_is_sure(tmp_path, masks) -
     tracker = make_tracker("sftrack", **files, masks=masks, inputs="kcf", iterations=1)
     first = tracker.init(clip.frames_thwc[0], Target(clip.target.box))
     assert 0 < first.score < 1
-    assert first.score == score_of(tracker.explanation.signals, FIRST)
+    assert first.score == score_of(tracker.explanation.signals, NUMBERS[masks][0])
     again = tracker.init(clip.frames_thwc[0], Target(clip.target.box))
     assert again.score == first.score
     assert tracker.init(clip.frames_thwc[0], Target(mask=clip.masks_thw[0])).score == 1
     later = tracker.update(clip.frames_thwc[1])
     if later.found:
-        assert later.score == score_of(tracker.explanation.signals, LATER)
+        assert later.score == score_of(tracker.explanation.signals, NUMBERS[masks][1])
     else:
         assert (later.score, tracker.explanation.signals) == (0, {})

@@ -41,6 +41,20 @@ LATER: Mapping[str, float] = MappingProxyType(
 )
 """Of the masks after that; see :func:`later_signals`."""
 
+FIRST_IN_BOX: Mapping[str, float] = MappingProxyType(
+    {BIAS: -1.06, "sharpness": 2.1, "consent": 1.05}
+)
+"""As :data:`FIRST`, of masks by the network of masks in boxes."""
+
+LATER_IN_BOX: Mapping[str, float] = MappingProxyType(
+    {BIAS: -19.16, "agreement": 5.32, "support": 4.61, "sharpness": 10.34, "likeness": 1.54}
+)
+"""As :data:`LATER`, of masks by the network of masks in boxes; the first mask's score tells nothing
+beyond these."""
+
+NUMBERS = {"feat2seg": (FIRST, LATER), "mask-in-box": (FIRST_IN_BOX, LATER_IN_BOX)}
+"""What makes the masks, as the settings say, to the numbers of its scores."""
+
 
 def score_of(signals: Mapping[str, float], numbers: Mapping[str, float]) -> float:
     """The formula of the module.

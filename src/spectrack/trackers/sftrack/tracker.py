@@ -28,8 +28,7 @@ from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Targ
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
 from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.confidence import (
-    FIRST,
-    LATER,
+    NUMBERS,
     first_signals,
     later_signals,
     score_of,
@@ -104,7 +103,7 @@ class SFTracker(Tracker):
         if given is None:
             first = self._find(frame_hwc, target.box)
             soft, signals = first.soft_hw, first_signals(first)
-            self._first_score = score_of(signals, FIRST)
+            self._first_score = score_of(signals, NUMBERS[s.masks][0])
         else:
             soft, signals, self._first_score = given.astype(np.float32), {}, 1.0
         hard = soft >= 0.5
@@ -267,7 +266,7 @@ class SFTracker(Tracker):
             if isinstance(self._segment, MemorySegmenter):
                 self._segment.remember(soft, box)
         self._state = self._state.seen(frame, soft, box, judgement)
-        return Prediction(box, soft, score_of(signals, LATER))
+        return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
 
     def _fits_better(self, tight: Box, hypothesis: Hypothesis | None) -> bool:
         """Whether the mask's box is nearer to the target's usual size than an input's own.
