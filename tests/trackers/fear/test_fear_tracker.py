@@ -87,3 +87,23 @@ def test_the_network_given_stays_as_it_is():
     FEARTracker(FEARSettings(device="cpu"), network)
     assert network.training
     assert all(p.requires_grad for p in network.parameters())
+
+
+def test_it_looks_about_a_corrected_mask_with_the_same_template() -> None:
+    frame = np.random.default_rng(3).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    network = random_fear()
+    led, there = FEARTracker(network=network), FEARTracker(network=network)
+    led.init(frame, Target(Box(20, 20, 30, 24)))
+    template = led._template.clone()
+    soft = np.zeros((120, 160), np.float32)
+    soft[60:90, 80:120] = 0.8
+    led.correct(frame, soft)
+    assert torch.equal(led._template, template)
+    there.init(frame, Target(Box(20, 20, 30, 24)))
+    there._box = (80, 60, 40, 30)  # the mask's tight box
+    one, other = led.update(frame), there.update(frame)
+    assert tuple(one.box) == tuple(other.box)
+    assert one.score == pytest.approx(other.score)
+    before = led._box
+    led.correct(frame, np.zeros_like(soft))  # an empty mask says nothing
+    assert led._box == before

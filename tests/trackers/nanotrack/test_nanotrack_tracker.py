@@ -161,3 +161,18 @@ def test_what_cannot_be_is_told():
         NanoTracker(NanoTrackSettings(version="v1"), randomise(NanoTrack("v2")))
     with pytest.raises(InputError, match="nanotrack_v1"):
         NanoTracker(NanoTrackSettings(version="v1"))
+
+
+def test_it_looks_about_a_corrected_mask_with_the_same_template(rng):
+    frame = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    tracker = NanoTracker(NanoTrackSettings(), randomise(NanoTrack("v3")))
+    tracker.init(frame, Target(box=(20, 20, 30, 24)))
+    template = tracker._template.clone()
+    soft = np.zeros((120, 160), np.float32)
+    soft[60:90, 80:120] = 0.8
+    tracker.correct(frame, soft)
+    assert torch.equal(tracker._template, template)
+    place = tracker.following.place
+    assert (place.cx, place.cy, place.w, place.h) == (99.5, 74.5, 40, 30)
+    tracker.correct(frame, np.zeros_like(soft))  # an empty mask says nothing
+    assert tracker.following.place == place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.explanation import Hypothesis
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -89,3 +91,35 @@ def test_weights_follow_the_size_that_box_trackers_see(clip, tmp_path: Path, lon
 def test_the_side_seen_is_that_in_smaller_frames() -> None:
     assert seen_side(Box(0, 0, 40, 90), (960, 540), 480) == pytest.approx(30)
     assert seen_side(Box(0, 0, 40, 90), (320, 240), 480) == pytest.approx(60)
+
+
+def test_of_two_things_the_one_that_did_not_jump_is_kept() -> None:
+    soft = np.zeros((60, 120), np.float32)
+    soft[5:15, 5:15] = 0.9  # where the target was
+    soft[20:50, 70:110] = 0.8  # larger, and far away
+    last = np.zeros_like(soft)
+    last[6:16, 6:16] = 1
+    kept = without_far_parts(soft, last)
+    assert kept[5:15, 5:15].min() == np.float32(0.9)
+    assert kept[20:50, 70:110].max() <= np.float32(0.3)
+    elsewhere = np.zeros_like(soft)
+    elsewhere[55:, :4] = 1  # touches neither: the largest counts
+    for seen in (None, elsewhere):
+        kept = without_far_parts(soft, seen)
+        assert kept[20:50, 70:110].min() == np.float32(0.8)
+        assert kept[5:15, 5:15].max() <= np.float32(0.3)
+
+
+def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
+    usual = SimpleNamespace(_usual=400.0)  # 20 x 20
+
+    def led(tight: Box, own: Box | None) -> bool:
+        hypothesis = None if own is None else Hypothesis(own)
+        return SFTracker._fits_better(usual, tight, hypothesis)
+
+    whole, half, spread = Box(0, 0, 20, 20), Box(0, 0, 10, 20), Box(0, 0, 40, 40)
+    assert led(whole, half)  # half hidden: the box tracker kept one half
+    assert not led(spread, whole)  # the mask spread from the helmet onto the player
+    assert not led(spread, half)  # both are off, the mask more
+    assert not led(Box(0, 0, 19, 20), Box(0, 0, 18, 20))  # nearly right is left alone
+    assert led(spread, None)  # it sees nothing

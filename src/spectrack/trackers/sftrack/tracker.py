@@ -1,10 +1,11 @@
 """SFTrack++ online: inputs, masks of their hypotheses, spectral fusion, box, and back again.
 
-Each frame: the input trackers answer side by side; NN_feat2seg turns each answer into a soft mask
-(phase 1); the masks are mixed, by learned weights and by how well each input agreed with the others
-of late, and filtered over a window of past frames (phase 2); NN_seg2box reads the box (phase 3).
-Beyond the paper, what was found goes back: an input that carries a mask goes on from the fused one,
-one that the fusion contradicts starts again from it, and a lost target is searched for.
+Each frame: the input trackers answer side by side; a network (mask-in-box, or the paper's
+NN_feat2seg) turns each answer into a soft mask (phase 1); the masks are mixed, by weights and by
+how well each input agreed with the others of late, and filtered over a window of past frames where
+``iterations`` asks for it (phase 2); the box is read off the mask (phase 3). Beyond the paper, what
+was found goes back: an input that carries a mask goes on from the fused one, one that the fusion
+contradicts starts again from it, and a lost target is searched for.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ PLACES = 3
 """Places a lost target is searched for in a frame, the likeliest first."""
 
 FAR = 0.5
-"""Parts further from the largest one than this, in its sides, are something else."""
+"""Parts further from the main one than this, in its sides, are something else."""
 
 RESIZED = 0.25
 """Logarithm of a box's area against the usual one from which on it may hold but a half."""
