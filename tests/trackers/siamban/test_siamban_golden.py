@@ -97,7 +97,7 @@ class Stub:
 
 def test_three_frames_are_golden():
     thin = randomise(SiamBAN((4, 4, 4, 4), 4, 4))
-    tracker = SiamBANTracker(SiamBANSettings(benchmark="vot2018", device="cpu"), thin)
+    tracker = SiamBANTracker(SiamBANSettings(preset="vot2018", device="cpu"), thin)
     tracker._network = Stub()
     tracker.init(first_picture(), Target(Box(101, 81, 50, 70)))
     for k in (1, 2, 3):

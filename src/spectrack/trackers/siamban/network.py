@@ -75,16 +75,16 @@ class SiamBAN(nn.Module):
     """The network; the published one where nothing is given.
 
     Args:
-        widths: Planes of the backbone's four layers; fewer make a smaller network of this form.
+        planes: Of the backbone's four layers; fewer make a smaller network of this form.
         stem: Maps after its first convolution.
         maps: Of every level after the neck.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (64, 128, 256, 512), stem: int = 64, maps: int = 256
+        self, planes: Sequence[int] = (64, 128, 256, 512), stem: int = 64, maps: int = 256
     ) -> None:
         super().__init__()
-        self.backbone = AtrousResNet50("layer4", widths, stem)
+        self.backbone = AtrousResNet50("layer4", planes, stem)
         self.neck = SiameseNeck([self.backbone.channels[name] for name in LEVELS], maps)
         self.head = BoxAdaptiveHead(maps)
 

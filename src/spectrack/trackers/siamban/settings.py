@@ -16,18 +16,18 @@ PUBLISHED = {
     ),
     "otb": Rules(penalty=0.020530504470126613, window=0.3850733326567302, rate=0.4730770315643308),
 }
-"""By benchmark, as its authors' search found them; the first two are of the same weights."""
+"""By preset, as the authors' search found them; the first two are of the same weights."""
 OTB_WEIGHTS = "siamban_r50_l234_otb"
 
 
 @dataclass(frozen=True, slots=True)
 class SiamBANSettings:
-    """How SiamBAN follows a target; None stands for what is published for the benchmark.
+    """How SiamBAN follows a target; None stands for what the preset says.
 
     Args:
         weights: Published weights by name, or a file.
-        benchmark: Whose published values hold, ``vot2018``, ``vot2019`` or ``otb``; where ``auto``,
-            OTB's with the weights that are for it, VOT2018's with others.
+        preset: Values that were published for a benchmark: ``vot2018``, ``vot2019`` or ``otb``.
+            ``auto`` is OTB's with the weights that are for it, VOT2018's with others.
         penalty: Strength of the penalty on changes of size and shape.
         window: Weight of the cosine window, in [0, 1].
         rate: How fast the size follows, in [0, 1].
@@ -35,7 +35,7 @@ class SiamBANSettings:
     """
 
     weights: str = "siamban_r50_l234"
-    benchmark: Literal["auto", "vot2018", "vot2019", "otb"] = "auto"
+    preset: Literal["auto", "vot2018", "vot2019", "otb"] = "auto"
     penalty: float | None = None
     window: float | None = None
     rate: float | None = None
@@ -52,6 +52,6 @@ class SiamBANSettings:
             InputError: If a setting is out of range.
         """
         usual = "otb" if self.weights == OTB_WEIGHTS else "vot2018"
-        return PUBLISHED[usual if self.benchmark == "auto" else self.benchmark].given(
+        return PUBLISHED[usual if self.preset == "auto" else self.preset].given(
             self.penalty, self.window, self.rate
         )
