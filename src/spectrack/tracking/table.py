@@ -137,6 +137,18 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"backbone": "resnet50"},
         looks_at_crops=True,
     ),
+    "siamban": TrackerEntry(
+        "spectrack.trackers.siamban.tracker:SiamBANTracker",
+        "SiamBAN: ResNet-50 and a box at every cell, without anchors (boxes, needs weights)",
+        "boxes",
+        looks_at_crops=True,
+    ),
+    "siammask": TrackerEntry(
+        "spectrack.trackers.siammask.tracker:SiamMaskTracker",
+        "SiamMask: SiamRPN's boxes with ResNet-50, and a mask of the best (needs weights)",
+        "masks",
+        looks_at_crops=True,
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",
