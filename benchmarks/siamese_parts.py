@@ -43,6 +43,7 @@ PARTS: dict[str, Mapping[str, str]] = {
     "siamrpn": SIAMESE,
     "siamrpn++": SIAMESE,
     "siamban": SIAMESE,
+    "siammask": SIAMESE | {"mask": "_network.mask"},
     "nanotrack": SIAMESE,
 }
 COLUMNS = ("whole", "backbone", "head", "crop", "choice", "other", "rest", "first")

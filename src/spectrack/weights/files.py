@@ -18,6 +18,7 @@ from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.coreml import SUFFIX, read_coreml
+from spectrack.weights.published_names import our_names
 from spectrack.weights.quantised import without_quantisation
 from spectrack.weights.stand_ins import StandIn, described
 from spectrack.weights.tflite import is_tflite
@@ -26,8 +27,6 @@ from spectrack.weights.tflite_backbone import read_tflite
 FORMAT = "spectrack-weights-1"
 HELD_AS = ("net", "state_dict")
 """Entries in which checkpoints hold their tensors: those of pytracking, and of PySOT's line."""
-PARALLEL = "module."
-"""What networks that were trained on several devices at once have before all their names."""
 LARGEST_SHARE = 4
 """Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
 
@@ -144,10 +143,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself.
-
-    Names lose :data:`PARALLEL` where all have it.
-    """
+    """The state dict of a checkpoint, its ``net`` or ``state_dict``, or itself; by our names."""
     held = checkpoint.content
     for name in HELD_AS:
         inner = held.get(name) if isinstance(held, dict) else None
@@ -165,9 +161,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
-    if all(name.startswith(PARALLEL) for name in named):
-        return {name.removeprefix(PARALLEL): tensor for name, tensor in named.items()}
-    return named
+    return our_names(named)
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:
