@@ -18,6 +18,7 @@ from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.coreml import SUFFIX, read_coreml
+from spectrack.weights.published_names import our_names
 from spectrack.weights.quantised import without_quantisation
 from spectrack.weights.stand_ins import StandIn, described
 from spectrack.weights.tflite import is_tflite
@@ -142,7 +143,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself."""
+    """The state dict of a checkpoint, its ``net`` or ``state_dict``, or itself; by our names."""
     held = checkpoint.content
     for name in HELD_AS:
         inner = held.get(name) if isinstance(held, dict) else None
@@ -160,7 +161,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
-    return named
+    return our_names(named)
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:
