@@ -117,6 +117,12 @@ TRACKERS: dict[str, TrackerEntry] = {
         "boxes",
         looks_at_crops=True,
     ),
+    "mdnet": TrackerEntry(
+        "spectrack.trackers.mdnet.tracker:MDNetTracker",
+        "MDNet: a classifier learned online, seconds a frame on a CPU (boxes, needs weights)",
+        "boxes",
+        looks_at_crops=True,
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",

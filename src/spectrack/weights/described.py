@@ -22,10 +22,11 @@ KINDS = {
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
+    "mdnet": "spectrack.trackers.mdnet.network:MDNet",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-BACKBONES = {"mobilenet_v2"}
-"""Kinds that are backbones themselves."""
+WITHOUT_BACKBONE = {"mobilenet_v2", "mdnet"}
+"""Kinds that are backbones themselves, or have none."""
 
 
 def make_network(description: Mapping[str, Any]) -> nn.Module:
@@ -33,7 +34,7 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
 
     Args:
         description: ``kind`` (see :data:`KINDS`), ``backbone`` (arguments of
-            :class:`~spectrack.networks.resnet.ResNet`; not of a kind that is one itself), and the
+            :class:`~spectrack.networks.resnet.ResNet`; not of a kind that has none), and the
             other arguments of the network.
 
     Raises:
@@ -41,7 +42,7 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
     """
     rest = dict(description)
     kind, backbone = rest.pop("kind", None), rest.pop("backbone", None)
-    told = backbone is None if kind in BACKBONES else isinstance(backbone, Mapping)
+    told = backbone is None if kind in WITHOUT_BACKBONE else isinstance(backbone, Mapping)
     if kind not in KINDS or not told:
         raise InputError(
             f"a network is described as {dict(description)}; give a kind of {', '.join(KINDS)} "
