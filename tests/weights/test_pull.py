@@ -150,10 +150,11 @@ def test_a_page_instead_of_the_file_leaves_the_cache_as_it_was(entry, site):
 def test_every_row_tells_where_it_is_from():
     for name, row in WEIGHTS.items():
         assert re.fullmatch(r"[a-z0-9_]+", name)
-        assert row.asset or row.sources, name
+        unknown = name == "mdnet"  # published, but where is not told
+        assert row.asset or row.sources or unknown, name
         assert all(re.match(r"gdrive:|gfolder:|https?://", s) for s in row.sources), name
         backbone = name.startswith("resnet") or name in BACKBONES  # of which no figures are told
-        untold = backbone or name in ("sta", "fear_xs", "fear_xs_noembs")
+        untold = backbone or unknown or name in ("sta", "fear_xs", "fear_xs_noembs")
         assert row.figures or row.asset or untold, name
 
 
