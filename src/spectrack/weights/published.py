@@ -51,8 +51,8 @@ FEAR_FILES = (
     "0a3bd039918909c79c1b7e55a4bfb7807520abde/evaluate/"
 )
 FEAR_TERMS = (
-    "MIT of the repository; research use: its backbone began with weights of a project under "
-    "CC BY-NC 4.0"
+    "research use: its backbone began with weights of a project under CC BY-NC 4.0; the repository "
+    "itself is MIT"
 )
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
 
