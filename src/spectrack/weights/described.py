@@ -27,9 +27,10 @@ KINDS = {
     "siamrpn++": "spectrack.trackers.siamrpn.network:SiamRPNPlusPlus",
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
+    "mdnet": "spectrack.trackers.mdnet.network:MDNet",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
 """Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 

@@ -25,8 +25,9 @@ from spectrack.weights.tflite import is_tflite
 from spectrack.weights.tflite_backbone import read_tflite
 
 FORMAT = "spectrack-weights-1"
-HELD_AS = ("net", "state_dict")
-"""Entries in which checkpoints hold their tensors: those of pytracking, and of PySOT's line."""
+HELD_AS = {"net": "", "state_dict": "", "shared_layers": "layers."}
+"""Entries in which checkpoints hold their tensors: those of pytracking, of PySOT's line, and of
+MDNet, which leaves out the first part of their names; that part."""
 LARGEST_SHARE = 4
 """Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
 
@@ -80,7 +81,7 @@ def read_weights(path: str | Path) -> WeightFile:
 
     Args:
         path: A safetensors, TensorFlow Lite or CoreML file, or a checkpoint with a ``net``, a
-            ``state_dict`` or a bare one.
+            ``state_dict``, MDNet's ``shared_layers``, or a bare one.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -143,11 +144,12 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint, its ``net`` or ``state_dict``, or itself; by our names."""
-    held = checkpoint.content
-    for name in HELD_AS:
+    """The state dict of a checkpoint: one of its :data:`HELD_AS`, or itself; by our names."""
+    held, prefix = checkpoint.content, ""
+    for name, first in HELD_AS.items():
         inner = held.get(name) if isinstance(held, dict) else None
-        held = inner if isinstance(inner, dict) else held
+        if isinstance(inner, dict):
+            held, prefix = inner, first
     named = held if isinstance(held, dict) else {}
     other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, Tensor))]
     if other or not named:
@@ -161,7 +163,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
-    return our_names(named)
+    return {prefix + name: value for name, value in our_names(named).items()}
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:
