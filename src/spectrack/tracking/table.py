@@ -56,6 +56,11 @@ def _opencv(kind: str, description: str) -> TrackerEntry:
     return TrackerEntry(target, description, "boxes", {"kind": kind})
 
 
+def _stark(variant: str, description: str) -> TrackerEntry:
+    target = "spectrack.trackers.stark.tracker:STARKTracker"
+    return TrackerEntry(target, description, "boxes", {"variant": variant}, looks_at_crops=True)
+
+
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -117,6 +122,13 @@ TRACKERS: dict[str, TrackerEntry] = {
         "boxes",
         looks_at_crops=True,
     ),
+    "stark-s50": _stark(
+        "s50", "STARK-S: a transformer beside the first frame, ResNet-50 (boxes, needs weights)"
+    ),
+    "stark-st50": _stark(
+        "st50", "STARK-ST: the same with a second, later template (boxes, needs weights)"
+    ),
+    "stark-st101": _stark("st101", "STARK-ST with ResNet-101 (boxes, needs weights)"),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",

@@ -21,6 +21,7 @@ KINDS = {
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
+    "stark": "spectrack.trackers.stark.network:STARK",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""

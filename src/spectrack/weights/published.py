@@ -53,6 +53,7 @@ FEAR_TERMS = (
     "MIT of the repository; research use: its backbone began with weights of a project under "
     "CC BY-NC 4.0"
 )
+STARK_NETWORK = "spectrack.trackers.stark.network:stark"
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
 
 
@@ -268,6 +269,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "gfolder:1144cEuF_yn9UwTfrSVl5wmaMK3F92q42",
         "LaSOT 65.8, GOT-10k 67.2, TrackingNet 80.3, VOT2020 .462",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=50,
+        scores=False,
     ),
     "stark_st50": _row(
         "STARKST_ep0050.pth.tar",
@@ -276,6 +280,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         STARK_ST_FOLDER,
         "LaSOT 66.4, GOT-10k 68.0, TrackingNet 81.3, VOT2020 .505",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=50,
+        scores=True,
     ),
     "stark_st101": _row(
         "STARKST_ep0050.pth.tar",
@@ -284,6 +291,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         STARK_ST_FOLDER,
         "LaSOT 67.1, GOT-10k 68.8, TrackingNet 82.0, VOT2020 .497",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=101,
+        scores=True,
     ),
     **{
         name: _row(

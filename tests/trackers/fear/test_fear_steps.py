@@ -8,9 +8,10 @@ import torch
 from siamese_golden import golden_frame, siamese_golden
 from spectrack.errors import InputError
 from spectrack.trackers.fear.choice import choose
-from spectrack.trackers.fear.crop import clamped, context_of, cut, mean_colour
+from spectrack.trackers.fear.crop import clamped, context_of, mean_colour
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.tracking.siamese import cosine_window
+from spectrack.tracking.windows import cut
 
 OFFSETS = {"z": 0.2, "x": 2.0}
 SIDES = {"z": 128, "x": 256}
@@ -63,7 +64,7 @@ def test_the_first_pair_is_cut_as_published():
 def test_a_window_read_without_a_copy_is_the_same(rng, monkeypatch, context):
     frame = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (160, 120))
     whole = cut(frame, context, 128, (100.4, 3.5, 254.6))
-    monkeypatch.setattr("spectrack.trackers.fear.crop.LARGEST_COPY", 0)
+    monkeypatch.setattr("spectrack.tracking.windows.LARGEST_COPY", 0)
     found = cut(frame, context, 128, (100.4, 3.5, 254.6))
     assert np.abs(whole.astype(int) - found).max() <= 1
     assert (whole == found).mean() > 0.85  # OpenCV rounds its weights
