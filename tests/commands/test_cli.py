@@ -93,15 +93,6 @@ def test_global_flags_may_stand_between_a_command_and_its_variant():
     assert (command.json, command.quiet, command.name) == (True, True, "rts50")
 
 
-def test_trackers_as_text_and_json(spectrack):
-    from spectrack.tracking.table import TRACKERS
-
-    assert [line.split()[0] for line in spectrack("trackers").out.splitlines()] == list(TRACKERS)
-    listed = json.loads(spectrack("trackers", "--json").out)["trackers"]
-    assert [row["name"] for row in listed] == list(TRACKERS)
-    assert all(row["gives"] in {"masks", "boxes"} and row["description"] for row in listed)
-
-
 def test_doctor_finds_this_machine_fit(spectrack):
     ran = spectrack("doctor", "--json")
     report = json.loads(ran.out)

@@ -37,21 +37,20 @@ class WeightsCommand(Command):
     def run(self, console: Console) -> int:
         """Print the table of weights."""
         choose("ACTION", self.action, ACTIONS)
-        from spectrack.weights.cache import cache_folder, cached
+        from spectrack.weights.cache import cache_folder
         from spectrack.weights.drive import web_address
+        from spectrack.weights.places import place_of, state_of
         from spectrack.weights.table import WEIGHTS
 
         rows, listed = [], []
         for name, entry in WEIGHTS.items():
-            path = entry.shipped() or cached(name)
-            there = path.is_file()
-            state = "absent" if not there else "shipped" if entry.asset else "cached"
+            state = state_of(name)
             rows.append((name, state, entry.file, entry.description))
             listed.append(
                 {
                     "name": name,
                     "state": state,
-                    "path": path if there else None,
+                    "path": None if state == "absent" else place_of(name),
                     "file": entry.file,
                     "description": entry.description,
                     "sources": [web_address(source) for source in entry.sources],
@@ -93,14 +92,14 @@ class PullWeightsCommand(Command):
 
     def run(self, console: Console) -> int:
         """Fetch, convert and say where they are."""
-        from spectrack.weights.cache import cached
         from spectrack.weights.convert import pull
         from spectrack.weights.files import sha256_of
+        from spectrack.weights.places import place_of
         from spectrack.weights.records import read_record
         from spectrack.weights.table import WEIGHTS
 
         entry = WEIGHTS[choose("weights", self.name, WEIGHTS)]
-        there = entry.shipped() or cached(self.name)
+        there = place_of(self.name)
         if there.is_file() and (entry.asset or not self.overwrite):
             held = None if entry.asset else read_record(self.name)
             if held is not None and held.cached_sha256 != sha256_of(there):

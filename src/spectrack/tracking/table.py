@@ -13,6 +13,9 @@ from spectrack.plugins import with_plugins
 from spectrack.settings import make_settings, split_pairs
 from spectrack.tracking.base import Tracker
 
+Speed = Literal["fast", "medium", "slow"]
+"""Over 30 frames a second on one core at 480p; 5 or more; less. ``benchmarks/tracker_speed.py``."""
+
 
 def load_object(target: str) -> Any:
     """What an import string ``module:name`` names."""
@@ -32,6 +35,8 @@ class TrackerEntry:
         defaults: Settings that belong to this name.
         looks_at_crops: Whether the time it takes does not depend on the size of frames, so that
             they need not be shrunk for it.
+        weights: Names of the table of weights that it loads where its settings name no others.
+        speed: How fast it follows one target at 480p; None where that was not measured.
     """
 
     target: str
@@ -39,6 +44,8 @@ class TrackerEntry:
     gives: Literal["masks", "boxes"]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     looks_at_crops: bool = False
+    weights: tuple[str, ...] = ()
+    speed: Speed | None = None
 
     def load(self) -> Any:
         """The tracker's class."""
@@ -51,14 +58,22 @@ class TrackerEntry:
         return found
 
 
-def _opencv(kind: str, description: str) -> TrackerEntry:
+def _opencv(kind: str, description: str, speed: Speed) -> TrackerEntry:
     target = "spectrack.trackers.opencv.tracker:OpenCVTracker"
-    return TrackerEntry(target, description, "boxes", {"kind": kind})
+    return TrackerEntry(target, description, "boxes", {"kind": kind}, speed=speed)
 
 
 def _stark(variant: str, description: str) -> TrackerEntry:
     target = "spectrack.trackers.stark.tracker:STARKTracker"
-    return TrackerEntry(target, description, "boxes", {"variant": variant}, looks_at_crops=True)
+    return TrackerEntry(
+        target,
+        description,
+        "boxes",
+        {"variant": variant},
+        looks_at_crops=True,
+        weights=(f"stark_{variant}",),
+        speed="slow",
+    )
 
 
 TRACKERS: dict[str, TrackerEntry] = {
@@ -66,83 +81,94 @@ TRACKERS: dict[str, TrackerEntry] = {
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++: trackers fused into one mask and box by learned networks and the filter",
         "masks",
+        weights=("sftrack", "mask_in_box", "fear"),
+        speed="slow",
     ),
     "sftrack-fast": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++ on frames of 640 pixels, with one input and one look at each box",
         "masks",
         {"inputs": "fear", "largest": 640, "views": 1},
+        weights=("sftrack", "mask_in_box", "fear"),
+        speed="medium",
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",
         "exact masks without weights: optical flow, adaptive colour models, re-detection",
         "masks",
+        speed="medium",
     ),
     "flow-fast": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",
         "the same as flow with coarser optical flow on fewer pixels",
         "masks",
         {"preset": "fast", "pixels": 30_000},
+        speed="fast",
     ),
     "nanomask": TrackerEntry(
         "spectrack.trackers.nanomask.tracker:NanoMaskTracker",
         "small and fast: NanoTrack's boxes, and the mask of the target in each by a network",
         "masks",
+        weights=("nanotrack", "mask_in_box"),
+        speed="medium",
     ),
     "carried": TrackerEntry(
         "spectrack.trackers.carried.tracker:CarriedTracker",
         "the last mask moved by optical flow alone: an input for trackers that correct it",
         "masks",
+        speed="fast",
     ),
     "rts": TrackerEntry(
         "spectrack.trackers.rts.tracker:RTSTracker",
-        "RTS: segmentation learned online, watched over by an instance branch (needs weights)",
+        "RTS: segmentation learned online, watched over by an instance branch",
         "masks",
+        weights=("rts50", "mask_in_box"),
+        speed="slow",
     ),
     "lwl": TrackerEntry(
         "spectrack.trackers.lwl.tracker:LWLTracker",
-        "LWL: segmentation learned online, started by a mask (needs weights)",
+        "LWL: segmentation learned online, started by a mask",
         "masks",
+        weights=("lwl_stage2", "mask_in_box"),
+        speed="slow",
     ),
     "lwl-box": TrackerEntry(
         "spectrack.trackers.lwl.tracker:LWLTracker",
-        "LWL that makes its own first mask in a box (needs weights)",
+        "LWL that makes its own first mask in a box",
         "masks",
         {"start": "box", "rate": 0.2, "share": 0.0, "equal": True, "every": 5, "steps": 5},
+        weights=("lwl_boxinit",),
+        speed="slow",
     ),
     "nanotrack": TrackerEntry(
         "spectrack.trackers.nanotrack.tracker:NanoTracker",
-        "NanoTrack: a small, fast Siamese tracker of boxes (needs weights)",
+        "NanoTrack: a small, fast Siamese tracker of boxes",
         "boxes",
         looks_at_crops=True,
+        weights=("nanotrack",),
+        speed="fast",
     ),
     "fear": TrackerEntry(
         "spectrack.trackers.fear.tracker:FEARTracker",
-        "FEAR-XS: a small siamese network, each frame beside the first (boxes, needs weights)",
+        "FEAR-XS: a small siamese network, each frame beside the first",
         "boxes",
         looks_at_crops=True,
+        weights=("fear",),
+        speed="fast",
     ),
-    "stark-s50": _stark(
-        "s50", "STARK-S: a transformer beside the first frame, ResNet-50 (boxes, needs weights)"
-    ),
-    "stark-st50": _stark(
-        "st50", "STARK-ST: the same with a second, later template (boxes, needs weights)"
-    ),
-    "stark-st101": _stark("st101", "STARK-ST with ResNet-101 (boxes, needs weights)"),
-    "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
-    "kcf": _opencv(
-        "kcf",
-        "OpenCV KCF: fast; early says that fast or turning targets are lost (boxes)",
-    ),
-    "mil": _opencv(
-        "mil", "OpenCV MIL: online boosting over patches; no two runs are equal (boxes)"
-    ),
-    "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
-    "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
+    "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
+    "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
+    "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),
+    "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability", "medium"),
+    "kcf": _opencv("kcf", "OpenCV KCF: early says that fast or turning targets are lost", "medium"),
+    "mil": _opencv("mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast"),
+    "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points", "fast"),
+    "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest", "fast"),
     "external": TrackerEntry(
         "spectrack.trackers.external.tracker:ExternalTracker",
         "masks or boxes of another method, read from a folder or file",
         "masks",
+        speed="fast",
     ),
 }
 

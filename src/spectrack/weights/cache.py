@@ -19,7 +19,6 @@ from urllib.request import Request
 from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.weights.drive import confirmed, is_folder, is_page, title_of, web_address
-from spectrack.weights.files import sha256_of
 
 LARGEST = 2 * 2**30
 """Bytes a download may have; the largest checkpoint known has a quarter of it."""
@@ -101,6 +100,9 @@ def fetch(
         path = Path(source).expanduser()
     if not path.is_file():
         raise InputError(f"{source} does not exist; give a file or a URL")
+    # What a table of weights says of this machine is told without loading PyTorch.
+    from spectrack.weights.files import sha256_of
+
     if sha256 is not None and not (found := sha256_of(path)).startswith(sha256.lower()):
         if web:
             path.unlink()

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from spectrack.weights.drive import is_folder
 from spectrack.weights.matching import shapes_of
+
+if TYPE_CHECKING:  # a table is listed without loading PyTorch
+    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,11 @@ class WeightsEntry:
         made = {p: build_network(target, **self.arguments) for p, target in self.networks.items()}
         if not made:
             return None
-        return made[""] if "" in made else nn.ModuleDict(made)
+        if "" in made:
+            return made[""]
+        from torch import nn
+
+        return nn.ModuleDict(made)
 
     def shapes(self) -> dict[str, tuple[int, ...]] | None:
         """Name to shape of every tensor the network has; None where there is no network yet."""
@@ -66,6 +70,8 @@ class WeightsEntry:
 
     @cached_property
     def _shapes(self) -> dict[str, tuple[int, ...]] | None:
+        import torch
+
         with torch.device("meta"):  # no memory behind the tensors
             network = self.build()
         return None if network is None else shapes_of(network.state_dict())

@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
-from spectrack.weights.cache import cached
 from spectrack.weights.files import WeightFile, read_weights
 from spectrack.weights.matching import compare, shapes_of
+from spectrack.weights.places import place_of
 from spectrack.weights.table import WEIGHTS
 
 
@@ -45,7 +45,7 @@ def find_weights(name_or_path: str | Path) -> Path:
                 f"weights {name_or_path} do not exist; give a file, or one of {', '.join(WEIGHTS)}"
             )
         return Path(name_or_path)
-    path = entry.shipped() or cached(str(name_or_path))
+    path = place_of(str(name_or_path))
     if not path.is_file():
         raise InputError(
             f"weights {name_or_path} are not on this machine; "

@@ -50,8 +50,8 @@ FEAR_FILES = (
     "0a3bd039918909c79c1b7e55a4bfb7807520abde/evaluate/"
 )
 FEAR_TERMS = (
-    "MIT of the repository; research use: its backbone began with weights of a project under "
-    "CC BY-NC 4.0"
+    "research use: its backbone began with weights of a project under CC BY-NC 4.0; the repository "
+    "itself is MIT"
 )
 STARK_NETWORK = "spectrack.trackers.stark.network:stark"
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
