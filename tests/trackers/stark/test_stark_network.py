@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from siamese_generated import (
-    NETWORK,
+from siamese_golden import siamese_golden
+from siamese_scheme import (
+    FULL,
     UNIT,
-    filled,
-    first_frame,
+    fill,
+    first_picture,
     image,
     listed_parameters,
     near,
-    normal,
-    second_frame,
+    second_picture,
+    unit,
 )
-from siamese_golden import siamese_golden
 from spectrack.errors import InputError
 from spectrack.structures import Target
 from spectrack.trackers.stark.network import LAYER, STARK, Answer, stark
@@ -34,7 +34,9 @@ TEMPLATES = {"s": 1, "st": 2}
 
 @pytest.fixture(scope="module")
 def network():
-    return filled(stark(50, scores=True))
+    """STARK-ST50."""
+    made = stark(50, scores=True)
+    return fill(made, kept=[name for name in made.state_dict() if name.endswith("in_proj_bias")])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def crops(network):
     """Tokens of the first template, a second one at the left rim, and a search region."""
 
     def tokens(name, side, rows, columns):
-        pixels = image(f"input/stark/{name}", (side, side, 3)).permute(2, 0, 1)[None]
+        pixels = image(f"input/stark/{name}", side, side, 3).permute(2, 0, 1)[None]
         outside = torch.zeros(1, side, side, dtype=torch.bool)
         outside[:, rows], outside[..., columns] = True, True
         return network.encode(pixels, outside)
@@ -70,61 +72,61 @@ def centred(answer: Answer):
 @pytest.mark.parametrize("kind", NAMES)
 @torch.inference_mode()
 def test_the_whole_network_is_the_reference(network, crops, kind):
-    golden = siamese_golden(f"{NAMES[kind]}_net")
+    file = f"{NAMES[kind]}_net"
+    siamese_golden(file)  # or skip
     template, search = crops[0], crops[-1]
-    near(as_golden(template.values)[..., ::4], golden["feat_z"], NETWORK)
-    near(as_golden(search.values)[::3, :, ::8], golden["feat_x_sub"], NETWORK)
-    near(as_golden(template.positions)[..., ::4], golden["pos_z"], UNIT)
-    near(as_golden(search.positions)[::3, :, ::8], golden["pos_x_masked_sub"], UNIT)
-    near(~search.seen, golden["mask_x"], 0)
+    near(file, "feat_z", as_golden(template.values)[..., ::4], FULL)
+    near(file, "feat_x_sub", as_golden(search.values)[::3, :, ::8], FULL)
+    near(file, "pos_z", as_golden(template.positions)[..., ::4], UNIT)
+    near(file, "pos_x_masked_sub", as_golden(search.positions)[::3, :, ::8], UNIT)
+    near(file, "mask_x", ~search.seen, 0)
     seen = []
     hook = network.transformer.register_forward_hook(lambda m, i, out: seen.extend(out))
     answer = network.locate(crops[: TEMPLATES[kind]], search)
     hook.remove()
-    near(as_golden(seen[0])[::5, :, ::8], golden["encoder_memory_sub"], NETWORK)
-    near(seen[1][None], golden["decoder_out"], NETWORK)
-    near(centred(answer), golden["pred_boxes_cxcywh"], NETWORK)
+    near(file, "encoder_memory_sub", as_golden(seen[0])[::5, :, ::8], FULL)
+    near(file, "decoder_out", seen[1][None], FULL)
+    near(file, "pred_boxes_cxcywh", centred(answer), FULL)
     if kind == "st":
-        near(answer.logits[:, None, None], golden["pred_logits"], NETWORK)
+        near(file, "pred_logits", answer.logits[:, None, None], FULL)
 
 
 @pytest.mark.parametrize("biased", [False, True], ids=["unbiased", "biased"])
 @pytest.mark.parametrize("kind", NAMES)
 @torch.inference_mode()
 def test_the_transformer_at_unit_scale_is_the_reference(network, kind, biased):
-    golden = siamese_golden(f"{NAMES[kind]}_net")
+    file = f"{NAMES[kind]}_net"
     number = 400 + 64 * TEMPLATES[kind]
     tokens, positions = (
-        normal(f"input/stark/unit_{name}", (number, 1, 256)).transpose(0, 1)
-        for name in ("feat", "pos")
+        unit(f"input/stark/unit_{name}", number, 1, 256).transpose(0, 1) for name in ("feat", "pos")
     )
     biases = {k: p for k, p in network.named_parameters() if k.endswith("in_proj_bias")}
     assert len(biases) == 18
     try:
         for name, bias in biases.items():
-            bias.copy_(0.1 * normal(name, tuple(bias.shape)) if biased else torch.zeros_like(bias))
+            bias.copy_(0.1 * unit(name, *bias.shape) if biased else torch.zeros_like(bias))
         memory, found = network.transformer(tokens, positions, network.query_embed.weight[None])
     finally:
         for bias in biases.values():
             bias.zero_()
     corners = network.corners(memory[:, -400:], found)
     name = "unit_ipb" if biased else "unit"
-    near(found[None], golden[f"{name}_decoder_out"], UNIT)
-    near(centred(Answer(corners, None)), golden[f"{name}_pred_boxes"], UNIT)
+    near(file, f"{name}_decoder_out", found[None], UNIT)
+    near(file, f"{name}_pred_boxes", centred(Answer(corners, None)), UNIT)
     if kind == "st" and not biased:
-        near(network.cls_head(found[:, 0])[:, None, None], golden["unit_pred_logits"], UNIT)
+        near(file, "unit_pred_logits", network.cls_head(found[:, 0])[:, None, None], UNIT)
 
 
 @pytest.mark.parametrize("kind", NAMES)
 @torch.inference_mode()
 def test_backbone_and_corners_at_unit_scale_are_the_reference(network, kind):
-    golden = siamese_golden(f"{NAMES[kind]}_net")
-    maps = network.body(normal("input/stark/backbone_unit", (1, 3, 128, 128)), (LAYER,))[LAYER]
-    near(maps[:, ::16], golden["backbone_unit_sub"], UNIT)
-    features = 0.05 * normal("input/stark/corner_feat", (2, 256, 20, 20))
+    file = f"{NAMES[kind]}_net"
+    maps = network.body(unit("input/stark/backbone_unit", 1, 3, 128, 128), (LAYER,))[LAYER]
+    near(file, "backbone_unit_sub", maps[:, ::16], UNIT)
+    features = 0.05 * unit("input/stark/corner_feat", 2, 256, 20, 20)
     for name, logits in zip(("tl", "br"), network.box_head.maps(features), strict=True):
-        near(logits, golden[f"corner_{name}"], UNIT)
-    near(network.box_head(features), golden["corner_xyxy"], UNIT)
+        near(file, f"corner_{name}", logits, UNIT)
+    near(file, "corner_xyxy", network.box_head(features), UNIT)
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -157,8 +159,8 @@ def test_a_checkpoint_converts_loads_strictly_and_tracks(network, spectrack, tmp
     assert loaded.keys() == network.state_dict().keys()
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
     tracker = make_tracker("stark-st50", weights=str(checkpoint), device="cpu")
-    tracker.init(first_frame(), Target((101, 81, 50, 70)))
-    answers = [tracker.update(frame) for frame in (second_frame(), first_frame())]
+    tracker.init(first_picture(), Target((101, 81, 50, 70)))
+    answers = [tracker.update(frame) for frame in (second_picture(), first_picture())]
     for answer in answers:
         assert np.isfinite(list(answer.box)).all()
         assert 0 <= answer.score <= 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from siamese_generated import UNIT, first_frame, near
 from siamese_golden import siamese_golden
+from siamese_scheme import UNIT, first_picture, near
 from spectrack.structures import Box
 from spectrack.trackers.stark.crop import clipped, crop_about, given, in_frame
 from spectrack.trackers.stark.train_losses import box_in_crop, box_loss, overlaps
@@ -31,13 +31,12 @@ def corners(boxes_n4):
 
 @pytest.mark.parametrize("number", range(4))
 def test_crops_are_the_reference(number):
-    golden = siamese_golden("stark_misc")
     box, factor, side = CROPS[number]
-    crop = crop_about(first_frame(), box, factor, side)
+    crop = crop_about(first_picture(), box, factor, side)
     # a grey level of 255: how OpenCV rounds differs from version to version
-    near(crop.pixels_hwc[::4, ::4], golden[f"crop{number}_sub"], 1 / 255)
-    near(crop.outside_hw[::4, ::4], golden[f"att{number}_sub"], 0)
-    near(np.float32(crop.scale), golden[f"resize{number}"], 1e-7)
+    near("stark_misc", f"crop{number}_sub", crop.pixels_hwc[::4, ::4], 1 / 255)
+    near("stark_misc", f"att{number}_sub", crop.outside_hw[::4, ::4], 0)
+    near("stark_misc", f"resize{number}", np.float32(crop.scale), 1e-7)
 
 
 def test_what_is_outside_is_what_a_whole_mask_says(rng):
@@ -71,10 +70,9 @@ def test_a_crop_of_a_huge_window_takes_little_memory():
 
 
 def test_boxes_are_clipped_as_the_reference_does():
-    golden = siamese_golden("stark_misc")["clip"]
     boxes = [(-5, -6, 30, 40), (310, 230, 40, 50), (100, 100, 3, 4), (-50, 20, 30, 40)]
     found = [list(clipped(Box(*box).xyxy, FRAME_WH)) for box in boxes]
-    near(np.array(found), golden, 1e-7)
+    near("stark_misc", "clip", np.array(found), 1e-7)
 
 
 def test_boxes_in_tiny_frames_stay_in_them():
@@ -86,22 +84,21 @@ def test_the_way_back_into_the_frame_is_the_reference():
     found = corners(torch.from_numpy(golden["map_back_in"])[None].double())[0].tolist()
     scale = 320 / 296
     box = Box.from_xyxy(*in_frame(found, BOX, scale))
-    near(np.array(list(box)), golden["map_back"], 1e-6)
+    near("stark_misc", "map_back", np.array(list(box)), 1e-6)
 
 
 def test_the_true_box_in_a_crop_is_the_reference():
     found = box_in_crop(BOX, Box(90, 95, 60, 66), 320 / 315, 320)
-    near(np.array(list(found)), siamese_golden("stark_misc")["train_box_norm"], 1e-6)
+    near("stark_misc", "train_box_norm", np.array(list(found)), 1e-6)
 
 
 def test_losses_are_the_reference():
-    golden = siamese_golden("stark_misc")
     found = corners(torch.tensor([[0.5, 0.5, 0.2, 0.3], [0.2, 0.6, 0.1, 0.4]]))
     truth = corners(torch.tensor([[0.45, 0.5, 0.25, 0.3], [0.7, 0.6, 0.1, 0.1]]))
     loss = box_loss(found, truth)
-    near(loss.giou, golden["giou_loss"], UNIT)
-    near(loss.l1, golden["l1"], UNIT)
-    near(overlaps(found, truth)[1], golden["iou"], UNIT)
+    near("stark_misc", "giou_loss", loss.giou, UNIT)
+    near("stark_misc", "l1", loss.l1, UNIT)
+    near("stark_misc", "iou", overlaps(found, truth)[1], UNIT)
     assert float(loss.total) == pytest.approx(2 * float(loss.giou) + 5 * float(loss.l1))
 
 
