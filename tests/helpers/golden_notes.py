@@ -19,4 +19,7 @@ def note(file: str, key: str, shape: tuple[int, ...], error: float, tolerance: f
     """
     if notes := os.environ.get("SPECTRACK_GOLDEN_ERRORS"):
         with Path(notes).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([file, key, [int(n) for n in shape], float(error), float(tolerance)]) + "\n")
+            lines.write(
+                json.dumps([file, key, [int(n) for n in shape], float(error), float(tolerance)])
+                + "\n"
+            )

@@ -79,6 +79,11 @@ class LongTermFollowing(Following):
         self._search, self._window_n, self._rules = self._unseen if self.lost else self._seen
         return super().cut_search(frame_hwc)
 
+    def move(self, box: Box) -> None:
+        """Go on from another box of the frame just seen; the target is there."""
+        super().move(box)
+        self.lost = False
+
     def follow(self, found: Candidates) -> tuple[Box, float]:
         """Go to the best candidate of the last search region if its score is not too low.
 

@@ -9,7 +9,7 @@ are punished, a cosine window holds the target back, and its size is smoothed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -49,6 +49,15 @@ class Rules:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise InputError(f"{name} is {value:g}; give a number from 0 to 1")
+
+    def given(self, penalty: float | None, window: float | None, rate: float | None) -> Rules:
+        """With the numbers that are not None in place of these.
+
+        Raises:
+            InputError: If one is out of range.
+        """
+        told = {"penalty": penalty, "window": window, "rate": rate}
+        return replace(self, **{name: value for name, value in told.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
