@@ -14,6 +14,7 @@ import torch
 from fear_golden import random_fear
 from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
+from small_mdnet import LITTLE, write_small_mdnet
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
@@ -90,6 +91,8 @@ def needs(tmp_path_factory):
     fear = folder / "fear.safetensors"
     write_weights(fear, random_fear().state_dict(), {})
     found["fear"] = {"weights": str(fear), "device": "cpu"}
+    mdnet = str(write_small_mdnet(folder / "mdnet.safetensors"))
+    found["mdnet"] = {"weights": mdnet, **LITTLE}
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}

@@ -176,16 +176,12 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"backbone": "resnet50"},
         looks_at_crops=True,
     ),
-    "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
-    "kcf": _opencv(
-        "kcf",
-        "OpenCV KCF: fast; early says that fast or turning targets are lost (boxes)",
+    "mdnet": TrackerEntry(
+        "spectrack.trackers.mdnet.tracker:MDNetTracker",
+        "MDNet: a classifier learned online, seconds a frame on a CPU (boxes, needs weights)",
+        "boxes",
+        looks_at_crops=True,
     ),
-    "mil": _opencv(
-        "mil", "OpenCV MIL: online boosting over patches; no two runs are equal (boxes)"
-    ),
-    "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points (boxes)"),
-    "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest (boxes)"),
     "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
     "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
     "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),

@@ -26,9 +26,10 @@ KINDS = {
     "siamfc": "spectrack.trackers.siamfc.network:SiamFC",
     "siamrpn": "spectrack.trackers.siamrpn.network:SiamRPNAlexNet",
     "siamrpn++": "spectrack.trackers.siamrpn.network:SiamRPNPlusPlus",
+    "mdnet": "spectrack.trackers.mdnet.network:MDNet",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "mdnet"}
 """Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 

@@ -24,8 +24,9 @@ from spectrack.weights.tflite import is_tflite
 from spectrack.weights.tflite_backbone import read_tflite
 
 FORMAT = "spectrack-weights-1"
-HELD_AS = ("net", "state_dict")
-"""Entries in which checkpoints hold their tensors: those of pytracking, and of PySOT's line."""
+HELD_AS = {"net": "", "state_dict": "", "shared_layers": "layers."}
+"""Entries in which checkpoints hold their tensors: those of pytracking, of PySOT's line, and of
+MDNet, which leaves out the first part of their names; that part."""
 PARALLEL = "module."
 """What networks that were trained on several devices at once have before all their names."""
 LARGEST_SHARE = 4
@@ -81,7 +82,7 @@ def read_weights(path: str | Path) -> WeightFile:
 
     Args:
         path: A safetensors, TensorFlow Lite or CoreML file, or a checkpoint with a ``net``, a
-            ``state_dict`` or a bare one.
+            ``state_dict``, MDNet's ``shared_layers``, or a bare one.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -144,14 +145,15 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself.
+    """The state dict of a checkpoint: one of its :data:`HELD_AS`, or itself.
 
     Names lose :data:`PARALLEL` where all have it.
     """
-    held = checkpoint.content
-    for name in HELD_AS:
+    held, prefix = checkpoint.content, ""
+    for name, first in HELD_AS.items():
         inner = held.get(name) if isinstance(held, dict) else None
-        held = inner if isinstance(inner, dict) else held
+        if isinstance(inner, dict):
+            held, prefix = inner, first
     named = held if isinstance(held, dict) else {}
     other = [n for n, v in named.items() if not (isinstance(n, str) and isinstance(v, Tensor))]
     if other or not named:
@@ -166,8 +168,8 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             "damaged or made to harm, give another"
         )
     if all(name.startswith(PARALLEL) for name in named):
-        return {name.removeprefix(PARALLEL): tensor for name, tensor in named.items()}
-    return named
+        named = {name.removeprefix(PARALLEL): tensor for name, tensor in named.items()}
+    return {prefix + name: tensor for name, tensor in named.items()}
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2
 STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
 FEAR = "Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022"
 D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
+MDNET = "Nam and Han, Learning Multi-Domain Convolutional Neural Networks for Tracking, CVPR 2016"
 NANOTRACK = "NanoTrack of HonglinChu/SiamTrackers; no paper, SiamBAN's head"
 RESNET = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"
 
@@ -282,6 +283,13 @@ PUBLISHED: dict[str, WeightsEntry] = {
             ),
         )
     },
+    "mdnet": WeightsEntry(
+        description="MDNet: its shared layers, whichever videos they were learned from",
+        file="mdnet.pth",
+        paper=MDNET,
+        licence="not known",
+        networks={"": "spectrack.trackers.mdnet.network:MDNet"},
+    ),
     "d3s": _row(
         "SegmNet.pth.tar",
         "D3S with ResNet-50",
