@@ -75,7 +75,7 @@ class STARKTracker(Tracker):
     @torch.inference_mode()
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._number += 1
-        search = crop_about(frame_hwc, self.box, SEARCH_FACTOR, SEARCH_SIDE)
+        search = self._cut(frame_hwc, SEARCH_FACTOR, SEARCH_SIDE)
         answer = self._network.locate(self.templates, self._tokens(search))
         corners = answer.corners[0].tolist()
         self.box = clipped(in_frame(corners, self.box, search.scale), self.size_wh)
@@ -96,7 +96,11 @@ class STARKTracker(Tracker):
 
     def _template(self, frame_hwc: FrameHWC) -> Tokens:
         """Tokens of a template about the box."""
-        return self._tokens(crop_about(frame_hwc, self.box, TEMPLATE_FACTOR, TEMPLATE_SIDE))
+        return self._tokens(self._cut(frame_hwc, TEMPLATE_FACTOR, TEMPLATE_SIDE))
+
+    def _cut(self, frame_hwc: FrameHWC, factor: float, side: int) -> Crop:
+        """A crop about the box."""
+        return crop_about(frame_hwc, self.box, factor, side)
 
     def _tokens(self, crop: Crop) -> Tokens:
         pixels = torch.from_numpy(crop.pixels_hwc).to(self._device)
