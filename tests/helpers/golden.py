@@ -20,6 +20,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from golden_notes import note
+
 FAMILY = "pytracking_family"
 BGR_MEAN = (102.9801, 115.9465, 122.7717)
 RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -105,14 +107,10 @@ class Golden:
     ) -> float:
         """Assert that :meth:`error` is at most ``tolerance``; returns it.
 
-        Where ``SPECTRACK_GOLDEN_ERRORS`` names a file, the error is added to it
-        (``benchmarks/golden_rts.py`` makes a table of it).
+        The error is noted for ``benchmarks/golden.py``.
         """
         error = self.error(file, key, full)
-        if notes := os.environ.get("SPECTRACK_GOLDEN_ERRORS"):
-            shape = self.manifest[file][key]["full_shape"]
-            with Path(notes).open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps([file, key, shape, error]) + "\n")
+        note(file, key, tuple(self.manifest[file][key]["full_shape"]), error, tolerance)
         assert error <= tolerance, f"{file} {key}: relative error {error:.2e} above {tolerance:g}"
         return error
 

@@ -1,6 +1,6 @@
 """Every golden array of the backbones, RTS, STA, LWL and of pooling, computed by our networks.
 
-The tests compare them one by one, and ``benchmarks/golden_rts.py`` prints their errors.
+The tests compare them one by one, and ``benchmarks/golden.py`` prints their errors.
 """
 
 from __future__ import annotations

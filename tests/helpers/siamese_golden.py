@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from golden import spec_folder
+from golden_notes import note
 
 GOLDEN = spec_folder().parent / "siamese_and_others" / "golden"
 BOX_A, BOX_B = (130, 90, 64, 44), (141, 84, 70, 46)
@@ -39,6 +41,34 @@ def siamese_golden(name: str) -> dict[str, np.ndarray]:
     if found is None:
         pytest.skip(f"golden file {name}.npz not found in {GOLDEN}; set SPECTRACK_SPEC")
     return found
+
+
+def met(file: str, key: str, value: ArrayLike, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+    """Assert that an array of ``FILE.npz`` is met, number by number; the error is noted.
+
+    Args:
+        file: Name without suffix.
+        key: Of the array in it.
+        value: Ours; of the same shape but for axes of length one and flattening.
+        rtol: Tolerance over each stored number.
+        atol: Tolerance beside it.
+    """
+    stored = siamese_golden(file)[key]
+    meet(file, key, value, stored, rtol=rtol, atol=atol)
+
+
+def meet(
+    file: str, key: str, value: ArrayLike, stored: np.ndarray, *, rtol: float, atol: float
+) -> None:
+    """As :func:`met`, for an array that is at hand."""
+    stored = np.asarray(stored, np.float64)
+    ours = np.asarray(value, np.float64)
+    assert ours.size == stored.size, f"{file} {key}: {ours.shape} in place of {stored.shape}"
+    ours = ours.reshape(stored.shape)
+    peak = max(float(np.abs(stored).max(initial=0)), 1e-12)
+    error = float(np.abs(ours - stored).max(initial=0))
+    note(file, key, stored.shape, error / peak, rtol + atol / peak)
+    np.testing.assert_allclose(ours, stored, rtol=rtol, atol=atol, err_msg=f"{file} {key}")
 
 
 def published_weights(name: str) -> Path:

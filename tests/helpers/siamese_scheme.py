@@ -5,11 +5,8 @@ Both are drawn from names; the specification's ``golden/SCHEME.md`` tells how.
 
 from __future__ import annotations
 
-import json
-import os
 import zlib
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from golden_notes import note
 from siamese_golden import GOLDEN, siamese_golden
 
 M = TypeVar("M", bound=nn.Module)
@@ -117,7 +115,5 @@ def near(file: str, key: str, value: Any, tolerance: float) -> None:
     ours = np.asarray(given, np.float64)
     assert ours.shape == stored.shape, f"{file} {key}: {ours.shape} in place of {stored.shape}"
     error = float(np.abs(ours - stored).max() / max(np.abs(stored).max(), 1e-12))
-    if notes := os.environ.get("SPECTRACK_GOLDEN_ERRORS"):
-        with Path(notes).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([file, key, list(stored.shape), error]) + "\n")
+    note(file, key, stored.shape, error, tolerance)
     assert error <= tolerance, f"{file} {key}: relative error {error:.2e} above {tolerance:g}"

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from backbone_golden import FILES, SUMS, backbone_weights, formula_image, golden_features
+from siamese_golden import meet
 from spectrack.errors import InputError
 from spectrack.networks.mobilenet_v2 import InvertedResidual, MobileNetV2, SameConv, normalised
 from spectrack.weights.described import make_network
@@ -168,18 +169,19 @@ def test_features_of_published_weights_are_the_golden_ones(name, size):
                 key = f"{beginning}{restored}{tap}|{kind}"
                 if key in golden:
                     seen.add(key)
-                    error = np.abs(array - golden[key]).max() / np.abs(found).max()
-                    assert error < 1e-4, key
+                    peak = np.abs(found).max()
+                    meet("golden_backbones", key, array, golden[key], rtol=0, atol=1e-4 * peak)
     assert seen == {key for key in golden if key.startswith(beginning)}
 
 
 @pytest.mark.parametrize("name", list(FILES))
 def test_published_weights_have_the_golden_sums(name):
-    golden = golden_features()[f"{name}|weight_sums"]
+    key = f"{name}|weight_sums"
     tensors = backbone_weights(name).tensors
     layers = [key.removesuffix(".weight") for key in tensors if key.endswith(".weight")]
     sums = []
     for layer in layers:
         weight, bias = (tensors[f"{layer}.{kind}"].double() for kind in ("weight", "bias"))
         sums.append([weight.sum(), weight.abs().sum(), bias.sum(), bias.abs().sum()])
-    np.testing.assert_allclose(np.array(sums, dtype=float), golden, rtol=1e-12, atol=1e-9)
+    stored = golden_features()[key]
+    meet("golden_backbones", key, np.array(sums, float), stored, rtol=1e-12, atol=1e-9)

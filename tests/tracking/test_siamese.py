@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from siamese_golden import BOX_A, frames_ab, golden_frame, siamese_golden
+from siamese_golden import BOX_A, frames_ab, golden_frame, met, siamese_golden
 from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.tracking.siamese import (
@@ -35,22 +35,21 @@ def test_crops_are_the_golden_ones(number):
     frame = golden_frame(160, 120)
     followed = following(frame, golden[f"box{number}"])
     place = followed.place
-    assert (place.cx, place.cy) == tuple(golden[f"center{number}"])
+    met("nanotrack_crop", f"center{number}", (place.cx, place.cy))
     template, search = followed.cut_template(frame), followed.cut_search(frame)
-    np.testing.assert_array_equal(template, golden[f"z{number}"])
-    np.testing.assert_array_equal(search[::3, ::3], golden[f"x{number}_sub"])
-    np.testing.assert_array_equal(search.reshape(-1, 3).sum(0), golden[f"x{number}_sum"])
+    met("nanotrack_crop", f"z{number}", template)
+    met("nanotrack_crop", f"x{number}_sub", search[::3, ::3])
+    met("nanotrack_crop", f"x{number}_sum", search.reshape(-1, 3).sum(0))
     side = float(context_side(place.w, place.h))
-    assert [round(side), round(side * (255 / 127))] == golden[f"sides{number}"].tolist()
+    met("nanotrack_crop", f"sides{number}", [round(side), round(side * (255 / 127))])
 
 
 def test_crops_of_the_golden_pair():
-    golden = siamese_golden("nanotrack_net")
     first, second = frames_ab()
-    assert first.reshape(-1, 3).sum(0).tolist() == golden["frameA_sum"].tolist()
+    met("nanotrack_net", "frameA_sum", first.reshape(-1, 3).sum(0))
     followed = following(first, BOX_A)
-    np.testing.assert_array_equal(followed.cut_template(first), golden["z_crop"])
-    np.testing.assert_array_equal(followed.cut_search(second), golden["x_crop"])
+    met("nanotrack_net", "z_crop", followed.cut_template(first))
+    met("nanotrack_net", "x_crop", followed.cut_search(second))
 
 
 def test_a_crop_beside_the_frame_is_all_filling(rng):
@@ -72,10 +71,9 @@ def test_the_step_on_the_golden_pair(version):
     found = Candidates.of_sides(score.astype(np.float32), loc, 16)
     n = len(score)
     for name in ("score", "cx", "cy", "w", "h"):
-        expected = golden[f"{version}_{name}"].ravel()
-        np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-5, atol=2e-5)
+        met("nanotrack_step", f"{version}_{name}", getattr(found, name), rtol=1e-5, atol=2e-5)
     window = cosine_window(n)
-    np.testing.assert_array_equal(window, golden[f"{version}_window"])
+    met("nanotrack_step", f"{version}_window", window)
     first, second = frames_ab()
     rules = {"v1": Rules(0.148, 0.462, 0.390), "v2": V2, "v3": V3}[version]
     followed = following(first, BOX_A, rules, n)
@@ -93,7 +91,7 @@ def test_the_step_by_formula_and_its_clips(case):
     loc = np.stack([8 + (13 * k + 5 * i + 3 * j + i * j) % 41 for k in range(4)])
     score = 1 / (1 + np.exp(cls[0] - cls[1]))
     found = Candidates.of_sides(score.astype(np.float32), loc.astype(np.float32), 16)
-    np.testing.assert_allclose(found.score, golden[f"{case}_score"].ravel(), rtol=1e-6)
+    met("nanotrack_step", f"{case}_score", found.score, rtol=1e-6)
     followed = following(np.zeros((240, 320, 3), np.uint8), (9, 9, 9, 9), rules, n)
     state = golden[f"{case}_state"]
     followed.place = Place(*state)
@@ -102,8 +100,8 @@ def test_the_step_by_formula_and_its_clips(case):
 
 
 def check_step(golden, key, followed, found, window, rules, size):
+    met("nanotrack_step", f"{key}_scale_z", followed.scale, rtol=1e-12)
     scale = golden[f"{key}_scale_z"]
-    assert followed.scale == pytest.approx(scale, rel=1e-12)
     size_wh = size[0] * float(scale), size[1] * float(scale)
     choice = choose(found, size_wh, rules, window.ravel())
     for name, value in (
@@ -112,16 +110,16 @@ def check_step(golden, key, followed, found, window, rules, size):
         ("penalty", choice.penalty),
         ("pscore", choice.blended),
     ):
-        np.testing.assert_allclose(value, golden[f"{key}_{name}"].ravel(), rtol=1e-5, atol=1e-6)
-    assert choice.best == golden[f"{key}_best"]
+        met("nanotrack_step", f"{key}_{name}", value, rtol=1e-5, atol=1e-6)
+    met("nanotrack_step", f"{key}_best", choice.best)
     rate = choice.penalty[choice.best] * found.score[choice.best] * rules.rate
-    assert rate == pytest.approx(golden[f"{key}_lr"], rel=1e-6)
+    met("nanotrack_step", f"{key}_lr", rate, rtol=1e-6)
     box, score = followed.follow(found)
     place = followed.place
-    assert (place.cx, place.cy) == pytest.approx(golden[f"{key}_center"], abs=1e-4)
-    assert (place.w, place.h) == pytest.approx(golden[f"{key}_size"], abs=1e-4)
-    assert list(box) == pytest.approx(golden[f"{key}_box"], abs=1e-4)
-    assert score == pytest.approx(golden[f"{key}_best_score"], abs=1e-6)
+    met("nanotrack_step", f"{key}_center", (place.cx, place.cy), atol=1e-4)
+    met("nanotrack_step", f"{key}_size", (place.w, place.h), atol=1e-4)
+    met("nanotrack_step", f"{key}_box", list(box), atol=1e-4)
+    met("nanotrack_step", f"{key}_best_score", score, atol=1e-6)
 
 
 def test_an_immense_box_takes_no_immense_crop():

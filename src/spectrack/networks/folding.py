@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from spectrack.networks.atrous_resnet import AtrousResNet50
+from spectrack.networks.frozen_norm import FrozenBatchNorm2d
 from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
 
 M = TypeVar("M", bound=nn.Module)
@@ -42,6 +43,7 @@ def for_inference(network: M) -> M:
 
 def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
     conv, norm = getattr(parent, conv_name, None), getattr(parent, norm_name, None)
-    if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-        setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
+    if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
+        # the function reads the numbers of a norm, which both kinds have
+        setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))  # type: ignore[arg-type]
         setattr(parent, norm_name, nn.Identity())

@@ -1,17 +1,22 @@
-"""ResNet with torchvision's names: plain, and as Mask R-CNN of Caffe2 has it (RTS, LWL).
+"""ResNet with torchvision's names: plain, with frozen norms, and as Mask R-CNN of Caffe2 has it.
 
 The two families differ in where a bottleneck takes its stride (in the first 1x1 convolution in
-Caffe2, in the 3x3 convolution in torchvision) and in how a picture becomes numbers.
+Caffe2, in the 3x3 convolution in torchvision) and in how a picture becomes numbers. RTS and LWL
+stand on Caffe2's; STARK on torchvision's, whose normalisations it froze.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
+from spectrack.networks.frozen_norm import FrozenBatchNorm2d
+
+Norm = Callable[[int], nn.Module]
+"""What makes a normalisation of so many maps."""
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 STRIDES = {"conv1": 2, "pool": 4, "layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}
@@ -24,14 +29,16 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, planes: int, stride: int, caffe: bool) -> None:
+    def __init__(
+        self, inputs: int, planes: int, stride: int, caffe: bool, norm: Norm = nn.BatchNorm2d
+    ) -> None:
         super().__init__()
         del caffe  # there is one place for the stride
         self.conv1 = nn.Conv2d(inputs, planes, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
+        self.bn1 = norm(planes)
         self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
-        self.downsample = _downsample(inputs, planes, stride)
+        self.bn2 = norm(planes)
+        self.downsample = _downsample(inputs, planes, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x_nchw: Tensor) -> Tensor:
@@ -50,21 +57,24 @@ class Bottleneck(nn.Module):
         planes: Maps in the middle; four times as many go out.
         stride: Step of the block.
         caffe: The first convolution takes the step, in place of the second.
+        norm: Its normalisations.
     """
 
     expansion = 4
 
-    def __init__(self, inputs: int, planes: int, stride: int, caffe: bool) -> None:
+    def __init__(
+        self, inputs: int, planes: int, stride: int, caffe: bool, norm: Norm = nn.BatchNorm2d
+    ) -> None:
         super().__init__()
         first, second = (stride, 1) if caffe else (1, stride)
         outputs = planes * self.expansion
         self.conv1 = nn.Conv2d(inputs, planes, 1, first, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
+        self.bn1 = norm(planes)
         self.conv2 = nn.Conv2d(planes, planes, 3, second, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
+        self.bn2 = norm(planes)
         self.conv3 = nn.Conv2d(planes, outputs, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outputs)
-        self.downsample = _downsample(inputs, outputs, stride)
+        self.bn3 = norm(outputs)
+        self.downsample = _downsample(inputs, outputs, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x_nchw: Tensor) -> Tensor:
@@ -85,6 +95,8 @@ class ResNet(nn.Module):
         widths: Planes of each of the four layers.
         stem: Maps after the first convolution.
         caffe: Stride in the first convolution of a bottleneck, and input as Caffe2 has it.
+        frozen: Normalisations that keep their numbers, see :class:`FrozenBatchNorm2d`.
+        deepest: The last of the four layers that it has.
 
     Attributes:
         channels: Maps that each layer gives, by its name.
@@ -100,6 +112,8 @@ class ResNet(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512),
         stem: int = 64,
         caffe: bool = False,
+        frozen: bool = False,
+        deepest: str = LAYERS[-1],
     ) -> None:
         super().__init__()
         if block not in ("basic", "bottleneck"):
@@ -109,10 +123,13 @@ class ResNet(nn.Module):
                 f"{len(depths)} depths and {len(widths)} widths were given; a ResNet has four"
                 " layers, give four of each"
             )
+        if deepest not in LAYERS:
+            raise InputError(f"deepest is {deepest!r}; give one of {', '.join(LAYERS)}")
+        norm: Norm = FrozenBatchNorm2d if frozen else nn.BatchNorm2d
         kind = BasicBlock if block == "basic" else Bottleneck
         self.caffe = caffe
         self.conv1 = nn.Conv2d(3, stem, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(stem)
+        self.bn1 = norm(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.channels: dict[str, int] = {"conv1": stem, "pool": stem}
@@ -121,10 +138,12 @@ class ResNet(nn.Module):
             blocks: list[nn.Module] = []
             for number in range(depth):
                 stride = 2 if index > 0 and number == 0 else 1
-                blocks.append(kind(inputs, planes, stride, caffe))
+                blocks.append(kind(inputs, planes, stride, caffe, norm))
                 inputs = planes * kind.expansion
             self.add_module(name, nn.Sequential(*blocks))
             self.channels[name] = inputs
+            if name == deepest:
+                break
         mean, std = (BGR_MEAN, (1.0, 1.0, 1.0)) if caffe else (RGB_MEAN, RGB_STD)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -156,11 +175,12 @@ class ResNet(nn.Module):
             InputError: For a layer that there is not.
         """
         wanted = set(layers)
-        if unknown := wanted - STRIDES.keys():
-            raise InputError(f"layer {min(unknown)!r} was asked for; give of {', '.join(STRIDES)}")
+        if unknown := wanted - self.channels.keys():
+            has = ", ".join(self.channels)
+            raise InputError(f"layer {min(unknown)!r} was asked for; give of {has}")
         found: dict[str, Tensor] = {}
         x = images_nchw
-        for name in STRIDES:
+        for name in self.channels:
             if wanted <= found.keys():
                 break
             if name == "conv1":
@@ -187,7 +207,7 @@ def caffe_resnet50() -> ResNet:
     return ResNet("bottleneck", (3, 4, 6, 3), caffe=True)
 
 
-def _downsample(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+def _downsample(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Sequential | None:
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs))

@@ -63,6 +63,19 @@ def _opencv(kind: str, description: str, speed: Speed) -> TrackerEntry:
     return TrackerEntry(target, description, "boxes", {"kind": kind}, speed=speed)
 
 
+def _stark(variant: str, description: str) -> TrackerEntry:
+    target = "spectrack.trackers.stark.tracker:STARKTracker"
+    return TrackerEntry(
+        target,
+        description,
+        "boxes",
+        {"variant": variant},
+        looks_at_crops=True,
+        weights=(f"stark_{variant}",),
+        speed="slow",
+    )
+
+
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -193,6 +206,9 @@ TRACKERS: dict[str, TrackerEntry] = {
         weights=("mdnet",),
         speed="slow",
     ),
+    "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
+    "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
+    "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability", "medium"),
     "kcf": _opencv("kcf", "OpenCV KCF: early says that fast or turning targets are lost", "medium"),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast"),

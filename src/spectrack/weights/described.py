@@ -21,6 +21,7 @@ KINDS = {
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
+    "stark": "spectrack.trackers.stark.network:STARK",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
     "siamfc": "spectrack.trackers.siamfc.network:SiamFC",
     "siamrpn": "spectrack.trackers.siamrpn.network:SiamRPNAlexNet",

@@ -44,6 +44,7 @@ FEAR_TERMS = (
     "research use: its backbone began with weights of a project under CC BY-NC 4.0; the repository "
     "itself is MIT"
 )
+STARK_NETWORK = "spectrack.trackers.stark.network:stark"
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
 
 
@@ -187,6 +188,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "gfolder:1144cEuF_yn9UwTfrSVl5wmaMK3F92q42",
         "LaSOT 65.8, GOT-10k 67.2, TrackingNet 80.3, VOT2020 .462",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=50,
+        scores=False,
     ),
     "stark_st50": _row(
         "STARKST_ep0050.pth.tar",
@@ -195,6 +199,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         STARK_ST_FOLDER,
         "LaSOT 66.4, GOT-10k 68.0, TrackingNet 81.3, VOT2020 .505",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=50,
+        scores=True,
     ),
     "stark_st101": _row(
         "STARKST_ep0050.pth.tar",
@@ -203,6 +210,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         STARK_ST_FOLDER,
         "LaSOT 67.1, GOT-10k 68.8, TrackingNet 82.0, VOT2020 .497",
         MIT_CODE,
+        network=STARK_NETWORK,
+        depth=101,
+        scores=True,
     ),
     **{
         name: _row(

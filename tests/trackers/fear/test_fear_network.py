@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fear_golden import PUBLISHED, published, random_fear, weights_file
-from siamese_golden import golden_frame, siamese_golden
+from siamese_golden import golden_frame, met, siamese_golden
 from spectrack.networks.folding import for_inference
 from spectrack.trackers.fear.network import FEAR
 from spectrack.weights.networks import load_network
@@ -39,10 +39,9 @@ def crops(pair):
     return [rgb(f) for f in frames]
 
 
-def close(ours, stored, tolerance=1e-5):
-    ours = ours.detach().numpy().reshape(stored.shape)
-    stored = stored.astype(np.float64)
-    assert np.abs(ours - stored).max() <= tolerance * np.abs(stored).max()
+def close(key, ours, tolerance=1e-5):
+    peak = np.abs(siamese_golden("fear_net")[key].astype(np.float64)).max()
+    met("fear_net", key, ours.detach(), atol=tolerance * peak)
 
 
 @pytest.mark.parametrize("pair", ["formula", "AB"])
@@ -57,9 +56,9 @@ def test_outputs_are_golden(training, pair, fast):
         logits, distances = network.compare(z, network.encode(search))
     key = f"{training}_{pair}"
     halves = stored[f"{key}_z"].dtype == np.float16
-    close(z, stored[f"{key}_z"], 5e-4 if halves else 1e-5)
-    close(logits, stored[f"{key}_cls"])
-    close(distances, stored[f"{key}_bbox"])
+    close(f"{key}_z", z, 5e-4 if halves else 1e-5)
+    close(f"{key}_cls", logits)
+    close(f"{key}_bbox", distances)
     np.testing.assert_allclose(distances[0].numpy(), stored[f"{key}_bbox"], rtol=1e-4)
 
 
@@ -93,11 +92,11 @@ def test_every_layer_is_golden(training):
             else:
                 assert name in linear or name.startswith("block")
         mean, std = found[0].mean((1, 2)), found[0].std((1, 2), correction=0)
-        close(torch.stack([mean, std]), stored[prefix + name])
+        close(prefix + name, torch.stack([mean, std]))
     if training == "tracker":
         correlated = seen["cls_fuse"][0][0, 256 + 8 * 3 + 3]
-        close(correlated, stored["tracker_formula_cls_corr_t27"])
-        close(seen["neck"][1][0, :8], stored["tracker_formula_neck_ch0_8"])
+        close("tracker_formula_cls_corr_t27", correlated)
+        close("tracker_formula_neck_ch0_8", seen["neck"][1][0, :8])
 
 
 @pytest.mark.parametrize("training", PUBLISHED)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese_golden import GOLDEN, published_weights, siamese_golden
+from siamese_golden import GOLDEN, met, published_weights, siamese_golden
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.networks.siamese_correlation import depthwise_correlation, pixelwise_correlation
@@ -32,10 +32,9 @@ def batch(crop_hwc: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(crop_hwc).permute(2, 0, 1)[None].float()
 
 
-def near(value: torch.Tensor, expected: np.ndarray, share: float = TOLERANCE) -> None:
-    np.testing.assert_allclose(
-        value[0].numpy(), expected, rtol=0, atol=share * np.abs(expected).max()
-    )
+def near(key: str, value: torch.Tensor) -> None:
+    peak = np.abs(siamese_golden("nanotrack_net")[key]).max()
+    met("nanotrack_net", key, value[0], atol=TOLERANCE * peak)
 
 
 @pytest.mark.parametrize("folded", [False, True])
@@ -56,19 +55,17 @@ def test_published_weights_give_the_golden_maps(version, folded):
         module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
     search = found.extract(batch(golden["x_crop"]))
     logits, sides = found.answer(template, search)
-    near(template, golden[f"{version}_z"])
-    near(search, golden[f"{version}_x"])
-    near(logits, golden[f"{version}_cls"])
-    near(sides, golden[f"{version}_loc"])
+    near(f"{version}_z", template)
+    near(f"{version}_x", search)
+    near(f"{version}_cls", logits)
+    near(f"{version}_loc", sides)
     assert logits.shape[-1] == found.cells
     listed = {k for k in golden if k.startswith(version) and k.endswith("_meanstd")}
     assert {f"{version}_{name}_meanstd" for name in seen} == listed
     for name, maps in seen.items():
-        mean, std = golden[f"{version}_{name}_meanstd"]
+        both = torch.stack([maps[0].mean((1, 2)), maps[0].std((1, 2), correction=0)])
         peak = maps.abs().max().item()
-        np.testing.assert_allclose(maps[0].mean((1, 2)), mean, rtol=0, atol=TOLERANCE * peak)
-        spread = maps[0].std((1, 2), correction=0)
-        np.testing.assert_allclose(spread, std, rtol=0, atol=TOLERANCE * peak)
+        met("nanotrack_net", f"{version}_{name}_meanstd", both, atol=TOLERANCE * peak)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,4 +1,4 @@
-"""What FEAR looks at: boxes of whole pixels, and the squares that are cut around them.
+"""What FEAR looks at: boxes of whole pixels, and the windows around them.
 
 The window around a box keeps the box's aspect ratio, not the picture's: it is stretched to a
 square, so that a target of the size it had always covers the same part of the crop.
@@ -6,13 +6,9 @@ square, so that a target of the size it had always covers the same part of the c
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
-import numpy as np
 
 from spectrack.structures import FrameHWC
-from spectrack.tracking.sampled_window import LARGEST_COPY, sampled_window
 
 IntBox = tuple[int, int, int, int]
 """Whole pixels x, y, w, h."""
@@ -67,34 +63,3 @@ def mean_colour(frame_hwc: FrameHWC) -> tuple[float, float, float]:
     """Mean of every channel; what stands for pixels outside of the frame."""
     red, green, blue, _ = cv2.mean(frame_hwc)
     return red, green, blue
-
-
-def cut(
-    frame_hwc: FrameHWC, context: IntBox, side: int, colour: tuple[float, float, float]
-) -> FrameHWC:
-    """A window of a frame, stretched to a square.
-
-    Args:
-        frame_hwc: uint8 RGB.
-        context: The window; it meets the frame.
-        side: Of the square.
-        colour: Of pixels outside of the frame, rounded to whole grey levels.
-
-    Returns:
-        uint8 (side, side, 3), interpolated linearly without smoothing.
-    """
-    x, y, w, h = context
-    if w * h > LARGEST_COPY:
-        return sampled_window(frame_hwc, context, side, colour)
-    height, width = frame_hwc.shape[:2]
-    left, top = max(0, -x), max(0, -y)
-    right, bottom = max(0, x + w - width), max(0, y + h - height)
-    inside: Any = frame_hwc[y + top : y + h - bottom, x + left : x + w - right]
-    if left or top or right or bottom:
-        inside = cv2.copyMakeBorder(
-            inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour
-        )
-    if inside.shape[:2] != (side, side):
-        inside = cv2.resize(inside, (side, side), interpolation=cv2.INTER_LINEAR)
-    whole: FrameHWC = np.ascontiguousarray(inside)
-    return whole

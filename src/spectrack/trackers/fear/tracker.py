@@ -19,13 +19,13 @@ from spectrack.trackers.fear.crop import (
     IntBox,
     clamped,
     context_of,
-    cut,
     mean_colour,
 )
 from spectrack.trackers.fear.network import FEAR, SEARCH_SIDE, TEMPLATE_SIDE
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
+from spectrack.tracking.windows import cut
 from spectrack.weights.networks import load_network
 
 

@@ -20,11 +20,11 @@ from spectrack.trackers.fear.crop import (
     TEMPLATE_OFFSET,
     clamped,
     context_of,
-    cut,
     mean_colour,
 )
 from spectrack.trackers.fear.network import SEARCH_SIDE, TEMPLATE_SIDE
 from spectrack.trackers.fear.train_labels import cells_about, cells_on, distances_to
+from spectrack.tracking.windows import cut
 from spectrack.training.data.augmentation import brighter, cross_blur, grey
 from spectrack.training.data.clips import View
 from spectrack.training.data.samples import Sample
