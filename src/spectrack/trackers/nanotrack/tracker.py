@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import cv2
 import torch
 from torch import Tensor
 
@@ -54,6 +54,7 @@ class NanoTracker(Tracker):
         self._rules = rules_of(s, version)
         window = root_window if s.opencv else cosine_window
         self._window_n = window(network.cells).ravel()
+        self._pixels = {side: _empty_crop(side).to(self._device) for side in (TEMPLATE, SEARCH)}
 
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -81,7 +82,12 @@ class NanoTracker(Tracker):
     def _maps(self, crop_hwc: FrameHWC) -> Tensor:
         """Maps of a crop, (1, C, n, n)."""
         if self.settings.order == "bgr":
-            crop_hwc = crop_hwc[..., ::-1]
-        pixels = torch.from_numpy(np.ascontiguousarray(crop_hwc)).to(self._device)
-        # (H, W, C) seen as (1, C, H, W) is channels last already
-        return self._network.extract(pixels.permute(2, 0, 1)[None].float())
+            crop_hwc = cv2.cvtColor(crop_hwc, cv2.COLOR_RGB2BGR)
+        pixels_nchw = self._pixels[len(crop_hwc)]
+        pixels_nchw.copy_(torch.from_numpy(crop_hwc).permute(2, 0, 1)[None])
+        return self._network.extract(pixels_nchw)
+
+
+def _empty_crop(side: int) -> Tensor:
+    """Memory for a crop, float32 (1, 3, side, side), channels last; used for every frame again."""
+    return torch.empty(1, 3, side, side).to(memory_format=torch.channels_last)
