@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from spectrack.datasets import open_dataset
-from spectrack.datasets.vot import Vot, upright_box
+from spectrack.datasets.vot import Vot
 from spectrack.errors import InputError
+from spectrack.metrics.polygons import upright_box
 from spectrack.structures import Box
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import tracemalloc
 from dataclasses import fields, is_dataclass
 
@@ -26,6 +27,11 @@ WIDTH, HEIGHT = 64, 48
 BOX = Box(20, 14, 18, 14)
 BACKBONE = {"block": "basic", "depths": (2, 2, 2, 2), "widths": (8, 8, 16, 16), "stem": 8}
 NETWORKS = {"rts": {"kind": "rts"}, "lwl": {"kind": "lwl"}, "lwl-box": {"kind": "lwl"}}
+SIAMESE = {
+    "siamfc": {"kind": "siamfc", "widths": (8, 8, 12, 12, 8)},
+    "siamrpn": {"kind": "siamrpn", "widths": (8, 8, 12, 12, 8)},
+    "siamrpn++": {"kind": "siamrpn++", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
+}
 FROM_FILES = {"external"}
 FROM_THE_CLOCK = {"mil"}  # OpenCV seeds its random numbers by the time
 
@@ -72,6 +78,10 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "height": 64, "width": 96, "device": "cpu"}
+    for name, described in SIAMESE.items():
+        path = folder / f"{name}.safetensors"
+        save_described(path, randomise(make_network(described)), described, {})
+        found[name] = {"weights": str(path), "device": "cpu"}
     nano = randomise(WEIGHTS["nanotrack_v3"].build())
     path = folder / "nanotrack.safetensors"
     write_weights(path, nano.state_dict(), {})
@@ -278,7 +288,7 @@ def test_numbers_among_its_settings_must_be_numbers(name, needs, wrong):
     for field in fields(entry.settings):
         if field.type in ("int", "float") and field.name not in entry.defaults:
             given = needs.get(name, {}) | {field.name: wrong}
-            with pytest.raises(InputError, match=f"tracker {name}: {field.name} is"):
+            with pytest.raises(InputError, match=f"tracker {re.escape(name)}: {field.name} is"):
                 settings_of(name, **given)
 
 

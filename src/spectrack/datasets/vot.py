@@ -7,12 +7,11 @@ Layout: ``list.txt`` with the names of the sequences, ``SEQ/groundtruth.txt`` wi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,9 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.box_files import chosen, read_rows
 from spectrack.errors import InputError
+from spectrack.metrics.polygons import Upright, upright_box
 from spectrack.structures import Box
 from spectrack.video.folder import ImageFolder, image_files
-
-Upright = Literal["bounds", "mean_area"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Vot(Dataset):
             with a groundtruth.txt are taken, by name.
         sequences: Only these, in this order; all of the list where left out.
         upright: How a rotated truth becomes a box: ``bounds`` or ``mean_area``, see
-            :func:`upright_box`.
+            :func:`~spectrack.metrics.polygons.upright_box`.
 
     Raises:
         InputError: If there are no sequences, one asked for is not there, ``upright`` is unknown,
@@ -68,31 +66,6 @@ class Vot(Dataset):
             f"VOT {folder.resolve().name}, boxes by {upright}",
             [_sequence(folder / name, upright) for name in names],
         )
-
-
-def upright_box(corners_n2: NDArray[np.float64], how: Upright = "bounds") -> Box:
-    """An axis-aligned box in the place of a rotated rectangle.
-
-    ``bounds`` is the tightest box around its corners. ``mean_area`` keeps the centre (the mean of
-    the corners) and the proportions of that box but shrinks it to the area of the rectangle, the
-    product of two neighbouring sides; so the box holds as much background as it cuts off target
-    (the conversion many trackers use on VOT; the pixel that some code adds to both sides is left
-    out, as our boxes are edges).
-
-    Args:
-        corners_n2: Corners in their order, (4, 2), pixels.
-        how: ``bounds`` or ``mean_area``.
-    """
-    low, high = corners_n2.min(axis=0), corners_n2.max(axis=0)
-    sides = high - low
-    if how == "bounds":
-        return Box(*low.tolist(), *sides.tolist())
-    a, b, c = corners_n2[:3]
-    area = float(np.linalg.norm(b - a) * np.linalg.norm(c - b))
-    around = float(np.prod(sides))
-    w, h = sides * (math.sqrt(area / around) if around > 0 else 0.0)
-    x, y = corners_n2.mean(axis=0)
-    return Box(float(x - w / 2), float(y - h / 2), float(w), float(h))
 
 
 def _listed(root: Path) -> list[str]:

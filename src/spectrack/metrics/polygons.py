@@ -1,18 +1,21 @@
-"""Overlap of a rotated truth with a box: polygons clipped by half-planes, areas by the shoelace.
+"""Rotated boxes beside upright ones: overlap by clipping and the shoelace, and stand-ins.
 
 A polygon is an array (N, 2) of corners (x, y) in pixels in their order around it, either way.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.structures import Box
 
 PolygonN2 = NDArray[np.float64]
+Upright = Literal["bounds", "mean_area"]
 
 
 def polygon_area(polygon_n2: NDArray[Any]) -> float:
@@ -66,6 +69,31 @@ def polygon_box_overlap(polygon_n2: NDArray[Any], box_xywh: NDArray[Any]) -> flo
     both = polygon_area(clip_to_box(polygon_n2, box_xywh))
     union = polygon_area(polygon_n2) + float(box_xywh[2]) * float(box_xywh[3]) - both
     return min(both / union, 1.0) if union > 0 else 0.0
+
+
+def upright_box(corners_n2: NDArray[np.float64], how: Upright = "bounds") -> Box:
+    """An axis-aligned box in the place of a rotated rectangle.
+
+    ``bounds`` is the tightest box around its corners. ``mean_area`` keeps the centre (the mean of
+    the corners) and the proportions of that box but shrinks it to the area of the rectangle, the
+    product of two neighbouring sides; so the box holds as much background as it cuts off target
+    (the conversion many trackers use on VOT; the pixel that some code adds to both sides is left
+    out, as our boxes are edges).
+
+    Args:
+        corners_n2: Corners in their order, (4, 2), pixels.
+        how: ``bounds`` or ``mean_area``.
+    """
+    low, high = corners_n2.min(axis=0), corners_n2.max(axis=0)
+    sides = high - low
+    if how == "bounds":
+        return Box(*low.tolist(), *sides.tolist())
+    a, b, c = corners_n2[:3]
+    area = float(np.linalg.norm(b - a) * np.linalg.norm(c - b))
+    around = float(np.prod(sides))
+    w, h = sides * (math.sqrt(area / around) if around > 0 else 0.0)
+    x, y = corners_n2.mean(axis=0)
+    return Box(float(x - w / 2), float(y - h / 2), float(w), float(h))
 
 
 def _half_plane(polygon: PolygonN2, inside: NDArray[np.float64]) -> PolygonN2:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from spectrack.networks.atrous_resnet import AtrousResNet50
 from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
 
 M = TypeVar("M", bound=nn.Module)
@@ -32,7 +33,7 @@ def for_inference(network: M) -> M:
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(folded.modules()):
-        if isinstance(module, ResNet | BasicBlock | Bottleneck):
+        if isinstance(module, ResNet | AtrousResNet50 | BasicBlock | Bottleneck):
             for number in (1, 2, 3):
                 _fold(module, f"conv{number}", f"bn{number}")
         elif isinstance(module, nn.Sequential):

@@ -1,4 +1,4 @@
-"""Template against search region in Siamese networks: correlation map by map and cell by cell.
+"""Template against search region in Siamese networks: over all maps, map by map, cell by cell.
 
 Letters: T cells of the template, each a map of the cell-by-cell correlation.
 """
@@ -44,6 +44,24 @@ def depthwise_correlation(template_nchw: Tensor, search_nchw: Tensor, padding: i
         # kernels of one map look like either layout; told so, the result is channels last, too
         kernels = kernels.contiguous(memory_format=torch.channels_last)
     return F.conv2d(joint, kernels, padding=padding, groups=n * c).unflatten(1, (n, c))[0]
+
+
+def cross_correlation(kernels_nkchw: Tensor, search_nchw: Tensor) -> Tensor:
+    """Every search region filtered by its own filters over all maps (SiamFC, Eq. 1).
+
+    Args:
+        kernels_nkchw: (N, K, C, h, w): K filters for each, 1 where a template is the filter; or
+            (1, K, C, h, w), the same for all.
+        search_nchw: (N, C, H, W).
+
+    Returns:
+        (N, K, H - h + 1, W - w + 1).
+    """
+    n, k = kernels_nkchw.shape[:2]
+    if n == 1:
+        return F.conv2d(search_nchw, kernels_nkchw[0])
+    joint = search_nchw.reshape(1, -1, *search_nchw.shape[-2:])
+    return F.conv2d(joint, kernels_nkchw.flatten(0, 1), groups=n).unflatten(1, (n, k))[0]
 
 
 def projection(maps: int) -> nn.Sequential:

@@ -33,7 +33,7 @@ class Tracker(ABC):
     Settings: ClassVar[type[Any]] = NoSettings
     """The frozen dataclass of the settings; fields are what ``--set`` and ``make_tracker`` take."""
 
-    reads_boxes: ClassVar[bool] = False
+    reads_boxes: bool = False
     """Whether its boxes are more than the edges of its masks, and stay when masks are cleaned."""
 
     box_of_mask: Callable[[SoftHW], Box | None] | None = None

@@ -9,7 +9,7 @@ are punished, a cosine window holds the target back, and its size is smoothed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC
+from spectrack.tracking.sampled_window import LARGEST_COPY, sampled_window
 
 Floats = NDArray[np.float32]
 Number = float | np.floating[Any]
@@ -48,6 +49,15 @@ class Rules:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise InputError(f"{name} is {value:g}; give a number from 0 to 1")
+
+    def given(self, penalty: float | None, window: float | None, rate: float | None) -> Rules:
+        """With the numbers that are not None in place of these.
+
+        Raises:
+            InputError: If one is out of range.
+        """
+        told = {"penalty": penalty, "window": window, "rate": rate}
+        return replace(self, **{name: value for name, value in told.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +136,10 @@ class Place:
         rules: Rules,
         size_wh: tuple[int, int],
     ) -> Place:
+        """Go to the best candidate and stay in the frame; see :meth:`moved` and :meth:`limited`."""
+        return self.moved(found, choice, scale, rules).limited(size_wh)
+
+    def moved(self, found: Candidates, choice: Choice, scale: Number, rules: Rules) -> Place:
         """Go to the best candidate; the centre goes at once, the size by and by.
 
         Args:
@@ -133,18 +147,21 @@ class Place:
             choice: The best of them.
             scale: Pixels of the search region for one of the frame.
             rules: How fast.
-            size_wh: Of the frame; the centre stays in it and the size within 10 and it.
         """
         k = choice.best
         rate = float(choice.penalty[k]) * float(found.score[k]) * rules.rate
-        width, height = size_wh
         dx, dy, w, h = (float(v[k]) / scale for v in (found.cx, found.cy, found.w, found.h))
         w, h = self.w * (1 - rate) + w * rate, self.h * (1 - rate) + h * rate
+        return Place(self.cx + dx, self.cy + dy, w, h)
+
+    def limited(self, size_wh: tuple[int, int]) -> Place:
+        """The centre within the frame, the size within 10 and the frame's."""
+        width, height = size_wh
         return Place(
-            max(0.0, min(self.cx + dx, width)),
-            max(0.0, min(self.cy + dy, height)),
-            max(SMALLEST, min(w, width)),
-            max(SMALLEST, min(h, height)),
+            max(0.0, min(self.cx, width)),
+            max(0.0, min(self.cy, height)),
+            max(SMALLEST, min(self.w, width)),
+            max(SMALLEST, min(self.h, height)),
         )
 
 
@@ -188,6 +205,8 @@ def crop(
     Returns:
         uint8 (out, out, 3), bilinear; the square itself where its side is ``out``.
     """
+    if side * side > LARGEST_COPY:
+        return sampled_window(frame_hwc, (*start_xy, side, side), out, colour)
     height, width = frame_hwc.shape[:2]
     (x, y), ends = start_xy, (start_xy[0] + side, start_xy[1] + side)
     left, right = min(max(x, 0), width), min(max(ends[0], 0), width)
@@ -263,6 +282,8 @@ class Following:
     Attributes:
         place: Where the target is; may be set.
         scale: Pixels of the search region for one of the frame, once there was one.
+        side: Of the last search region in pixels of the frame, about the place then.
+        best: Number of the candidate that was followed last.
     """
 
     def __init__(
@@ -277,6 +298,7 @@ class Following:
         self._size_wh = frame_hwc.shape[1], frame_hwc.shape[0]
         self.place = self._first_place(self._limited(box))
         self.scale: Number = 1.0
+        self.side = self.best = 0
         self._rules, self._window_n = rules, window_n
         self._template, self._search = template, search
         # the published programs write the mean into whole numbers, which cuts it off
@@ -296,9 +318,8 @@ class Following:
         """The search region of this frame, uint8 (search, search, 3)."""
         side = float(context_side(self.place.w, self.place.h))
         self.scale = self._template / side
-        return self._cut(
-            frame_hwc, max(round(side * (self._search / self._template)), 1), self._search
-        )
+        self.side = max(round(side * (self._search / self._template)), 1)
+        return self._cut(frame_hwc, self.side, self._search)
 
     def follow(self, found: Candidates) -> tuple[Box, float]:
         """Go to the best candidate of the last search region.
@@ -309,6 +330,7 @@ class Following:
         size_wh = self.place.w * self.scale, self.place.h * self.scale
         choice = choose(found, size_wh, self._rules, self._window_n)
         self.place = self.place.follow(found, choice, self.scale, self._rules, self._size_wh)
+        self.best = choice.best
         return self.place.box, float(found.score[choice.best])
 
     def _first_place(self, box: Box) -> Place:

@@ -117,6 +117,26 @@ TRACKERS: dict[str, TrackerEntry] = {
         "boxes",
         looks_at_crops=True,
     ),
+    "siamfc": TrackerEntry(
+        "spectrack.trackers.siamfc.tracker:SiamFCTracker",
+        "SiamFC: the first frame's target, looked for at three scales (boxes, needs weights)",
+        "boxes",
+        looks_at_crops=True,
+    ),
+    "siamrpn": TrackerEntry(
+        "spectrack.trackers.siamrpn.tracker:SiamRPNTracker",
+        "SiamRPN: AlexNet and boxes of anchors (boxes, needs weights)",
+        "boxes",
+        {"backbone": "alexnet"},
+        looks_at_crops=True,
+    ),
+    "siamrpn++": TrackerEntry(
+        "spectrack.trackers.siamrpn.tracker:SiamRPNTracker",
+        "SiamRPN++: the same with ResNet-50, short or long term (boxes, needs weights)",
+        "boxes",
+        {"backbone": "resnet50"},
+        looks_at_crops=True,
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability (boxes)"),
     "kcf": _opencv(
         "kcf",

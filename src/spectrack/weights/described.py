@@ -22,10 +22,13 @@ KINDS = {
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
+    "siamfc": "spectrack.trackers.siamfc.network:SiamFC",
+    "siamrpn": "spectrack.trackers.siamrpn.network:SiamRPNAlexNet",
+    "siamrpn++": "spectrack.trackers.siamrpn.network:SiamRPNPlusPlus",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-BACKBONES = {"mobilenet_v2"}
-"""Kinds that are backbones themselves."""
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++"}
+"""Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 
 def make_network(description: Mapping[str, Any]) -> nn.Module:
@@ -33,7 +36,7 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
 
     Args:
         description: ``kind`` (see :data:`KINDS`), ``backbone`` (arguments of
-            :class:`~spectrack.networks.resnet.ResNet`; not of a kind that is one itself), and the
+            :class:`~spectrack.networks.resnet.ResNet`; not of a kind in :data:`WHOLE`), and the
             other arguments of the network.
 
     Raises:
@@ -41,7 +44,7 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
     """
     rest = dict(description)
     kind, backbone = rest.pop("kind", None), rest.pop("backbone", None)
-    told = backbone is None if kind in BACKBONES else isinstance(backbone, Mapping)
+    told = backbone is None if kind in WHOLE else isinstance(backbone, Mapping)
     if kind not in KINDS or not told:
         raise InputError(
             f"a network is described as {dict(description)}; give a kind of {', '.join(KINDS)} "

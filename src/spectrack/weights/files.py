@@ -29,6 +29,8 @@ from spectrack.weights.tflite_backbone import read_tflite
 FORMAT = "spectrack-weights-1"
 HELD_AS = ("net", "state_dict")
 """Entries in which checkpoints hold their tensors: those of pytracking, and of PySOT's line."""
+PARALLEL = "module."
+"""What networks that were trained on several devices at once have before all their names."""
 LARGEST_SHARE = 4
 """Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
 
@@ -148,7 +150,10 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself."""
+    """The state dict of a checkpoint: its ``net`` or ``state_dict``, or itself.
+
+    Names lose :data:`PARALLEL` where all have it.
+    """
     held = checkpoint.content
     for name in HELD_AS:
         inner = held.get(name) if isinstance(held, dict) else None
@@ -166,6 +171,8 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
+    if all(name.startswith(PARALLEL) for name in named):
+        return {name.removeprefix(PARALLEL): tensor for name, tensor in named.items()}
     return named
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from spectrack.weights.entry import WeightsEntry
+from spectrack.weights.published_siamese import PYSOT, SIAMESE
 
 GPL_CODE = "unknown for the weights; the authors' code, which they come with, is GPL-3"
-PYSOT = "CC BY-SA 3.0"
 MIT_CODE = "unknown for the weights; the authors' code, which they come with, is MIT"
 
 RTS = "Paul et al., Robust Visual Tracking by Segmentation, ECCV 2022"
@@ -24,10 +24,6 @@ DIMP = "Bhat et al., Learning Discriminative Model Prediction for Tracking, ICCV
 PRDIMP = "Danelljan et al., Probabilistic Regression for Visual Tracking, CVPR 2020"
 ATOM = "Danelljan et al., ATOM: Accurate Tracking by Overlap Maximization, CVPR 2019"
 KYS = "Bhat et al., Know Your Surroundings: Exploiting Scene Information for Tracking, ECCV 2020"
-SIAMRPN = (
-    "Li et al., High Performance Visual Tracking with Siamese Region Proposal Network, CVPR 2018"
-)
-SIAMRPNPP = "Li et al., SiamRPN++: Evolution of Siamese Visual Tracking, CVPR 2019"
 SIAMMASK = (
     "Wang et al., Fast Online Object Tracking and Segmentation: A Unifying Approach, CVPR 2019"
 )
@@ -192,42 +188,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "1nJTBxpuBhN0WGSvG7Zm3yBc9JAC6LnEn",
         *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
     ),
-    "siamrpn_alex_dwxcorr": _pysot(
-        "SiamRPN with AlexNet",
-        SIAMRPN,
-        "1t62x56Jl7baUzPTo0QrC4jJnwvPZm-2m",
-        "VOT2016 / 2018 / 2019 EAO .393 / .352 / .260",
-    ),
-    "siamrpn_alex_dwxcorr_otb": _pysot(
-        "SiamRPN with AlexNet, for OTB",
-        SIAMRPN,
-        "1gCpmR85Qno3C-naR3SLqRNpVfU7VJ2W0",
-        "OTB2015 AUC .666",
-    ),
-    "siamrpn_r50_l234_dwxcorr": _pysot(
-        "SiamRPN++ with ResNet-50",
-        SIAMRPNPP,
-        "1Q4-1563iPwV6wSf_lBHDj5CPFiGSlEPG",
-        "VOT2016 / 2018 / 2019 EAO .464 / .415 / .287",
-    ),
-    "siamrpn_r50_l234_dwxcorr_otb": _pysot(
-        "SiamRPN++ with ResNet-50, for OTB",
-        SIAMRPNPP,
-        "1Cx_oHu6o0gNeH7F9zZrgevfAGdyWC4D5",
-        "OTB2015 AUC .696",
-    ),
-    "siamrpn_r50_l234_dwxcorr_lt": _pysot(
-        "SiamRPN++ with ResNet-50, long-term",
-        SIAMRPNPP,
-        "1lOOTedwGLbGZ7MAbqJimIcET3ANJd29A",
-        "VOT2018-LT F1 .629",
-    ),
-    "siamrpn_mobilev2_l234_dwxcorr": _pysot(
-        "SiamRPN++ with MobileNetV2",
-        SIAMRPNPP,
-        "1JB94pZTvB1ZByU-qSJn4ZAIfjLWE5EBJ",
-        "VOT2016 / 2018 / 2019 EAO .455 / .410 / .292",
-    ),
+    **SIAMESE,
     "siammask_r50_l3": _pysot(
         "SiamMask with ResNet-50",
         SIAMMASK,

@@ -10,9 +10,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrack.structures import FrameHWC
+from spectrack.tracking.sampled_window import LARGEST_COPY, sampled_window
 
 IntBox = tuple[int, int, int, int]
 """Whole pixels x, y, w, h."""
@@ -20,8 +20,6 @@ IntBox = tuple[int, int, int, int]
 TEMPLATE_OFFSET = 0.2
 SEARCH_OFFSET = 2.0
 SMALLEST_SIDE = 3
-LARGEST_COPY = 2**24
-"""Pixels of a window that is copied and resized; of larger ones only pixels that count are read."""
 
 
 def context_of(box: IntBox, offset: float) -> IntBox:
@@ -87,7 +85,7 @@ def cut(
     """
     x, y, w, h = context
     if w * h > LARGEST_COPY:
-        return _sampled(frame_hwc, context, side, colour)
+        return sampled_window(frame_hwc, context, side, colour)
     height, width = frame_hwc.shape[:2]
     left, top = max(0, -x), max(0, -y)
     right, bottom = max(0, x + w - width), max(0, y + h - height)
@@ -100,35 +98,3 @@ def cut(
         inside = cv2.resize(inside, (side, side), interpolation=cv2.INTER_LINEAR)
     whole: FrameHWC = np.ascontiguousarray(inside)
     return whole
-
-
-def _sampled(
-    frame_hwc: FrameHWC, context: IntBox, side: int, colour: tuple[float, float, float]
-) -> FrameHWC:
-    """As :func:`cut`, of only the pixels that are read: for targets that fill a large frame.
-
-    The window has 25 times the area of the target, and a copy of it may have half a gigabyte.
-    """
-    x, y, w, h = context
-    cols, right_w = _between(x, w, side)
-    rows, lower_h = _between(y, h, side)
-    height, width = frame_hwc.shape[:2]
-    picked = frame_hwc[rows.clip(0, height - 1)[:, None], cols.clip(0, width - 1)]
-    picked = picked.astype(np.float32)
-    fill = np.rint(colour).astype(np.float32)
-    picked[(rows < 0) | (rows >= height)] = fill
-    picked[:, (cols < 0) | (cols >= width)] = fill
-    tall = picked[:side] + lower_h[:, None, None] * (picked[side:] - picked[:side])
-    found = tall[:, :side] + right_w[:, None] * (tall[:, side:] - tall[:, :side])
-    return np.rint(found).astype(np.uint8)
-
-
-def _between(start: int, length: int, side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Pixels before and after every place that is read, one after the other, and how far between.
-
-    Places are as :func:`cv2.resize` takes them: middles of pixels on middles of pixels.
-    """
-    place = ((np.arange(side) + 0.5) * (length / side) - 0.5).clip(0, length - 1)
-    before = np.floor(place).astype(np.int64)
-    after = np.minimum(before + 1, length - 1)
-    return start + np.concatenate([before, after]), (place - before).astype(np.float32)

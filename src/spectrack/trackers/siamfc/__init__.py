@@ -1,0 +1,1 @@
+"""SiamFC: a template correlated with a search region, at three scales."""

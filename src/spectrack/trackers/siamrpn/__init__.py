@@ -1,0 +1,1 @@
+"""SiamRPN and SiamRPN++: anchors over a search region, judged and shifted by a template."""
