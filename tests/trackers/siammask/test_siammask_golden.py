@@ -52,7 +52,7 @@ def check_masks(network, template: Features, search: Features, file: str, share:
     else:
         near(file, "mask_corr_feature_10_12", correlation[0, :, 10, 12], share)
     near(file, f"{prefix}mask_sub", head.head(correlation)[:, ::127, ::3, ::3], share)
-    coarse = network.mask(template, search, (10, 12), refined=False)
+    coarse = network.coarse_mask(network.correlate(template, search, (10, 12)))
     near(file, f"{prefix}mask_col_10_12", coarse[0], share)
     for row, column in CELLS:
         refined = network.mask(template, search, (row, column))

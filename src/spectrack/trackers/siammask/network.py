@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.networks.atrous_resnet import AtrousResNet50
 from spectrack.networks.region_proposal_heads import Answers, DepthwiseRPN, DepthwiseTower
 from spectrack.networks.siamese_neck import MIDDLE, SiameseNeck
-from spectrack.trackers.siammask.refinement import Refinement
+from spectrack.trackers.siammask.refinement import SIDE, Refinement
 
 SEARCH, BASE, CELLS = 255, 8, 25
 """Side of the search region, cells that the grid has more than without padding, and its side."""
@@ -85,17 +86,27 @@ class SiamMask(nn.Module):
             template: By :meth:`extract`.
             search: By :meth:`extract`.
             cell: Row and column.
-            refined: Drawn with the finer layers; as the third tower has it otherwise.
+            refined: Drawn with the finer layers; otherwise as the third tower has it, enlarged as
+                in its training.
 
         Returns:
-            Logits (N, 127, 127), or (N, 63, 63) where not refined; both are of the same square of
-            127 pixels of the search region, whose first one lies at 8 (row - 4), 8 (column - 4).
+            Logits (N, 127, 127), of a square of the search region whose first pixel lies at
+            8 (row - 4), 8 (column - 4).
         """
+        correlation = self.correlate(template, search, cell)
+        if not refined:
+            coarse = self.coarse_mask(correlation)[:, None]
+            return F.interpolate(coarse, (SIDE, SIDE), mode="bilinear", align_corners=True)[:, 0]
+        logits: Tensor = self.refine_head(search.finer, correlation, cell)
+        return logits
+
+    def correlate(self, template: Features, search: Features, cell: tuple[int, int]) -> Tensor:
+        """Correlation of the third tower at one cell, (N, maps, 1, 1)."""
         row, column = cell
         part = search.compared[..., row : row + MIDDLE, column : column + MIDDLE]
-        correlation = self.mask_head.correlate(template.compared, part)
-        if refined:
-            logits: Tensor = self.refine_head(search.finer, correlation, cell)
-            return logits
-        coarse: Tensor = self.mask_head.head(correlation)
+        return self.mask_head.correlate(template.compared, part)
+
+    def coarse_mask(self, correlation_nc11: Tensor) -> Tensor:
+        """What the third tower makes of the correlation at a cell: logits (N, 63, 63)."""
+        coarse: Tensor = self.mask_head.head(correlation_nc11)
         return coarse.reshape(-1, COARSE_MASK, COARSE_MASK)

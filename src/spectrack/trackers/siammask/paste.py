@@ -52,13 +52,13 @@ class Square:
         """Probabilities of the square brought into the frame; zeros around.
 
         Args:
-            soft_nn: float32 (n, n).
+            soft_nn: float32 (127, 127).
             size_wh: Of the frame.
 
         Returns:
             float32 (H, W), bilinear.
         """
-        k = len(soft_nn) / self.side
+        k = SIDE / self.side
         width, height = size_wh
         # as the published programs have it: pixel 0 on 0, pixel W k on W - 1
         a, b = (width - 1) / (width * k), (height - 1) / (height * k)
