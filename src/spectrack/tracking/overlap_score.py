@@ -1,0 +1,86 @@
+"""Scores that estimate the overlap of a box with the true one, for trackers that answer by cells.
+
+    score = 1 / (1 + exp(-(bias + number * signal + ...)))
+
+What a Siamese network says of the cell it chose is near 1 almost always, also on another thing than
+the target. Here is what else speaks for a box; the numbers are a tracker's own, fitted to the true
+overlap. A look-alike that was taken for the target is as sure of its box as the target: such a
+score tells how good a box is, not whose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BIAS = "bias"
+MOST = 14.0
+"""Logits are cut there; in single precision scores of more are no longer told apart."""
+Floats = NDArray[np.floating[Any]]
+
+
+def expected_overlap(found: Mapping[str, float], numbers: Mapping[str, float]) -> float:
+    """The formula of the module; in (0, 1).
+
+    Args:
+        found: Name to value of every signal.
+        numbers: Of the same names, and the bias.
+    """
+    total = numbers[BIAS] + sum(numbers[name] * value for name, value in found.items())
+    return 1 / (1 + math.exp(-total))
+
+
+def certainty(score: float) -> float:
+    """Logit of a score in [0, 1] over the greatest that is told; in [-1, 1]."""
+    odds = score / max(1 - score, 1e-9)
+    return max(min(math.log(max(odds, 1e-9)), MOST) / MOST, -1.0)
+
+
+def agreement(scores_n: Floats, corners_4n: Floats, best: int) -> float:
+    """Mean overlap of all boxes with the chosen one, weighed by their scores; in [0, 1].
+
+    Args:
+        scores_n: Of every cell, in [0, 1].
+        corners_4n: Left, top, right and bottom of every cell's box.
+        best: The chosen cell.
+    """
+    chosen_4 = corners_4n[:, best]
+    low_2n = np.maximum(corners_4n[:2], chosen_4[:2, None])
+    high_2n = np.minimum(corners_4n[2:], chosen_4[2:, None])
+    both_n = np.prod(np.maximum(high_2n - low_2n, 0), axis=0)
+    areas_n = np.prod(corners_4n[2:] - corners_4n[:2], axis=0)
+    either_n = areas_n + np.prod(chosen_4[2:] - chosen_4[:2]) - both_n
+    overlaps_n = both_n / np.maximum(either_n, 1e-9)
+    return weighed_mean(overlaps_n, scores_n)
+
+
+def weighed_mean(values_n: Floats, weights_n: Floats) -> float:
+    """Mean of values by weights of 0 or more; 0 where there are none."""
+    weights = weights_n.astype(np.float64)
+    return float((values_n * weights).sum() / max(float(weights.sum()), 1e-9))
+
+
+def points_in(box_4: Floats, points: Floats) -> NDArray[np.bool_]:
+    """Which cells of a grid have their point in a box, (n, n); the nearest one where none has.
+
+    Args:
+        box_4: Left, top, right and bottom.
+        points: Of the cells along either axis, (n,).
+    """
+    x1, y1, x2, y2 = box_4
+    across, down = ((points >= a) & (points <= b) for a, b in ((x1, x2), (y1, y2)))
+    for inside, middle in ((across, (x1 + x2) / 2), (down, (y1 + y2) / 2)):
+        if not inside.any():
+            inside[np.abs(points - middle).argmin()] = True
+    cells: NDArray[np.bool_] = down[:, None] & across
+    return cells
+
+
+def similarity(first_c: Floats, second_c: Floats) -> float:
+    """Cosine of two vectors; 0 where one of them is nothing."""
+    size = float(np.linalg.norm(first_c) * np.linalg.norm(second_c))
+    return float(first_c @ second_c) / size if size > 0 else 0.0
