@@ -27,10 +27,10 @@ def expected_overlap(found: Mapping[str, float], numbers: Mapping[str, float]) -
     """The formula of the module; in (0, 1).
 
     Args:
-        found: Name to value of every signal.
-        numbers: Of the same names, and the bias.
+        found: Name to value of signals.
+        numbers: Of those of them that count, and the bias.
     """
-    total = numbers[BIAS] + sum(numbers[name] * value for name, value in found.items())
+    total = sum(value * (1.0 if name == BIAS else found[name]) for name, value in numbers.items())
     return 1 / (1 + math.exp(-total))
 
 

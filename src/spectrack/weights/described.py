@@ -23,11 +23,13 @@ KINDS = {
     "sta": "spectrack.networks.sta:STA",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
     "siamfc": "spectrack.trackers.siamfc.network:SiamFC",
+    "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "siamrpn": "spectrack.trackers.siamrpn.network:SiamRPNAlexNet",
+    "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siamrpn++": "spectrack.trackers.siamrpn.network:SiamRPNPlusPlus",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamban", "siammask", "siamrpn", "siamrpn++"}
 """Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 
