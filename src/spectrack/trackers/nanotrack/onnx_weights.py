@@ -68,7 +68,7 @@ def _pairs(network: NanoTrack) -> Iterator[Pair]:
     """Every layer in the order of the graphs, with the normalisation behind it."""
     head = (network.ban_head.get_submodule(name) for name in ORDER[network.version])
     for part in (network.backbone, *head):
-        following = {}
+        following: dict[int, nn.Module] = {}
         for module in part.modules():
             if isinstance(module, nn.Sequential):
                 following |= {id(one): after for one, after in pairwise(module.children())}

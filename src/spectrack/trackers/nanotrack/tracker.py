@@ -86,10 +86,10 @@ class NanoTracker(SiameseTracker):
 
     def _maps(self, crop_hwc: FrameHWC) -> Tensor:
         """Maps of a crop, (1, C, n, n)."""
-        if self.settings.order == "bgr":
-            crop_hwc = cv2.cvtColor(crop_hwc, cv2.COLOR_RGB2BGR)
-        pixels_nchw = self._crops[len(crop_hwc)]
-        pixels_nchw.copy_(torch.from_numpy(crop_hwc).permute(2, 0, 1)[None])
+        bgr = self.settings.order == "bgr"
+        seen = cv2.cvtColor(crop_hwc, cv2.COLOR_RGB2BGR) if bgr else crop_hwc
+        pixels_nchw = self._crops[len(seen)]
+        pixels_nchw.copy_(torch.from_numpy(seen).permute(2, 0, 1)[None])
         return self._network.extract(pixels_nchw)
 
 

@@ -46,17 +46,15 @@ def tracker(network: SiamRPN) -> SiamRPNTracker:
     return SiamRPNTracker(SiamRPNSettings(backbone=network.backbone_name, device="cpu"), network)
 
 
-def alexnet_arguments(network: SiamRPN) -> dict[str, Any]:
+def alexnet_arguments(network: SiamRPNAlexNet) -> dict[str, Any]:
     """What a network with AlexNet was made with; that it has the depth-wise head goes unsaid."""
     convolutions = [m for m in network.backbone.modules() if isinstance(m, nn.Conv2d)]
     return {"widths": [convolution.out_channels for convolution in convolutions]}
 
 
-def deep_arguments(network: SiamRPN) -> dict[str, Any]:
+def deep_arguments(network: SiamRPNPlusPlus) -> dict[str, Any]:
     """What a network with ResNet-50 was made with, where it is not the published one."""
-    first = network.backbone.get_submodule("conv1")
-    small = isinstance(first, nn.Conv2d) and first.out_channels == SMALL_STEM
-    return SMALL_DEEP if small else {}
+    return SMALL_DEEP if network.backbone.conv1.out_channels == SMALL_STEM else {}
 
 
 def made_alexnet(small: bool, like: SiamRPNAlexNet | None) -> SiamRPNAlexNet:
