@@ -1,20 +1,22 @@
 """What NanoTrack's score is worth, and the numbers it is made of.
 
-    python experiments/studies/nanotrack_score.py [--weights FILE] [--work DIR] [--quick]
+    python experiments/studies/nanotrack_score.py [--weights A,B] [--work DIR] [--quick]
 
-Follows the DAVIS training sequences at 240p from the true box of the first frame. Numbers are
-fitted to the true overlap on five sixths of them; every sixth sequence is held out, and tells what
-the score is worth on what nothing was fitted to. What every signal alone is worth is told, too.
+Follows the DAVIS training sequences at 240p from the true box of the first frame, with each of the
+weights. Numbers are fitted to the true overlap on five sixths of the sequences; every sixth one is
+held out, and tells what the score is worth on what nothing was fitted to. What every signal is
+worth alone is told, too. Every run is kept in ``--work``, so one that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -23,14 +25,16 @@ from spectrack.datasets.base import VideoSequence
 from spectrack.structures import Target
 from spectrack.trackers.nanotrack.confidence import NUMBERS
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings
-from spectrack.trackers.nanotrack.tracker import NanoTracker
+from spectrack.tracking.overlap_score import BIAS
 from spectrack.training.held_out import hold_out
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
 from experiments.common import ROOT, Page, arguments
-from experiments.studies.box_trackers import sequences_of
+from experiments.studies.box_trackers import FOUND, sequences_of
+from experiments.studies.nanotrack_signals import TellingNanoTracker
 from experiments.studies.overlap_fit import (
+    Floats,
     Rows,
     fit,
     left_out,
@@ -43,7 +47,7 @@ from experiments.studies.overlap_fit import (
 
 def follow(sequence: VideoSequence, weights: str, most: int | None) -> Rows:
     """One row a frame with truth, but the first: signals, the network's score, true overlap."""
-    tracker, rows = NanoTracker(NanoTrackSettings(weights=weights, device="cpu")), []
+    tracker, rows = TellingNanoTracker(NanoTrackSettings(weights=weights, device="cpu")), []
     with sequence.frames() as frames:
         for t, frame in enumerate(islice(frames, most)):
             true = sequence.truth_box(t)
@@ -54,23 +58,23 @@ def follow(sequence: VideoSequence, weights: str, most: int | None) -> Rows:
             answer = tracker.update(frame)
             if true is not None and answer.box is not None:
                 overlap = answer.box.iou(true)
-                rows.append({"signals": tracker.signals, "iou": overlap})
+                rows.append({"signals": tracker.told, "iou": overlap})
     return rows
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", default="nanotrack", help="name or file")
+    parser.add_argument("--weights", default="nanotrack", help="names or files, with commas")
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "nanotrack_score")
 
 
-def kept(options: argparse.Namespace, sequence: VideoSequence) -> Rows:
+def kept(options: argparse.Namespace, sequence: VideoSequence, weights: str) -> Rows:
     """The rows of a sequence, from ``--work`` or made now."""
     most = 12 if options.quick else None
-    digest = hashlib.sha256(json.dumps([options.weights, most]).encode()).hexdigest()[:8]
-    file = options.work / digest / f"{sequence.name}.json"
+    folder = Path(weights).stem + ("-quick" if options.quick else "")
+    file = options.work / folder / f"{sequence.name}.json"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(follow(sequence, options.weights, most)))
+        file.write_text(json.dumps(follow(sequence, weights, most)))
     rows: Rows = json.loads(file.read_text())
     # of the network's score the signal is the logit, cut where single precision ends
     return [row | {"network": row["signals"]["certainty"]} for row in rows]
@@ -79,57 +83,66 @@ def kept(options: argparse.Namespace, sequence: VideoSequence) -> Rows:
 def main() -> None:
     options = arguments(__doc__, add)
     page = Page("studies/nanotrack_score", "NanoTrack: what its score is worth")
-    weights = Path(options.weights).name
-    options.command = options.command.replace(options.weights, weights)
-    options.command = options.command.replace(str(options.work), "scratch/nanotrack_score")
+    every = options.weights.split(",")
+    for path in (*every, str(options.work)):  # no paths of this machine
+        options.command = options.command.replace(path, Path(path).name)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    sequences = sequences_of("davis-train", options.root, None)
-    runs = {n: kept(options, s) for n, s in islice(sequences.items(), 7 if options.quick else None)}
+    few = 7 if options.quick else None
+    sequences = dict(islice(sequences_of("davis-train", options.root, None).items(), few))
+    runs = {
+        weights: {name: kept(options, s, weights) for name, s in sequences.items()}
+        for weights in every
+    }
     names = list(NUMBERS)
-    learned, held = ({n: runs[n] for n in some} for some in hold_out(list(runs)))
-    numbers = fit(learned, names)
-    lines, facts = [], {"weights": weights, "fitted": numbers}
-    for what, some in (("fitted to", learned), ("held out", held)):
-        signals, overlaps, _ = table_of(some)
-        ways = {"network": network_scores(some), "score, fitted here": scores_of(some, numbers)}
-        ways |= {f"{k} alone": scores_of(some, {"bias": 0.0, k: 1.0}) for k in signals[0]}
-        for way, scores in ways.items():
-            found = worth(scores, overlaps)
-            facts[f"{what}, {way}"] = found
-            own = way.startswith("score")
-            told = (f"{found[k]:.3f}" if own else "" for k in ("gap", "error"))
-            lines.append([what, way, f"{found['auc']:.3f}", *told])
-    overlaps = table_of(runs)[1]
-    for way, scores in (("network", network_scores(runs)), ("score", left_out(runs, names))):
-        found = worth(scores, overlaps)
-        facts[f"left out in turn, {way}"] = found
-        told = (f"{found[k]:.3f}" if way == "score" else "" for k in ("gap", "error"))
-        lines.append(["left out in turn", way, f"{found['auc']:.3f}", *told])
-    wrong = {what: float((table_of(some)[1] < 0.5).mean()) for what, some in
-             (("learned", learned), ("held", held), ("all", runs))}  # fmt: skip
-    facts["wrong"] = wrong
+    inside, outside = hold_out(list(sequences))
+    numbers = fit(joined(runs, inside), names)
+    lines, facts = [], {"fitted": numbers}
+    for weights, own in runs.items():
+        for what, chosen in (("fitted to", inside), ("held out", outside)):
+            some = {name: own[name] for name in chosen}
+            signals, overlaps, _ = table_of(some)
+            ways = {"network": network_scores(some), "score": scores_of(some, numbers)}
+            ways |= {f"{k} alone": scores_of(some, {BIAS: 0.0, k: 1.0}) for k in signals[0]}
+            lines += _lines(facts, Path(weights).stem, what, ways, overlaps)
+        ways = {"network": network_scores(own), "score": left_out(own, names)}
+        lines += _lines(facts, Path(weights).stem, "left out in turn", ways, table_of(own)[1])
     page.text(
         TEXT.format(
-            weights=weights,
             numbers=", ".join(f"{k} {v:g}" for k, v in NUMBERS.items()),
             fitted=", ".join(f"{k} {v:.2f}" for k, v in numbers.items()),
-            names=", ".join(held),
-            **{k: f"{100 * v:.1f} %" for k, v in wrong.items()},
+            names=", ".join(outside),
         )
     )
-    page.table(["sequences", "score", "AUC", "gap", "mean error"], lines)
+    page.table(["weights", "sequences", "IoU < 0.5", "score", "AUC", "gap", "mean error"], lines)
     page.write(options, facts, seed=None)
 
 
-TEXT = """
-Weights: {weights}. Numbers of the tracker: {numbers}; fitted here: {fitted}. Held out: {names}.
+def joined(runs: Mapping[str, Mapping[str, Rows]], names: list[str]) -> dict[str, Rows]:
+    """The rows of some sequences with all weights, sequence by sequence."""
+    return {name: [row for own in runs.values() for row in own[name]] for name in names}
 
-AUC is how often a box with an IoU of at least 0.5 has a higher score than one below it; boxes below
-it are {learned} of the frames fitted to, {held} of those held out and {all} of all, so the figures
-of the held-out ones rest on few frames. `left out in turn` are all sequences, a sixth at a time
-scored by numbers fitted to the rest. Gap is the mean difference of score and IoU over five bins of
-as many frames each. `network` is what the network says of the cell it chose.
+
+def _lines(
+    facts: dict[str, Any], weights: str, what: str, ways: Mapping[str, Floats], overlaps: Floats
+) -> list[list[str]]:
+    wrong = float((overlaps < FOUND).mean())
+    lines = []
+    for way, scores in ways.items():
+        found = facts[f"{weights}, {what}, {way}"] = worth(scores, overlaps) | {"wrong": wrong}
+        told = (f"{found[k]:.3f}" if way == "score" else "" for k in ("gap", "error"))
+        lines.append([weights, what, f"{100 * wrong:.1f} %", way, f"{found['auc']:.3f}", *told])
+    return lines
+
+
+TEXT = """
+Numbers of the tracker: {numbers}; fitted here, with all weights: {fitted}. Held out: {names}.
+
+AUC is how often a box with an IoU of at least 0.5 has a higher score than one below it; where few
+boxes are below it, or none (nan), it says little. `left out in turn` are all sequences, a sixth at
+a time scored by numbers fitted to the rest. Gap is the mean difference of score and IoU over five
+bins of as many frames each. `network` is what the network says of the cell it chose. The shipped
+weights (`nanotrack`) learned from some of the sequences, published ones from none of them.
 """
 
 if __name__ == "__main__":

@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from spectrack.structures import Box
-from spectrack.tracking.overlap_score import (
-    agreement,
-    certainty,
-    expected_overlap,
-    points_in,
-    similarity,
-    weighed_mean,
-)
+from spectrack.tracking.overlap_score import agreement, certainty, expected_overlap, weighed_mean
 
 
 def test_agreement_box_by_box(rng):
@@ -40,25 +33,6 @@ def test_the_formula():
     assert expected_overlap({"certainty": 0.25, "agreement": -0.5}, numbers) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("box", [(-20.0, -3, 35, 18), (-500.0, -500, -400, -400), (1.0, 1, 2, 2)])
-def test_cells_in_a_box_cell_by_cell(box):
-    points = (np.arange(6) - 3) * 16.0
-    found = points_in(np.array(box), points)
-    x1, y1, x2, y2 = box
-    inside = [[x1 <= x <= x2 and y1 <= y <= y2 for x in points] for y in points]
-    if np.any(inside):
-        np.testing.assert_array_equal(found, inside)
-    else:
-        assert found.sum() == 1
-        row, column = np.argwhere(found)[0]
-        nearest = [
-            min(range(6), key=lambda k: abs(points[k] - m)) for m in ((y1 + y2) / 2, (x1 + x2) / 2)
-        ]
-        assert [row, column] == nearest
-
-
-def test_means_and_cosines_of_nothing_are_nothing():
+def test_means_of_nothing_are_nothing():
     assert weighed_mean(np.ones(3), np.zeros(3)) == 0
     assert weighed_mean(np.array([1.0, 3.0]), np.array([3.0, 1.0])) == pytest.approx(1.5)
-    assert similarity(np.zeros(3), np.ones(3)) == 0
-    assert similarity(np.array([1.0, 1.0]), np.array([2.0, 0.0])) == pytest.approx(0.5**0.5)

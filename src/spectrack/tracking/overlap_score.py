@@ -62,25 +62,3 @@ def weighed_mean(values_n: Floats, weights_n: Floats) -> float:
     """Mean of values by weights of 0 or more; 0 where there are none."""
     weights = weights_n.astype(np.float64)
     return float((values_n * weights).sum() / max(float(weights.sum()), 1e-9))
-
-
-def points_in(box_4: Floats, points: Floats) -> NDArray[np.bool_]:
-    """Which cells of a grid have their point in a box, (n, n); the nearest one where none has.
-
-    Args:
-        box_4: Left, top, right and bottom.
-        points: Of the cells along either axis, (n,).
-    """
-    x1, y1, x2, y2 = box_4
-    across, down = ((points >= a) & (points <= b) for a, b in ((x1, x2), (y1, y2)))
-    for inside, middle in ((across, (x1 + x2) / 2), (down, (y1 + y2) / 2)):
-        if not inside.any():
-            inside[np.abs(points - middle).argmin()] = True
-    cells: NDArray[np.bool_] = down[:, None] & across
-    return cells
-
-
-def similarity(first_c: Floats, second_c: Floats) -> float:
-    """Cosine of two vectors; 0 where one of them is nothing."""
-    size = float(np.linalg.norm(first_c) * np.linalg.norm(second_c))
-    return float(first_c @ second_c) / size if size > 0 else 0.0

@@ -9,7 +9,7 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import FrameHWC, Prediction, Target
-from spectrack.trackers.nanotrack.confidence import NUMBERS, Appearance, signals
+from spectrack.trackers.nanotrack.confidence import NUMBERS, signals
 from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
 from spectrack.trackers.nanotrack.opencv import OpenCVFollowing, root_window
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings, rules_of
@@ -30,9 +30,6 @@ class NanoTracker(SiameseTracker):
     Args:
         settings: See :class:`NanoTrackSettings`.
         network: To be used instead of the weights that the settings name.
-
-    Attributes:
-        signals: What spoke for the last box, where the score is an estimate.
 
     Raises:
         InputError: If weights or device cannot be used, or are of another version than said.
@@ -67,7 +64,6 @@ class NanoTracker(SiameseTracker):
         kind = OpenCVFollowing if self.settings.opencv else Following
         self.following = kind(frame_hwc, target.box, self._rules, self._window_n, TEMPLATE, SEARCH)
         self._template = self._maps(self.following.cut_template(frame_hwc))
-        self._appearance = Appearance(self._template[0].cpu().numpy(), target.box)
         return Prediction(target.box, None, 1.0)
 
     @torch.inference_mode()
@@ -78,11 +74,13 @@ class NanoTracker(SiameseTracker):
         found = Candidates.of_sides(score_nn, sides[0].cpu().numpy(), STRIDE)
         box, score = self.following.follow(found)
         if self._estimates:
-            self.signals = signals(
-                found, self.following.choice, self._appearance, search[0].cpu().numpy()
-            )
-            score = expected_overlap(self.signals, NUMBERS)
+            score = self._estimate(found, search)
         return Prediction(box, None, min(max(score, 0.0), 1.0))
+
+    def _estimate(self, found: Candidates, search: Tensor) -> float:
+        """Overlap to be expected of the box just followed, of all those in a search region."""
+        del search  # its maps tell no more, see the study
+        return expected_overlap(signals(found, self.following.choice), NUMBERS)
 
     def _maps(self, crop_hwc: FrameHWC) -> Tensor:
         """Maps of a crop, (1, C, n, n)."""
