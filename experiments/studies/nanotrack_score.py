@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from itertools import islice
@@ -25,7 +26,7 @@ from spectrack.datasets.base import VideoSequence
 from spectrack.structures import Target
 from spectrack.trackers.nanotrack.confidence import NUMBERS
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings
-from spectrack.tracking.overlap_score import BIAS
+from spectrack.tracking.overlap_score import BIAS, MOST
 from spectrack.training.held_out import hold_out
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
@@ -76,8 +77,12 @@ def kept(options: argparse.Namespace, sequence: VideoSequence, weights: str) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(follow(sequence, weights, most)))
     rows: Rows = json.loads(file.read_text())
-    # of the network's score the signal is the logit, cut where single precision ends
-    return [row | {"network": row["signals"]["certainty"]} for row in rows]
+    return [row | {"network": network_score(row["signals"]["certainty"])} for row in rows]
+
+
+def network_score(certainty: float) -> float:
+    """What the network said; the signal is its logit, cut where single precision ends."""
+    return 1 / (1 + math.exp(-MOST * certainty))
 
 
 def main() -> None:
@@ -103,15 +108,18 @@ def main() -> None:
             some = {name: own[name] for name in chosen}
             signals, overlaps, _ = table_of(some)
             ways = {"network": network_scores(some), "score": scores_of(some, numbers)}
-            ways |= {f"{k} alone": scores_of(some, {BIAS: 0.0, k: 1.0}) for k in signals[0]}
+            if what != "held out":
+                ways |= {f"{k} alone": scores_of(some, {BIAS: 0.0, k: 1.0}) for k in signals[0]}
             lines += _lines(facts, Path(weights).stem, what, ways, overlaps)
         ways = {"network": network_scores(own), "score": left_out(own, names)}
+        ways["score of all signals"] = left_out(own, SIGNALS)
         lines += _lines(facts, Path(weights).stem, "left out in turn", ways, table_of(own)[1])
     page.text(
         TEXT.format(
             numbers=", ".join(f"{k} {v:g}" for k, v in NUMBERS.items()),
             fitted=", ".join(f"{k} {v:.2f}" for k, v in numbers.items()),
             names=", ".join(outside),
+            every=", ".join(f"{k} {v:.2f}" for k, v in fit(joined(runs, inside), SIGNALS).items()),
         )
     )
     page.table(["weights", "sequences", "IoU < 0.5", "score", "AUC", "gap", "mean error"], lines)
@@ -130,18 +138,21 @@ def _lines(
     lines = []
     for way, scores in ways.items():
         found = facts[f"{weights}, {what}, {way}"] = worth(scores, overlaps) | {"wrong": wrong}
-        told = (f"{found[k]:.3f}" if way == "score" else "" for k in ("gap", "error"))
+        told = ("" if "alone" in way else f"{found[k]:.3f}" for k in ("gap", "error"))
         lines.append([weights, what, f"{100 * wrong:.1f} %", way, f"{found['auc']:.3f}", *told])
     return lines
 
 
+SIGNALS = ("certainty", "agreement", "steadiness", "alone", "sharpness", "likeness")
 TEXT = """
 Numbers of the tracker: {numbers}; fitted here, with all weights: {fitted}. Held out: {names}.
 
 AUC is how often a box with an IoU of at least 0.5 has a higher score than one below it; where few
 boxes are below it, or none (nan), it says little. `left out in turn` are all sequences, a sixth at
 a time scored by numbers fitted to the rest. Gap is the mean difference of score and IoU over five
-bins of as many frames each. `network` is what the network says of the cell it chose. The shipped
+bins of as many frames each. `network` is what the network says of the cell it chose. Fitted to
+all signals: {every}; what the tracker does without gets no number, or does not help sequences that
+were left out. The shipped
 weights (`nanotrack`) learned from some of the sequences, published ones from none of them.
 """
 

@@ -53,7 +53,8 @@ def other_signals(
     Returns:
         ``alone``: 1 less the share of the chosen cell's score that the best cell outside of the box
         has. ``sharpness``: share of all scores within the box. ``likeness``: cosine of the
-        network's maps there and those of the template's target.
+        network's maps there and those of the template's target. ``steadiness``: one over the change
+        of size and shape, in (0, 1].
     """
     x1, y1, x2, y2 = (float(v) for v in corners_of(found)[:, choice.best])
     inside_n = points_in((x1, y1, x2, y2), points_of(int(len(found.score) ** 0.5))).ravel()
@@ -63,6 +64,7 @@ def other_signals(
         "alone": 1 - min(rival / max(score, 1e-9), 1.0),
         "sharpness": weighed_mean(inside_n.astype(np.float64), found.score),
         "likeness": appearance.likeness(maps_chw, (x1, y1, x2, y2)),
+        "steadiness": 1 / float(choice.change[choice.best]),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def test_signals_cell_by_cell(own, rng, n):
     inside = np.array([x1 <= x <= x2 and y1 <= y <= y2 for x, y in points])
     assert told["alone"] == pytest.approx(1 - min(found.score[~inside].max() / score, 1))
     assert told["sharpness"] == pytest.approx(found.score[inside].sum() / found.score.sum())
+
+    change = max(50 / 60 / (w / h), w / h / (50 / 60))
+    root = [math.sqrt((a + (a + b) / 2) * (b + (a + b) / 2)) for a, b in ((w, h), (50, 60))]
+    change *= max(root[0] / root[1], root[1] / root[0])
+    assert told["steadiness"] == pytest.approx(1 / change, rel=1e-5)
 
     # 40 pixels are 20 to either side of the middle in a square of 80, so 31.75 of 127
     within = [k for k, x in enumerate(own.points_of(8)) if abs(x) <= 31.75]

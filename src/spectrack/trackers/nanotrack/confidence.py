@@ -17,9 +17,7 @@ from spectrack.trackers.nanotrack.network import SEARCH
 from spectrack.tracking.overlap_score import BIAS, agreement, certainty
 from spectrack.tracking.siamese import Candidates, Choice
 
-NUMBERS: Mapping[str, float] = MappingProxyType(
-    {BIAS: -3.47, "certainty": 0.66, "agreement": 3.96, "steadiness": 1.31}
-)
+NUMBERS: Mapping[str, float] = MappingProxyType({BIAS: -2.40, "certainty": 0.77, "agreement": 4.01})
 LARGEST = 64.0 * SEARCH
 """Sides of boxes are cut there: networks of random numbers answer with ones beyond any number."""
 
@@ -34,13 +32,11 @@ def signals(found: Candidates, choice: Choice) -> dict[str, float]:
     Returns:
         ``certainty``: logit of the chosen cell's score over 14, at most 1. ``agreement``: mean
         overlap of all boxes with the chosen one, weighed by their scores, in [0, 1].
-        ``steadiness``: one over the change of size and shape, in (0, 1].
     """
     k = choice.best
     return {
         "certainty": certainty(float(found.score[k])),
         "agreement": agreement(found.score, corners_of(found), k),
-        "steadiness": 1 / float(choice.change[k]),
     }
 
 
