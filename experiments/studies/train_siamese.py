@@ -77,7 +77,9 @@ NanoTrack {version}: a head that has learned nothing, on the published backbone,
 is. {epochs} epochs of {samples} pairs from moving stills and 25 DAVIS training sequences, seed
 {seed}. The held-out sequences are training sequences that nothing was learned from; the validation
 was looked at once, with the weights that had been written. The published training has 50 epochs of
-400 000 pairs; weights of so few pairs are no match for the published ones.
+400 000 pairs; weights of so few pairs are no match for the published ones. The run:
+`spectrack train siamese --small --tracker nanotrack --backbone-of nanotrack_{version}
+--samples {samples} --epochs {epochs}`.
 """
 
 if __name__ == "__main__":
