@@ -3,9 +3,10 @@
 Run it as ``python slow_main.py ARGUMENTS``; the videos named ``b*`` are refined slowly. Worker
 processes load this file too, so they know the recipe.
 
-``SLOW_SECONDS`` is how long a slow frame takes; in the folder ``SLOW_PIDS`` every process leaves a
-file named by the video that it refines and its own id; with ``SLOW_DEAF`` it does not hear when it
-is told to stop, as in a long computation; ``SLOW_NO_KERNEL`` takes away what only Linux can do.
+``SLOW_SECONDS`` is how long a slow frame takes; a test that stops the program half-way says longer
+than it waits. In the folder ``SLOW_PIDS`` every process leaves a file named by the video that it refines
+and its own id; with ``SLOW_DEAF`` it does not hear when it is told to stop, as in a long computation;
+``SLOW_NO_KERNEL`` takes away what only Linux can do.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from spectrack.tracking.table import TRACKERS, TrackerEntry
 from spectrack.tracks import Track
 from still_tracker import StillTracker
 
+SECONDS = float(os.environ.get("SLOW_SECONDS", "0"))
+
 
 class SlowTracker(StillTracker):
     def _update(self, frame_hwc):
-        time.sleep(float(os.environ.get("SLOW_SECONDS", "1")))
+        time.sleep(SECONDS)
         return super()._update(frame_hwc)
 
 
@@ -36,8 +39,7 @@ def slow_recipe(frames, masks, preset, progress):
         Path(os.environ["SLOW_PIDS"], f"{frames.name}-{os.getpid()}").touch()
     if "SLOW_DEAF" in os.environ:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # 3 s a frame are long enough for "a" to end first on a busy machine, too.
-    seconds = float(os.environ.get("SLOW_SECONDS", "3")) if frames.name.startswith("b") else 0
+    seconds = SECONDS if frames.name.startswith("b") else 0
     track = Track(frames.size_wh)
     for index in range(len(frames)):
         time.sleep(seconds)

@@ -46,6 +46,7 @@ def picture(t: int, size_wh: tuple[int, int] = (WIDTH, HEIGHT), target: bool = T
 
 FRAMES = [picture(t)[0] for t in range(8)]
 TARGET = Target(box=BOX)
+pytestmark = pytest.mark.usefixtures("small_crops")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,6 +94,20 @@ def name(request):
 @pytest.fixture
 def make(name, needs):
     return lambda: make_tracker(name, **needs.get(name, {}))
+
+
+@pytest.fixture(scope="module")
+def used():
+    """Trackers by name, as the tests before left them."""
+    return {}
+
+
+@pytest.fixture
+def tracker(name, make, used):
+    """One that other tests have used before: its ``init`` begins anew, whatever was before."""
+    if name not in used:
+        used[name] = make()
+    return used[name]
 
 
 def check_answer(answer: Prediction, gives: str, size_wh=(WIDTH, HEIGHT)) -> None:
@@ -144,29 +159,22 @@ def test_update_before_init_is_told(make):
         make().correct(FRAMES[0], np.ones((HEIGHT, WIDTH), np.float32))
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        FRAMES[0].astype(np.float32),
-        FRAMES[0][..., 0],
-        FRAMES[0][..., :2],
-        np.zeros((0, 5, 3), np.uint8),
-    ],
-    ids=["float", "grey", "two channels", "no pixels"],
-)
-def test_frames_that_are_none_are_told(make, frame):
+def test_frames_that_are_none_are_told(make):
+    frame = FRAMES[0]
+    wrong = (frame.astype(np.float32), frame[..., 0], frame[..., :2], np.zeros((0, 5, 3), np.uint8))
     tracker = make()
-    with pytest.raises(InputError, match="frame"):
-        tracker.init(frame, TARGET)
-    with pytest.raises(InputError, match="call init first"):
-        tracker.update(FRAMES[0])
-    tracker.init(FRAMES[0], TARGET)
-    with pytest.raises(InputError, match="frame"):
-        tracker.update(frame)
+    for none in wrong:
+        with pytest.raises(InputError, match="frame"):
+            tracker.init(none, TARGET)
+        with pytest.raises(InputError, match="call init first"):
+            tracker.update(frame)
+    tracker.init(frame, TARGET)
+    for none in wrong:
+        with pytest.raises(InputError, match="frame"):
+            tracker.update(none)
 
 
-def test_a_frame_of_another_size_is_told_and_does_no_harm(make):
-    tracker = make()
+def test_a_frame_of_another_size_is_told_and_does_no_harm(tracker):
     tracker.init(FRAMES[0], TARGET)
     with pytest.raises(InputError, match="one size"):
         tracker.update(FRAMES[1][:-1])
@@ -181,28 +189,27 @@ def test_a_frame_of_another_size_is_told_and_does_no_harm(make):
         (Target(mask=np.ones((HEIGHT, WIDTH - 1), bool)), "same size"),
     ],
 )
-def test_targets_that_cannot_be_are_told(make, target, told):
+def test_targets_that_cannot_be_are_told(tracker, target, told):
     with pytest.raises(InputError, match=told):
-        make().init(FRAMES[0], target)
+        tracker.init(FRAMES[0], target)
 
 
-def test_an_empty_mask_beside_a_box_is_no_mask(name, make):
-    answer = make().init(FRAMES[0], Target(BOX, np.zeros((HEIGHT, WIDTH), bool)))
+def test_an_empty_mask_beside_a_box_is_no_mask(name, tracker):
+    answer = tracker.init(FRAMES[0], Target(BOX, np.zeros((HEIGHT, WIDTH), bool)))
     check_answer(answer, gives_of(name))
     if gives_of(name) == "masks" and name not in NETWORKS:
         assert (answer.mask >= 0.5).any()
 
 
-def test_a_mask_starts_it(name, make):
+def test_a_mask_starts_it(name, tracker):
     mask = picture(0)[1]
-    answer = make().init(FRAMES[0], Target(mask=mask))
+    answer = tracker.init(FRAMES[0], Target(mask=mask))
     if gives_of(name) == "masks" and name != "lwl-box":
         np.testing.assert_array_equal(answer.hard_mask(), mask)
 
 
 @pytest.mark.parametrize("size_wh", [(33, 21), (21, 33), (97, 19)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_odd_sizes(name, make, size_wh):
-    tracker = make()
+def test_odd_sizes(name, tracker, size_wh):
     frames = [picture(t, size_wh)[0] for t in range(3)]
     first = tracker.init(frames[0], Target(box=(2, 3, 15, 14)))
     for answer in (first, *map(tracker.update, frames[1:])):
@@ -210,14 +217,12 @@ def test_odd_sizes(name, make, size_wh):
 
 
 @pytest.mark.parametrize("box", [(-6, -6, 12, 12), (WIDTH - 3, HEIGHT - 3, 9, 9), (30, 20, 1, 1)])
-def test_targets_at_the_rim_and_of_a_pixel(name, make, box):
-    tracker = make()
+def test_targets_at_the_rim_and_of_a_pixel(name, tracker, box):
     for answer in (tracker.init(FRAMES[0], Target(box=box)), tracker.update(FRAMES[1])):
         check_answer(answer, gives_of(name))
 
 
-def test_a_target_that_leaves(name, make):
-    tracker = make()
+def test_a_target_that_leaves(name, tracker):
     tracker.init(FRAMES[0], TARGET)
     for frame in (*FRAMES[1:3], *(picture(t, target=False)[0] for t in range(4)), FRAMES[3]):
         check_answer(tracker.update(frame), gives_of(name))
@@ -242,9 +247,8 @@ def test_started_again_it_knows_nothing_of_before(name, make):
             np.testing.assert_array_equal(a.mask, b.mask)
 
 
-def test_frames_and_target_stay_as_they_are(make):
+def test_frames_and_target_stay_as_they_are(tracker):
     frames, mask = [f.copy() for f in FRAMES[:4]], picture(0)[1]
-    tracker = make()
     tracker.init(frames[0], Target(BOX, mask))
     for frame in frames[1:]:
         tracker.update(frame)
@@ -253,9 +257,8 @@ def test_frames_and_target_stay_as_they_are(make):
     np.testing.assert_array_equal(mask, picture(0)[1])
 
 
-def test_memory_is_bounded(make):
+def test_memory_is_bounded(tracker):
     """What Python and NumPy hold does not grow from one part of a clip to the next."""
-    tracker = make()
     tracker.init(FRAMES[0], TARGET)
 
     def held(rounds: int) -> int:
@@ -282,8 +285,7 @@ def test_numbers_among_its_settings_must_be_numbers(name, needs, wrong):
                 settings_of(name, **given)
 
 
-def test_what_it_offers_is_declared(make):
-    tracker = make()
+def test_what_it_offers_is_declared(tracker):
     tracker.init(FRAMES[0], TARGET)
     tracker.update(FRAMES[1])
     soft = picture(1)[1].astype(np.float32)
