@@ -4,9 +4,9 @@ Run it as ``python slow_main.py ARGUMENTS``; the videos named ``b*`` are refined
 processes load this file too, so they know the recipe.
 
 ``SLOW_SECONDS`` is how long a slow frame takes; a test that stops the program half-way says longer
-than it waits. In the folder ``SLOW_PIDS`` every process leaves a file named by the video that it refines
-and its own id; with ``SLOW_DEAF`` it does not hear when it is told to stop, as in a long computation;
-``SLOW_NO_KERNEL`` takes away what only Linux can do.
+than it waits. In the folder ``SLOW_PIDS`` every process leaves a file named by the video that it
+refines and its own id; with ``SLOW_DEAF`` it does not hear when it is told to stop, as in a long
+computation; ``SLOW_NO_KERNEL`` takes away what only Linux can do.
 """
 
 from __future__ import annotations

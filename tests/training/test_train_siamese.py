@@ -17,6 +17,7 @@ from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.siamese import Learner, SiamesePlan, blended, fewer, learn_on
 from spectrack.video.reader import ArrayFrames
 from spectrack.weights.files import read_weights
+from tiny_training import little_work  # noqa: F401
 
 TRUTH = Box(4, 4, 10, 10)
 
