@@ -13,7 +13,7 @@ from random_sftrack import write_random_weights
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
-from spectrack.trackers.sftrack.inputs import seen_side
+from spectrack.trackers.sftrack.inputs import Input, seen_side
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
@@ -123,3 +123,16 @@ def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
     assert not led(spread, half)  # both are off, the mask more
     assert not led(Box(0, 0, 19, 20), Box(0, 0, 18, 20))  # nearly right is left alone
     assert led(spread, None)  # it sees nothing
+
+
+def test_box_trackers_begin_with_the_box_that_was_given(clip, tmp_path: Path, monkeypatch) -> None:
+    """Masks of the first frame are for inputs that follow masks: people's boxes have margins."""
+    corrected: list[str] = []
+    monkeypatch.setattr(Input, "correct", lambda one, frame, soft: corrected.append(one.name))
+    path = write_random_weights(tmp_path / "w.safetensors")
+    settings = SFTrackSettings(inputs="carried,fear", masks="feat2seg", weights=str(path))
+    tracker = SFTracker(settings)
+    tracker.init(clip.frames_thwc[0], Target(clip.target.box))
+    assert corrected == ["carried"]
+    tracker.init(clip.frames_thwc[0], clip.target)  # a mask that was given needs no correction
+    assert corrected == ["carried"]

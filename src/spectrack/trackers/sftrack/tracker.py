@@ -127,7 +127,8 @@ class SFTracker(Tracker):
         hypotheses = self._pool.init(frame_hwc, Target(target.box, target.mask))
         if given is None:
             for one in self._pool.inputs:
-                one.correct(frame_hwc, soft)
+                if one.gives_masks:  # a box tracker keeps the box that was given
+                    one.correct(frame_hwc, soft)
         self._filter.push(frame_hwc, soft)
         self.explanation = Explanation(s.names, tuple(hypotheses), None, None, signals=signals)
         if self._adaptation is not None:
