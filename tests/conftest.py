@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,9 +120,16 @@ class Ran:
 
 
 @pytest.fixture
-def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run the command line in this process: ``spectrack("track", video, "--out", out)``."""
+def spectrack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Run the command line in this process: ``spectrack("track", video, "--out", out)``.
+
+    However long it takes, it writes no line of progress into what it says.
+    """
     from spectrack.cli import main
+
+    monkeypatch.setattr("spectrack.commands.console.LOG_INTERVAL", math.inf)
 
     def run(*args: object) -> Ran:
         capsys.readouterr()

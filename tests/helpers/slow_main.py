@@ -11,6 +11,7 @@ computation; ``SLOW_NO_KERNEL`` takes away what only Linux can do.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 from spectrack.cli import main
-from spectrack.commands import workers
+from spectrack.commands import console, workers
 from spectrack.refinement.presets import PRESETS, Preset
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.table import TRACKERS, TrackerEntry
@@ -54,6 +55,7 @@ TRACKERS["slow"] = TrackerEntry("slow_main:SlowTracker", "slow", "masks")
 PRESETS["slow"] = Preset("slow_main:slow_recipe", "slow")
 
 if __name__ == "__main__":
+    console.LOG_INTERVAL = math.inf  # what it says does not depend on how long it takes
     # Whoever starts the tests may have told children to ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
