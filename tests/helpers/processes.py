@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 250.0
-"""More than any of them takes beside other programs, and less than a test may (see pyproject.toml)."""
+"""More than any takes beside other programs; a test has more yet, see pyproject.toml."""
 
 
 def wait_until(
