@@ -20,6 +20,7 @@ from spectrack.training.siamese import Learner, SiamesePlan, blended, fewer, lea
 from spectrack.training.siamese_schedule import WarmUp
 from spectrack.video.reader import ArrayFrames
 from spectrack.weights.files import read_weights
+from tiny_training import little_work  # noqa: F401
 
 TRUTH = Box(4, 4, 10, 10)
 
