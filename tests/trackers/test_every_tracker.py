@@ -33,6 +33,8 @@ SIAMESE = {
     "siamfc": {"kind": "siamfc", "widths": (8, 8, 12, 12, 8)},
     "siamrpn": {"kind": "siamrpn", "widths": (8, 8, 12, 12, 8)},
     "siamrpn++": {"kind": "siamrpn++", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
+    "siamban": {"kind": "siamban", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
+    "siammask": {"kind": "siammask", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
 }
 FROM_FILES = {"external"}
 FROM_THE_CLOCK = {"mil"}  # OpenCV seeds its random numbers by the time

@@ -18,6 +18,7 @@ from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
 from spectrack.weights.coreml import SUFFIX, read_coreml
+from spectrack.weights.published_names import our_names
 from spectrack.weights.quantised import without_quantisation
 from spectrack.weights.stand_ins import StandIn, described
 from spectrack.weights.tflite import is_tflite
@@ -27,8 +28,6 @@ FORMAT = "spectrack-weights-1"
 HELD_AS = {"net": "", "state_dict": "", "shared_layers": "layers."}
 """Entries in which checkpoints hold their tensors: those of pytracking, of PySOT's line, and of
 MDNet, which leaves out the first part of their names; that part."""
-PARALLEL = "module."
-"""What networks that were trained on several devices at once have before all their names."""
 LARGEST_SHARE = 4
 """Times the bytes of the file that its tensors may have; shared storages make it more than 1."""
 
@@ -145,10 +144,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint: one of its :data:`HELD_AS`, or itself.
-
-    Names lose :data:`PARALLEL` where all have it.
-    """
+    """The state dict of a checkpoint, one of its :data:`HELD_AS`, or itself; by our names."""
     held, prefix = checkpoint.content, ""
     for name, first in HELD_AS.items():
         inner = held.get(name) if isinstance(held, dict) else None
@@ -167,9 +163,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
-    if all(name.startswith(PARALLEL) for name in named):
-        named = {name.removeprefix(PARALLEL): tensor for name, tensor in named.items()}
-    return {prefix + name: tensor for name, tensor in named.items()}
+    return our_names({prefix + name: tensor for name, tensor in named.items()})
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:

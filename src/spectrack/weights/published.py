@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from spectrack.weights.entry import WeightsEntry
-from spectrack.weights.published_siamese import PYSOT, SIAMESE
+from spectrack.weights.published_siamese import MIT_CODE, SIAMESE
 
 GPL_CODE = "unknown for the weights; the authors' code, which they come with, is GPL-3"
-MIT_CODE = "unknown for the weights; the authors' code, which they come with, is MIT"
 
 RTS = "Paul et al., Robust Visual Tracking by Segmentation, ECCV 2022"
 STA = (
@@ -24,10 +23,6 @@ DIMP = "Bhat et al., Learning Discriminative Model Prediction for Tracking, ICCV
 PRDIMP = "Danelljan et al., Probabilistic Regression for Visual Tracking, CVPR 2020"
 ATOM = "Danelljan et al., ATOM: Accurate Tracking by Overlap Maximization, CVPR 2019"
 KYS = "Bhat et al., Know Your Surroundings: Exploiting Scene Information for Tracking, ECCV 2020"
-SIAMMASK = (
-    "Wang et al., Fast Online Object Tracking and Segmentation: A Unifying Approach, CVPR 2019"
-)
-SIAMBAN = "Chen et al., Siamese Box Adaptive Network for Visual Tracking, CVPR 2020"
 STARK = "Yan et al., Learning Spatio-Temporal Transformer for Visual Tracking, ICCV 2021"
 FEAR = "Borsuk et al., FEAR: Fast, Efficient, Accurate and Robust Visual Tracker, ECCV 2022"
 D3S = "Lukezic et al., D3S: A Discriminative Single Shot Segmentation Tracker, CVPR 2020"
@@ -41,7 +36,6 @@ NANOTRACK_FOLDER = (
     "https://raw.githubusercontent.com/HonglinChu/SiamTrackers/"
     "248663fde6bf7c40190cf10ee396d5662919ecd3/NanoTrack/models/pretrained/"
 )
-OXFORD = "http://www.robots.ox.ac.uk/~qwang/"
 FEAR_FILES = (
     "https://raw.githubusercontent.com/PinataFarms/FEARTracker/"
     "0a3bd039918909c79c1b7e55a4bfb7807520abde/evaluate/"
@@ -94,10 +88,6 @@ def _dimp(
     )
     told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
     return _row(file, description, paper, f"gdrive:{source}", ", ".join(told))
-
-
-def _pysot(description: str, paper: str, source: str, figures: str) -> WeightsEntry:
-    return _row("model.pth", description, paper, f"gdrive:{source}", figures, PYSOT)
 
 
 PUBLISHED: dict[str, WeightsEntry] = {
@@ -191,39 +181,6 @@ PUBLISHED: dict[str, WeightsEntry] = {
         *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
     ),
     **SIAMESE,
-    "siammask_r50_l3": _pysot(
-        "SiamMask with ResNet-50",
-        SIAMMASK,
-        "1YbPUQVTYw_slAvk_DchvRY-7B6rnSXP9",
-        "VOT2016 / 2018 / 2019 EAO .455 / .423 / .283",
-    ),
-    "siamban_r50_l234": _pysot(
-        "SiamBAN with ResNet-50",
-        SIAMBAN,
-        "1SJwPUpTQm6xL44-8jLvDrSMhOzVsbLAZ",
-        "VOT2018 EAO .452",
-    ),
-    "siamban_r50_l234_otb": _pysot(
-        "SiamBAN with ResNet-50, for OTB",
-        SIAMBAN,
-        "1d_z_7azA56PrnyQWkRFnZmxb1IGU-72E",
-        "OTB100 AUC .696",
-    ),
-    **{
-        f"siammask_{name.lower()}": _row(
-            f"SiamMask_{name}.pth",
-            f"SiamMask of its authors, {name}",
-            SIAMMASK,
-            f"{OXFORD}SiamMask_{name}.pth",
-            figures,
-            MIT_CODE,
-        )
-        for name, figures in (
-            ("VOT", "VOT2018 EAO .380"),
-            ("VOT_LD", "VOT2018 EAO .423"),
-            ("DAVIS", "DAVIS-16 J .713, F .674"),
-        )
-    },
     "stark_s50": _row(
         "STARKS_ep0500.pth.tar",
         "STARK-S with ResNet-50",

@@ -90,6 +90,4 @@ def rules_of(settings: SiamRPNSettings, usual: str) -> Rules:
     """
     preset = usual if settings.preset == "auto" else settings.preset
     rules = PUBLISHED[settings.backbone][preset]
-    given = {name: getattr(settings, name) for name in ("penalty", "window", "rate")}
-    told = {name: value for name, value in given.items() if value is not None}
-    return Rules(**{name: told.get(name, getattr(rules, name)) for name in given})
+    return rules.given(settings.penalty, settings.window, settings.rate)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
-from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.structures import Box, FrameHWC, Prediction, Target
 from spectrack.trackers.siamrpn.network import SiamRPN
 from spectrack.trackers.siamrpn.settings import SiamRPNSettings, rules_of
-from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.long_term import LongTermFollowing, LostRules
 from spectrack.tracking.region_proposals import TEMPLATE, AnchorProposals
 from spectrack.tracking.siamese import Following
+from spectrack.tracking.siamese_tracker import SiameseTracker
 from spectrack.weights.networks import load_network
 
 LOST_SEARCH = 831
 """Side of the search region, in pixels, while the long-term form has lost the target."""
 
 
-class SiamRPNTracker(Tracker):
+class SiamRPNTracker(SiameseTracker):
     """Follows a target by SiamRPN or SiamRPN++; answers with boxes.
 
     The score is the network's own for the anchor chosen. It tells how like the target that is,
@@ -38,7 +37,6 @@ class SiamRPNTracker(Tracker):
     """
 
     Settings = SiamRPNSettings
-    carries_masks = True
 
     def __init__(
         self, settings: SiamRPNSettings | None = None, network: SiamRPN | None = None
@@ -78,13 +76,6 @@ class SiamRPNTracker(Tracker):
         score = min(max(score, 0.0), 1.0)
         return Prediction(None, None, score, False) if self._lost else Prediction(box, None, score)
 
-    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
-        """Look about the mask's box in the next frame; the template stays that of the first."""
-        del frame_hwc
-        tight = Box.from_mask(soft_hw >= 0.5)
-        if tight is not None:
-            self.following.move(tight)
-
     @property
     def _lost(self) -> bool:
         return isinstance(self.following, LongTermFollowing) and self.following.lost
@@ -99,6 +90,4 @@ class SiamRPNTracker(Tracker):
 
     def _maps(self, crop_hwc: FrameHWC) -> list[Tensor]:
         """Maps of a crop, level by level."""
-        pixels = torch.from_numpy(np.ascontiguousarray(crop_hwc[..., ::-1])).to(self._device)
-        # (H, W, C) seen as (1, C, H, W) is channels last already
-        return self._network.extract(pixels.permute(2, 0, 1)[None].float())
+        return self._network.extract(self._pixels(crop_hwc))

@@ -1,0 +1,190 @@
+"""What one frame costs a Siamese tracker, part by part: whole networks, generated weights, 480p.
+
+    python benchmarks/siamese_parts.py [NAME ...] [--threads 1 2] [--frames 5] [--out FILE]
+
+Every part is timed inside a tracker that follows a target of 96x72 pixels over a made-up clip; the
+box is put back after each frame, since weights of no meaning lead anywhere. Wall time is the least
+of all frames; processor time tells what a busy machine hides. ``rest`` is the whole frame without
+the parts. A tracker declares its parts in ``PARTS``: a name, and where the method lies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from spectrack.structures import Box, FrameHWC, Target
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.table import TRACKERS, settings_of
+from spectrack.weights.table import WEIGHTS
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # where experiments/ lies
+
+SIAMESE = {
+    "crop": "following.cut_search",
+    "backbone": "_network.extract",
+    "head": "_network.answer",
+    "choice": "following.follow",
+}
+PARTS: dict[str, Mapping[str, str]] = {
+    "siamfc": SIAMESE | {"crop": "following.cut_searches"},
+    "siamrpn": SIAMESE,
+    "siamrpn++": SIAMESE,
+    "siamban": SIAMESE,
+    "siammask": SIAMESE | {"mask": "_network.mask"},
+    "nanotrack": SIAMESE,
+}
+COLUMNS = ("whole", "backbone", "head", "crop", "choice", "other", "rest", "first")
+BOX = Box(380, 200, 96, 72)
+
+
+@dataclass
+class Times:
+    """Milliseconds of a part, a number for every frame."""
+
+    wall: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
+
+    def next_frame(self) -> None:
+        """Begin the sum of another frame."""
+        self.wall.append(0.0)
+        self.work.append(0.0)
+
+    def timed(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, added to the sum of the frame."""
+
+        def call(*args: Any, **named: Any) -> Any:
+            wall, work = time.perf_counter(), time.process_time()
+            out = run(*args, **named)
+            self.wall[-1] += 1e3 * (time.perf_counter() - wall)
+            self.work[-1] += 1e3 * (time.process_time() - work)
+            return out
+
+        return call
+
+
+def generated(network: nn.Module) -> nn.Module:
+    """Filters that keep the scale of their input; normalisations and biases stay as made."""
+    chance = torch.Generator().manual_seed(0)
+    for value in network.state_dict().values():
+        if value.ndim > 1:
+            noise = torch.randn(value.shape, generator=chance)
+            value.copy_(noise * (1.0 / value[0].numel()) ** 0.5)
+    return network.eval()
+
+
+def tracker_of(name: str, given: Mapping[str, Any]) -> tuple[Tracker, int]:
+    """A tracker with the whole network of its weights, and how many numbers that has."""
+    entry = TRACKERS[name]
+    settings = settings_of(name, device="cpu", **given)
+    weights = getattr(settings, "named_weights", None) or settings.weights
+    network = WEIGHTS[weights].build()
+    if network is None:
+        raise SystemExit(f"weights {weights} have no network")
+    tracker: Tracker = entry.load()(settings, generated(network))
+    return tracker, sum(p.numel() for p in network.parameters())
+
+
+def clip(frames: int) -> list[FrameHWC]:
+    """Smooth noise of 854x480 that moves a little."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (32, 56, 3), dtype=np.uint8)
+    large = cv2.resize(small, (900, 500), interpolation=cv2.INTER_CUBIC)
+    return [np.ascontiguousarray(large[t : t + 480, 2 * t : 2 * t + 854]) for t in range(frames)]
+
+
+def measure(name: str, given: Mapping[str, Any], frames: list[FrameHWC]) -> dict[str, Times]:
+    """Times of every part; the first frame that is followed only warms up."""
+    tracker, _ = tracker_of(name, given)
+    times = {part: Times() for part in (*PARTS[name], "whole", "first")}
+    first = times["first"]
+    first.next_frame()
+    first.timed(tracker.init)(frames[0], Target(BOX))
+    for part, place in PARTS[name].items():
+        *way, method = place.split(".")
+        owner = reduce(getattr, way, tracker)
+        setattr(owner, method, times[part].timed(getattr(owner, method)))
+    update = times["whole"].timed(tracker.update)
+    for frame in frames[1:]:
+        for part, time_of in times.items():
+            if part != "first":
+                time_of.next_frame()
+        update(frame)
+        tracker.following.move(BOX)  # type: ignore[attr-defined]
+    return times
+
+
+def row(name: str, threads: int, times: Mapping[str, Times], kind: str) -> str:
+    """One line of the table."""
+    least = {part: min(getattr(t, kind)[1:] or getattr(t, kind)) for part, t in times.items()}
+    parts = [part for part in times if part not in ("whole", "first")]
+    rest = max(least["whole"] - sum(least[part] for part in parts), 0)
+    other = [f"{part} {least[part]:.1f}" for part in parts if part not in COLUMNS]
+    cells = [f"{least[part]:.1f}" if part in least else "-" for part in COLUMNS[:5]]
+    cells += [", ".join(other) or "-", f"{rest:.1f}", f"{least['first']:.1f}"]
+    kinds = {"wall": "wall", "work": "processor"}
+    return f"| {name} | {threads} | {kinds[kind]} | {' | '.join(cells)} |"
+
+
+def table(names: list[str], threads: list[int], count: int, load: str) -> str:
+    """The page."""
+    from experiments.common import commit, machine
+
+    frames = clip(count + 2)
+    lines = [
+        "# What a frame costs Siamese trackers\n",
+        "Milliseconds a frame of 854x480, whole networks with generated weights. Backbone: with "
+        "the neck, of the search region. Choice: of the best box. First: the first frame, with "
+        f"the template, once.{load}\n",
+        f"| tracker | threads | time | {' | '.join(COLUMNS)} |",
+        f"| --- | ---: | --- |{' ---: |' * len(COLUMNS)}",
+    ]
+    sizes = []
+    for name in names:
+        sizes.append(f"{name} {tracker_of(name, {})[1] / 1e6:.1f}")
+        for number in threads:
+            torch.set_num_threads(number)
+            cv2.setNumThreads(number)
+            times = measure(name, {}, frames)
+            lines += [row(name, number, times, kind) for kind in ("wall", "work")]
+            print(lines[-2], lines[-1], sep="\n", file=sys.stderr)
+    lines.append(f"\nMillions of numbers in the networks: {', '.join(sizes)}.")
+    lines.append(
+        f"\nMade by `python benchmarks/siamese_parts.py`, commit {commit()}, {machine()}, seed 0."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    there = [name for name in PARTS if name in TRACKERS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(there)}")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--frames", type=int, default=5, help="that are timed")
+    parser.add_argument("--note", default="", help="what else the machine did, for the page")
+    usual = ROOT / "benchmarks" / "results" / "siamese_parts.md"
+    parser.add_argument("--out", type=Path, default=usual)
+    args = parser.parse_args()
+    unknown = set(args.names) - set(there)
+    if unknown:
+        raise SystemExit(f"parts of {min(unknown)} are not declared; give {', '.join(there)}")
+    note = f" {args.note}" if args.note else ""
+    args.out.write_text(table(args.names or there, args.threads, args.frames, note), "utf-8")
+    print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()
