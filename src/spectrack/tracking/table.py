@@ -162,6 +162,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "boxes",
         looks_at_crops=True,
         weights=("siamfc_alexnet",),
+        speed="medium",
     ),
     "siamrpn": TrackerEntry(
         "spectrack.trackers.siamrpn.tracker:SiamRPNTracker",
@@ -170,6 +171,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"backbone": "alexnet"},
         looks_at_crops=True,
         weights=("siamrpn_alex_dwxcorr",),
+        speed="medium",
     ),
     "siamrpn++": TrackerEntry(
         "spectrack.trackers.siamrpn.tracker:SiamRPNTracker",
@@ -178,6 +180,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"backbone": "resnet50"},
         looks_at_crops=True,
         weights=("siamrpn_r50_l234_dwxcorr",),
+        speed="slow",
     ),
     "siamban": TrackerEntry(
         "spectrack.trackers.siamban.tracker:SiamBANTracker",
@@ -185,6 +188,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "boxes",
         looks_at_crops=True,
         weights=("siamban_r50_l234",),
+        speed="slow",
     ),
     "siammask": TrackerEntry(
         "spectrack.trackers.siammask.tracker:SiamMaskTracker",
@@ -192,6 +196,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         looks_at_crops=True,
         weights=("siammask_davis",),
+        speed="slow",
     ),
     "mdnet": TrackerEntry(
         "spectrack.trackers.mdnet.tracker:MDNetTracker",
