@@ -142,6 +142,12 @@ RECIPES = {
         "fear.safetensors",
         "fear.json",
     ),
+    "mdnet": Recipe(
+        "spectrack.trackers.mdnet.train_flags:MDNetArguments",
+        "MDNet, a small one or the published one",
+        "mdnet.safetensors",
+        "mdnet.json",
+    ),
 }
 
 

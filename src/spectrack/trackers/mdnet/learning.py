@@ -38,7 +38,9 @@ class TargetClassifier(nn.Module):
     def __init__(self, network: MDNet, generator: torch.Generator) -> None:
         super().__init__()
         self.fc4, self.fc5 = (_copied(layer) for layer in (network.fc4, network.fc5))
-        self.fc6 = nn.Linear(network.hidden, 2, device=self.fc4.weight.device)
+        # without numbers: its own would be drawn from everybody's generator
+        device = self.fc4.weight.device
+        self.fc6 = nn.utils.skip_init(nn.Linear, network.hidden, 2, device=device)
         with torch.no_grad():
             drawn = torch.randn(2, network.hidden, generator=generator) * NEURONS
             self.fc6.weight.copy_(drawn)

@@ -35,7 +35,7 @@ class Picture:
     """
 
     def __init__(self, frame_hwc: FrameHWC, device: torch.device) -> None:
-        pixels = torch.from_numpy(np.ascontiguousarray(frame_hwc)).to(device)
+        pixels = torch.from_numpy(frame_hwc.copy()).to(device)
         self._outside = torch.tensor(OUTSIDE, device=device).view(1, 3, 1, 1)
         # less what is outside, which is zero then, as sampling has it
         self._pixels_nchw = pixels.permute(2, 0, 1)[None].float() - self._outside
