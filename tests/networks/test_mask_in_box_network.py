@@ -119,3 +119,11 @@ def test_the_order_of_what_is_remembered_does_not_matter(network) -> None:
     first, second = (network(images, hints, Memory.of(*m)) for m in ((one, two), (two, one)))
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
     assert (network(images, hints, one) - first).abs().max() > 1e-5
+
+
+def test_a_batch_in_a_row_is_what_each_leaves_one_after_the_other(network) -> None:
+    three = remembered(network, 3)
+    each = [Memory(three.keys_nkt[k : k + 1], three.values_nvt[k : k + 1]) for k in range(3)]
+    row, expected = three.in_a_row(), Memory.of(*each)
+    assert torch.equal(row.keys_nkt, expected.keys_nkt)
+    assert torch.equal(row.values_nvt, expected.values_nvt)

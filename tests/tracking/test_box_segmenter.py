@@ -12,6 +12,7 @@ from spectrack.networks.folding import for_inference
 from spectrack.structures import Box
 from spectrack.tracking.mask_in_box import (
     FOUR_VIEWS,
+    REMEMBERED,
     SIDE,
     BoxSegmenter,
     Hint,
@@ -146,11 +147,27 @@ def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:
         segment.remember(believed, place)
         after = segment.memory.all
         tokens = (SIDE // 16) ** 2
-        assert after.keys_nkt.shape[2] == 2 * tokens
-        torch.testing.assert_close(after.keys_nkt[..., :tokens], before.keys_nkt)
+        assert after.keys_nkt.shape[2] == before.keys_nkt.shape[2] + tokens
+        torch.testing.assert_close(after.keys_nkt[..., :-tokens], before.keys_nkt)
         kept.append(after)
     torch.testing.assert_close(kept[0].keys_nkt, kept[1].keys_nkt, rtol=0, atol=1e-4)
     torch.testing.assert_close(kept[0].values_nvt, kept[1].values_nvt, rtol=0, atol=1e-3)
+
+
+def test_of_the_first_frame_all_crops_are_remembered_and_their_mirror_images(network) -> None:
+    """The share of the mask in each crop tells which one it is."""
+    segment = BoxSegmenter(network)
+    segment.start(FRAME, soft_mask(Box(30, 20, 30, 20)))
+    memory = segment.memory.all
+    assert memory is not None
+    tokens, looks = (SIDE // 16) ** 2, 2 * len(REMEMBERED)
+    assert memory.keys_nkt.shape[2] == looks * tokens
+    share = memory.values_nvt[0, -1].reshape(looks, SIDE // 16, SIDE // 16)
+    for context, seen, back in zip(
+        REMEMBERED, share[: looks // 2], share[looks // 2 :], strict=True
+    ):
+        assert float(seen.mean()) == pytest.approx(1 / context**2, rel=0.08)
+        torch.testing.assert_close(back, seen.flip(1), atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("frame", [FRAME, BLACK], ids=["noise", "black"])

@@ -46,6 +46,13 @@ class Memory:
             torch.cat([one.values_nvt for one in memories], 2),
         )
 
+    def in_a_row(self) -> Memory:
+        """Those of a batch as the memory of one target."""
+        keys, values = (
+            x.transpose(0, 1).flatten(1)[None] for x in (self.keys_nkt, self.values_nvt)
+        )
+        return Memory(keys, values)
+
 
 class Mixing(nn.Module):
     """Two depthwise separable convolutions with a skip: looks 5x5 around at little cost."""

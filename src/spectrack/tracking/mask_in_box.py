@@ -33,6 +33,10 @@ SIDE = 256
 CONTEXT = 1.5
 """Sides of the crop that is remembered, in sides of the box."""
 
+REMEMBERED = (CONTEXT, 1.25, 1.9)
+"""The same of the first frame, whose mask is the surest: nearer and from further off, and mirrored
+too (on five held-out training sequences, from true masks, J .864 -> .868, box IoU .911 -> .920)."""
+
 Bytes = NDArray[np.uint8]
 
 
@@ -195,17 +199,21 @@ class BoxSegmenter:
         box = robust_box(soft_hw >= 0.5) or box
         if box is None:
             return
-        crop = SquareCrop.around(box, CONTEXT, SIDE)
-        image = crop.cut(frame_hwc, OUTSIDE)
-        soft = crop.cut(soft_hw)
-        self.colours = ColourModel(colour_index(image), soft, 0.5)
-        maps = np.zeros((1, len(HINTS), SIDE, SIDE), np.float32)
-        maps[0, 0] = crop.box_map(box)
+        crops = [SquareCrop.around(box, context, SIDE) for context in REMEMBERED]
+        shown = [crop.cut(frame_hwc, OUTSIDE) for crop in crops]
+        softs = [np.ascontiguousarray(crop.cut(soft_hw)) for crop in crops]
+        self.colours = ColourModel(colour_index(shown[0]), softs[0], 0.5)
+        maps = np.zeros((len(crops), len(HINTS), SIDE, SIDE), np.float32)
+        maps[:, 0] = [crop.box_map(box) for crop in crops]
+        images, hints = _images(shown), torch.from_numpy(maps)
+        masks = torch.from_numpy(np.stack(softs))[:, None]
         with torch.inference_mode():
-            hints = torch.from_numpy(maps)
-            features = self._network.features(_images([image]), hints)
-            mask = torch.from_numpy(soft)[None, None]
-            self.memory.add(self._network.remember(features, hints[:, :1], mask))
+            looks = [(images, hints, masks), (images.flip(3), hints.flip(3), masks.flip(3))]
+            seen = [
+                self._network.remember(self._network.features(image, hint), hint[:, :1], mask)
+                for image, hint, mask in looks
+            ]
+        self.memory.add(Memory.of(*(memory.in_a_row() for memory in seen)))
 
     def segment(self, frame_hwc: FrameHWC, hints: Sequence[Hint]) -> list[Segmented]:
         """Masks of all hints of a frame.

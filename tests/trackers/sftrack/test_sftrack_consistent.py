@@ -15,9 +15,10 @@ from spectrack.video.reader import ArrayFrames
 @pytest.mark.parametrize(
     ("name", "rule", "size", "most"),
     [
+        ("sftrack", "given", (128, 80), 0.02),
         ("sftrack", "tight", (128, 80), 0.0),
         ("sftrack", "learned", (128, 80), 0.02),
-        ("sftrack-fast", "tight", (192, 120), 0.0),
+        ("sftrack-fast", "given", (192, 120), 0.02),
     ],
 )
 @pytest.mark.parametrize("clean", [True, False])

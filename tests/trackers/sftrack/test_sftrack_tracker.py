@@ -111,7 +111,7 @@ def test_of_two_things_the_one_that_did_not_jump_is_kept() -> None:
 
 
 def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
-    usual = SimpleNamespace(_usual=400.0)  # 20 x 20
+    usual = SimpleNamespace(_usual=400.0, _usual_drawn=400.0)  # 20 x 20
 
     def led(tight: Box, own: Box | None) -> bool:
         hypothesis = None if own is None else Hypothesis(own)
@@ -123,6 +123,8 @@ def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
     assert not led(spread, half)  # both are off, the mask more
     assert not led(Box(0, 0, 19, 20), Box(0, 0, 18, 20))  # nearly right is left alone
     assert led(spread, None)  # it sees nothing
+    usual._usual_drawn = 576.0  # the given box had a margin: box trackers have it, too
+    assert not led(whole, Box(-2, -2, 24, 24))
 
 
 def test_box_trackers_begin_with_the_box_that_was_given(clip, tmp_path: Path, monkeypatch) -> None:

@@ -1,17 +1,18 @@
 """The tracker ``nanomask``: a box tracker's boxes, and the mask of the target in each.
 
 Of every frame the box tracker says where the target is; the network of masks in boxes, which
-remembers the target, makes its mask there and so the box that is reported. Where there is no mask
-in the box the target is reported as not found.
+remembers the target, makes its mask there, and both decide the box that is reported. Where there is
+no mask in the box the target is reported as not found.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.structures import Box, FrameHWC, Prediction, Target
 from spectrack.trackers.nanomask.settings import NanoMaskSettings
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.given_box import GivenBox
 from spectrack.tracking.mask_in_box import (
     MIRRORED,
     ONE_VIEW,
@@ -38,6 +39,7 @@ class NanoMaskTracker(Tracker):
     """
 
     Settings = NanoMaskSettings
+    reads_boxes = True
 
     def __init__(self, settings: NanoMaskSettings | None = None) -> None:
         super().__init__(settings)
@@ -45,7 +47,7 @@ class NanoMaskTracker(Tracker):
         name, own = named(s.boxes)
         self._boxes = make_tracker(name, **own)
         memory = TargetMemory(s.memory, s.every)
-        self.box_of_mask = tight_box
+        self._drawn = GivenBox()
         network = shared_mask_in_box(s.weights)
         self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
@@ -56,7 +58,8 @@ class NanoMaskTracker(Tracker):
             score = sharpness(soft)
         else:
             soft, score = given.astype(np.float32), 1.0
-        tight = tight_box(soft) or target.box
+        tight = Box.from_mask(soft >= 0.5) or target.box
+        self._drawn = GivenBox.of(target.box, soft)
         self._segment.start(frame_hwc, soft, tight)
         self._boxes.init(frame_hwc, Target(target.box if given is None else tight))
         return Prediction(target.box if given is None else tight, soft, score)
@@ -76,11 +79,6 @@ class NanoMaskTracker(Tracker):
                     self._segment.remember(soft)
                 if s.steady and self._boxes.carries_masks:
                     self._boxes.correct(frame_hwc, soft)
-                return Prediction(tight, soft, score)
+                return Prediction(self._drawn(soft, [box]) or tight, soft, score)
         empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
         return Prediction(None, empty, 0.0, found=False)
-
-
-def tight_box(soft_hw: SoftHW) -> Box | None:
-    """The tight box of a soft mask at one half; None where it is empty."""
-    return Box.from_mask(soft_hw >= 0.5)

@@ -17,6 +17,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Box, SoftHW
 from spectrack.trackers.sftrack.seg2box import SIDE, Seg2Box
 from spectrack.tracking.colour import covering_box, robust_box
+from spectrack.tracking.given_box import GivenBox
 
 Rule = Callable[[SoftHW], Box | None]
 
@@ -179,26 +180,47 @@ class BoxReader:
     """The box of a mask such that it holds the mask.
 
     All pixels of 0.5 or more lie inside with ``tight`` and ``rotated``, at least 98 % with
-    ``robust`` and ``learned`` (which is grown where it cuts off more), the largest part of those
-    above :data:`CORE` with ``largest``.
+    ``given``, ``robust`` and ``learned`` (which is grown where it cuts off more), the largest part
+    of those above :data:`CORE` with ``largest``.
 
     Args:
-        rule: ``learned`` or a key of :data:`BOX_RULES`.
+        rule: ``given`` (:class:`~spectrack.tracking.given_box.GivenBox`), ``learned`` or a key of
+            :data:`BOX_RULES`.
         network: For ``learned``.
     """
 
     def __init__(self, rule: str, network: Seg2Box) -> None:
         self._learned = LearnedBox(network) if rule == "learned" else None
+        self._given = GivenBox() if rule == "given" else None
         self.rule: Rule | None = BOX_RULES.get(rule)
-        """The rule where it needs the mask alone: none for ``learned``."""
+        """The rule where it needs the mask alone: none for ``given`` and ``learned``."""
 
-    def __call__(self, soft_hw: SoftHW, boxes: Sequence[Box] = ()) -> Box | None:
+    def start(self, given: Box, soft_hw: SoftHW) -> None:
+        """See how the box of the first frame was drawn.
+
+        Args:
+            given: That box.
+            soft_hw: The mask of the first frame.
+        """
+        if self._given is not None:
+            self._given = GivenBox.of(given, soft_hw)
+
+    def draw(self, tight: Box) -> Box:
+        """A mask's box as the first frame's was drawn; itself with other rules than ``given``."""
+        return tight if self._given is None else self._given.draw(tight)
+
+    def __call__(
+        self, soft_hw: SoftHW, boxes: Sequence[Box] = (), drawn: Sequence[Box] = ()
+    ) -> Box | None:
         """The box of a soft mask (H, W); None where no pixel is high enough.
 
         Args:
             soft_hw: Soft mask.
             boxes: Of the input trackers.
+            drawn: Those of them that began with a box and no mask.
         """
+        if self._given is not None:
+            return self._given(soft_hw, drawn)
         if self._learned is None:
             return None if self.rule is None else self.rule(soft_hw)
         found = self._learned(soft_hw, boxes)

@@ -29,8 +29,8 @@ class SFTrackSettings:
         longest: Box trackers see frames whose longer side has at most this many pixels.
         iterations: Steps of the spectral filter, 0 to 5; 0 leaves it out.
         reach: Pixels within which the filter may move a boundary.
-        box_rule: How the box is read off the mask: ``tight``, ``learned`` (NN_seg2box),
-            ``rotated``, ``largest`` or ``robust``.
+        box_rule: How the box is read off the mask: ``given`` (as the first frame's box was drawn),
+            ``tight``, ``learned`` (NN_seg2box), ``rotated``, ``largest`` or ``robust``.
         feedback: Let inputs that the fused box contradicts for ``contradicted`` frames go on from
             the fused mask.
         steady: Let inputs that carry a mask go on from the fused one in every frame, contradicted
@@ -59,7 +59,7 @@ class SFTrackSettings:
     longest: int = 480
     iterations: int = 0
     reach: int = 12
-    box_rule: str = "tight"
+    box_rule: str = "given"
     feedback: bool = True
     steady: bool = True
     contradicted: int = 3
@@ -93,7 +93,7 @@ class SFTrackSettings:
             raise InputError(f"views is {self.views}; give 1, 2 or 4")
         if self.memory < 0:
             raise InputError(f"memory is {self.memory}; give 0 or more")
-        rules = ("learned", "tight", "rotated", "largest", "robust")
+        rules = ("given", "learned", "tight", "rotated", "largest", "robust")
         if self.box_rule not in rules:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")
         if self.masks not in ("mask-in-box", "feat2seg"):
@@ -117,6 +117,7 @@ class SFTrackSettings:
             "inputs": "flow,csrt,kcf",
             "masks": "feat2seg",
             "iterations": 2,
+            "box_rule": "tight",
             "steady": False,
         }
         return cls(**{**paper, **own})

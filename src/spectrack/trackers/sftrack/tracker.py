@@ -36,7 +36,7 @@ from spectrack.trackers.sftrack.confidence import (
 )
 from spectrack.trackers.sftrack.first import FirstMask, find_in_box
 from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
-from spectrack.trackers.sftrack.inputs import InputPool, seen_side
+from spectrack.trackers.sftrack.inputs import Input, InputPool, seen_side
 from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
@@ -123,7 +123,8 @@ class SFTracker(Tracker):
         self._state = TargetState.first(
             frame_hwc, soft, box, self._colours, given is None, len(s.names)
         )
-        self._usual = box.area
+        self._read_box.start(target.box, soft)
+        self._usual, self._usual_drawn = box.area, self._read_box.draw(box).area
         hypotheses = self._pool.init(frame_hwc, Target(target.box, target.mask))
         if given is None:
             for one in self._pool.inputs:
@@ -248,8 +249,10 @@ class SFTracker(Tracker):
         """Answer with a mask that was believed, and learn from it."""
         s, state = self.settings, self._state
         hard: HardHW = soft >= 0.5
-        boxes = [h.box for h in self._trusted(hypotheses) if h is not None]
-        box = self._read_box(soft, boxes) or state.box
+        answers = list(zip(self._pool.inputs, self._trusted(hypotheses), strict=True))
+        boxes = [h.box for _, h in answers if h is not None]
+        drawn = [h.box for one, h in answers if h is not None and not one.gives_masks]
+        box = self._read_box(soft, boxes, drawn) or state.box
         sure = state.sureness(judgement)
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         assert self.explanation is not None
@@ -278,7 +281,7 @@ class SFTracker(Tracker):
         """
         if hypothesis is None:
             return True
-        own = _off(hypothesis.box.area, self._usual)
+        own = _off(hypothesis.box.area, self._usual_drawn)
         return own > RESIZED and _off(tight.area, self._usual) < own
 
     def _feed_back(
@@ -289,7 +292,8 @@ class SFTracker(Tracker):
         tight = robust_box(hard)
         if tight is None:
             return ()
-        self._usual *= (max(tight.area, 1.0) / max(self._usual, 1.0)) ** RESIZES
+        change = (max(tight.area, 1.0) / max(self._usual, 1.0)) ** RESIZES
+        self._usual, self._usual_drawn = self._usual * change, self._usual_drawn * change
         restarted = []
         for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, hypotheses, strict=True)):
             if one.failed or not one.restarts:
@@ -298,7 +302,7 @@ class SFTracker(Tracker):
                 one.gives_masks or self._fits_better(tight, hypothesis)
             )
             if s.steady and goes_on:
-                one.correct(frame, soft)
+                self._lead(one, frame, soft, tight)
                 doubted[k] = 0
                 continue
             off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
@@ -307,11 +311,17 @@ class SFTracker(Tracker):
                 doubted[k] = 0
                 restarted.append(one.name)
                 if one.carries_masks:
-                    one.correct(frame, soft)
+                    self._lead(one, frame, soft, tight)
                 else:
                     one.init(frame, Target(tight, hard))
         self._state = replace(self._state, doubted=tuple(doubted))
         return tuple(restarted)
+
+    def _lead(self, one: Input, frame: FrameHWC, soft: SoftHW, tight: Box) -> None:
+        """Let an input go on from the mask; a box tracker from its box, drawn as the first was."""
+        if not one.gives_masks:
+            soft = self._read_box.draw(tight).fill(self.size_wh).astype(np.float32)
+        one.correct(frame, soft)
 
 
 def _off(area: float, usual: float) -> float:
