@@ -31,7 +31,7 @@ KINDS = {
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "mdnet"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
 """Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 

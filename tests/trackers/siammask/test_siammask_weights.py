@@ -80,15 +80,6 @@ def test_a_published_form_is_converted_and_followed_with(tmp_path, rng, name, fo
     check_same(*(followed(name, weights, frames) for weights in (path, converted.path)))
 
 
-def test_a_whole_checkpoint_of_its_authors_is_followed_with(tmp_path, rng):
-    network = randomise(SiamMask())
-    state = as_its_authors_name(network.state_dict())
-    path = pysot_checkpoint(state, tmp_path / "SiamMask_DAVIS.pth", "state_dict")
-    frames = rng.integers(0, 256, (2, 90, 120, 3), np.uint8)
-    (answer,) = followed("siammask", path, frames)
-    assert answer.mask.shape == (90, 120)
-
-
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
@@ -102,6 +93,7 @@ def test_whole_networks_are_known_by_names_and_shapes(kind, names):
     assert [name for name, differences in fits(shapes) if not len(differences)] == names
 
 
+@pytest.mark.usefixtures("thin_rows")
 @pytest.mark.parametrize(
     ("name", "settings", "told"),
     [

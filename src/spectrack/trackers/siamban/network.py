@@ -21,6 +21,8 @@ from spectrack.networks.siamese_neck import SiameseNeck
 TEMPLATE, SEARCH, STRIDE, CELLS = 127, 255, 8, 25
 """Sides of template and search region in pixels, pixels a cell, and cells of the grid's side."""
 LEVELS = ("layer2", "layer3", "layer4")
+HEADS = ("box2", "box3", "box4")
+"""Layers of the backbone that answer, and what their heads are called."""
 LARGEST_LOG = math.log(64.0 * SEARCH)
 """Distances are cut there, and at one over it: no network that has learned answers with more, and
 the exponential of one that has not is beyond any number."""
@@ -35,14 +37,12 @@ class BoxAdaptiveHead(nn.Module):
 
     def __init__(self, maps: int = 256) -> None:
         super().__init__()
-        for name in self.names:
+        for name in HEADS:
             # two maps of classes and four of a box: what a single anchor would have
             self.add_module(name, DepthwiseRPN(maps, anchors=1))
         self.cls_weight = nn.Parameter(torch.ones(len(LEVELS)))
         self.loc_weight = nn.Parameter(torch.ones(len(LEVELS)))
         self.loc_scale = nn.Parameter(torch.ones(len(LEVELS)))
-
-    names = tuple(f"box{number + 2}" for number in range(len(LEVELS)))
 
     def levels(self, templates: Sequence[Tensor], searches: Sequence[Tensor]) -> list[Answers]:
         """Logits (N, 2, n, n) and raw numbers of the boxes (N, 4, n, n) of every level.
@@ -53,7 +53,7 @@ class BoxAdaptiveHead(nn.Module):
         """
         return [
             self.get_submodule(name)(template, search)
-            for name, template, search in zip(self.names, templates, searches, strict=True)
+            for name, template, search in zip(HEADS, templates, searches, strict=True)
         ]
 
     def mean(self, answers: Sequence[Answers]) -> Answers:
