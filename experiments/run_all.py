@@ -33,6 +33,7 @@ EXPERIMENTS = (
     "sftrackpp/first_mask",
     "sftrackpp/default_tracker",
     "studies/occlusions",
+    "studies/drawn_boxes",
     "sftrackpp/sftrack_tables",
 )
 """In this order: an experiment may read what one before it wrote."""

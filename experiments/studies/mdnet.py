@@ -37,6 +37,8 @@ from experiments.common import ROOT, Page, arguments
 from experiments.studies.box_trackers import follow, measures, sequences_of
 
 SEED = 0
+FRAMES = 40
+"""Of every sequence, the first ones."""
 HALF = MDNetSettings(
     candidates=128,
     first_positives=250,
@@ -82,7 +84,7 @@ def runs_of(
     options: argparse.Namespace, name: str, network: MDNet | None, videos: list[VideoSequence]
 ) -> dict[str, dict[str, Any]]:
     """A run over every sequence, from ``--work`` or made now."""
-    most = 6 if options.quick else None
+    most = 6 if options.quick else FRAMES
     cycles = options.cycles if name == "learned" else 0
     runs = {}
     for video in videos:
@@ -130,6 +132,7 @@ def _write(
     page.text(
         TEXT.format(
             videos=videos,
+            frames=FRAMES,
             cycles=len(losses),
             steps=made["steps"],
             minutes=made["seconds"] / 60,
@@ -169,8 +172,8 @@ of their masks, in {cycles} cycles: {steps} steps, {minutes:.1f} minutes of proc
 thread. The loss of a cycle, a mean over its mini-batches, went from {first:.3f} to {last:.3f}; a
 network that always answers how often patches are of the target would have 0.562.
 
-Held-out sequences, every sixth of the training split, are followed from the true box of the first
-frame without starting again, with half the published numbers of boxes, online learning and
+The first {frames} frames of held-out sequences, every sixth of the training split, are followed from
+the true box of the first one without starting again, with half the published numbers of boxes, online learning and
 regression as published. IoU is the mean over the frames of a sequence but the first, then over
 sequences. AUC is how often a box with an IoU of at least 0.5 has a higher score than one below it.
 Frames a second are of processor time on one thread of a busy machine.

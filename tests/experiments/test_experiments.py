@@ -32,7 +32,7 @@ def module(name):
 
 IN_THE_RUN = (
     *("fig", "table", "time_", "doubt", "sftrack_tables"),
-    *("first_mask", "default_tracker", "occlusions"),
+    *("first_mask", "default_tracker", "occlusions", "drawn_boxes"),
 )
 NAMES = [
     path.stem for path in sorted(EXPERIMENTS.glob("*/*.py")) if path.stem.startswith(IN_THE_RUN)

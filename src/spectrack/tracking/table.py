@@ -200,7 +200,7 @@ TRACKERS: dict[str, TrackerEntry] = {
     ),
     "mdnet": TrackerEntry(
         "spectrack.trackers.mdnet.tracker:MDNetTracker",
-        "MDNet: a classifier learned online, seconds a frame on a CPU",
+        "MDNet: a classifier of patches that learns its target online",
         "boxes",
         looks_at_crops=True,
         weights=("mdnet",),

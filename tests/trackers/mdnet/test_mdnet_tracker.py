@@ -214,17 +214,6 @@ def test_published_values():
     assert (module.BEST, module.WIDER, module.WIDEST) == (5, 1.1, 1.5)
 
 
-def test_without_weights_it_says_how_to_get_them(spectrack, frames_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path / "cache"))
-    ran = spectrack(
-        "track", frames_folder, "--box", "30,20,20,16", "--tracker", "mdnet",
-        "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert ran.status == 2
-    assert "spectrack weights pull mdnet --from FILE_OR_URL" in ran.err
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.fixture(scope="module")
 def published() -> dict[str, torch.Tensor]:
     """Generated shared layers under the names that published files have."""
