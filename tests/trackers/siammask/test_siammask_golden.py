@@ -128,6 +128,10 @@ def test_three_frames_are_golden():
     # with a mask given, the first frame asks nothing of the network
     tracker.init(first, Target(Box(101, 81, 50, 70), np.ones(first.shape[:2], bool)))
     file = f"{MODEL}_step"
+    anchors = tracker._proposals.anchors.reshape(4, -1)
+    near(file, "anchors", anchors.T[::25], 0)
+    mean = siamese_golden(file)["channel_average"]
+    assert tracker.following._colour == tuple(int(v) for v in mean)
     for k, frame in enumerate((second, first, second), 1):
         before = tracker.following.place
         box, score, soft = tracker.look(frame)
