@@ -1,6 +1,6 @@
 """What one frame costs a Siamese tracker, part by part: whole networks, generated weights, 480p.
 
-    python benchmarks/siamese_parts.py [NAME ...] [--threads 1 2] [--frames 5] [--out FILE]
+    python benchmarks/siamese_parts.py [NAME ...] [--threads 1 2] [--frames 5] [--busy] [--out FILE]
 
 Every part is timed inside a tracker that follows a target of 96x72 pixels over a made-up clip; the
 box is put back after each frame, since weights of no meaning lead anywhere. Wall time is the least
@@ -55,6 +55,7 @@ PARTS: dict[str, Mapping[str, str]] = {
         for name in ("stark-s50", "stark-st50", "stark-st101")
     },
 }
+BUSY = "Other programs ran on the same cores: only the processor time is told."
 COLUMNS = ("whole", "backbone", "head", "crop", "choice", "other", "rest", "first")
 BOX = Box(380, 200, 96, 72)
 
@@ -148,7 +149,7 @@ def row(name: str, threads: int, times: Mapping[str, Times], kind: str) -> str:
     return f"| {name} | {threads} | {kinds[kind]} | {' | '.join(cells)} |"
 
 
-def table(names: list[str], threads: list[int], count: int, load: str) -> str:
+def table(names: list[str], threads: list[int], count: int, busy: bool) -> str:
     """The page."""
     from experiments.common import commit, machine
 
@@ -157,7 +158,8 @@ def table(names: list[str], threads: list[int], count: int, load: str) -> str:
         "# What a frame costs Siamese trackers\n",
         "Milliseconds a frame of 854x480, whole networks with generated weights. Backbone: with "
         "the neck, of the search region. Choice: of the best box. First: the first frame, with "
-        f"the template, once.{load}\n",
+        f"the template, once. {BUSY if busy else ''}".strip()
+        + "\n",
         f"| tracker | threads | time | {' | '.join(COLUMNS)} |",
         f"| --- | ---: | --- |{' ---: |' * len(COLUMNS)}",
     ]
@@ -168,8 +170,9 @@ def table(names: list[str], threads: list[int], count: int, load: str) -> str:
             torch.set_num_threads(number)
             cv2.setNumThreads(number)
             times = measure(name, {}, frames)
-            lines += [row(name, number, times, kind) for kind in ("wall", "work")]
-            print(lines[-2], lines[-1], sep="\n", file=sys.stderr)
+            for kind in ("work",) if busy else ("wall", "work"):
+                lines.append(row(name, number, times, kind))
+                print(lines[-1], file=sys.stderr)
     lines.append(f"\nMillions of numbers in the networks: {', '.join(sizes)}.")
     lines.append(
         f"\nMade by `python benchmarks/siamese_parts.py`, commit {commit()}, {machine()}, seed 0."
@@ -184,15 +187,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(there)}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--frames", type=int, default=5, help="that are timed")
-    parser.add_argument("--note", default="", help="what else the machine did, for the page")
+    parser.add_argument("--busy", action="store_true", help="tell processor time alone")
     usual = ROOT / "benchmarks" / "results" / "siamese_parts.md"
     parser.add_argument("--out", type=Path, default=usual)
     args = parser.parse_args()
     unknown = set(args.names) - set(there)
     if unknown:
         raise SystemExit(f"parts of {min(unknown)} are not declared; give {', '.join(there)}")
-    note = f" {args.note}" if args.note else ""
-    args.out.write_text(table(args.names or there, args.threads, args.frames, note), "utf-8")
+    text = table(args.names or there, args.threads, args.frames, args.busy)
+    args.out.write_text(text, "utf-8")
     print(f"wrote {args.out}")
 
 
