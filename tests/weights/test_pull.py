@@ -24,7 +24,7 @@ from spectrack.weights.records import read_record, record_file
 from spectrack.weights.table import WEIGHTS, WeightsEntry
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec" / "weights_sources.md"
-NO_SOURCE = {"siamfc_alexnet", "mdnet"}  # people have them, and nobody tells where they are
+NO_SOURCE = {"siamfc_alexnet", "mdnet"}  # people have it, and nobody tells where it is to be had
 
 
 @pytest.fixture

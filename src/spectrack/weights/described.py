@@ -26,9 +26,9 @@ KINDS = {
     "siamfc": "spectrack.trackers.siamfc.network:SiamFC",
     "siamrpn": "spectrack.trackers.siamrpn.network:SiamRPNAlexNet",
     "siamrpn++": "spectrack.trackers.siamrpn.network:SiamRPNPlusPlus",
-    "mdnet": "spectrack.trackers.mdnet.network:MDNet",
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
+    "mdnet": "spectrack.trackers.mdnet.network:MDNet",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
 WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}

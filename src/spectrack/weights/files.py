@@ -144,7 +144,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of a checkpoint, one of its :data:`HELD_AS`, or itself; by our names."""
+    """The state dict of a checkpoint: one of its :data:`HELD_AS`, or itself; by our names."""
     held, prefix = checkpoint.content, ""
     for name, first in HELD_AS.items():
         inner = held.get(name) if isinstance(held, dict) else None
@@ -163,7 +163,7 @@ def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:
             f"the tensors of {checkpoint.path} claim far more numbers than the file has; it is "
             "damaged or made to harm, give another"
         )
-    return our_names({prefix + name: tensor for name, tensor in named.items()})
+    return {prefix + name: value for name, value in our_names(named).items()}
 
 
 def _about(content: dict[Any, Any]) -> dict[str, Any]:

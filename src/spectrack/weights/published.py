@@ -244,7 +244,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         description="MDNet: its shared layers, whichever videos they were learned from",
         file="mdnet.pth",
         paper=MDNET,
-        licence="not known",
+        licence="unknown",
         networks={"": "spectrack.trackers.mdnet.network:MDNet"},
     ),
     "d3s": _row(
