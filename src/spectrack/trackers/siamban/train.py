@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from spectrack.trackers.siamban.network import SEARCH, SiamBAN
+from spectrack.trackers.siamban.network import HEADS, SEARCH, SiamBAN
 from spectrack.trackers.siamban.settings import SiamBANSettings
 from spectrack.trackers.siamban.tracker import SiamBANTracker
 from spectrack.trackers.siamban.train_labels import POINTS
@@ -29,7 +29,7 @@ def made(small: bool, like: SiamBAN | None) -> SiamBAN:
     if small:
         given = {"planes": SMALL_PLANES, "stem": SMALL_STEM, "maps": SMALL_MAPS}
     network = SiamBAN(**given)
-    for name in network.head.names:
+    for name in HEADS:
         last = network.head.get_submodule(f"{name}.loc.head.3")
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
