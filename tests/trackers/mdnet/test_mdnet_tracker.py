@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese_generated import filled
+from siamese_scheme import fill
 from small_mdnet import LITTLE, small_mdnet
 from spectrack.errors import InputError
 from spectrack.structures import Box, Target
@@ -217,7 +217,7 @@ def test_published_values():
 @pytest.fixture(scope="module")
 def published() -> dict[str, torch.Tensor]:
     """Generated shared layers under the names that published files have."""
-    state = filled(MDNet()).state_dict()
+    state = fill(MDNet()).state_dict()
     return {name.removeprefix("layers."): value for name, value in state.items()}
 
 
