@@ -190,7 +190,7 @@ def not_compared(stored: Arrays, met: Mapping[tuple[str, str], Met]) -> list[str
     return lines
 
 
-def pages(stored: Arrays, met: Mapping[tuple[str, str], Met]) -> dict[str, str]:
+def pages(stored: Arrays, met: Mapping[tuple[str, str], Met], noted: bool) -> dict[str, str]:
     """The page of all families, and that of RTS; text by file name."""
     from experiments.common import commit, machine
 
@@ -199,9 +199,9 @@ def pages(stored: Arrays, met: Mapping[tuple[str, str], Met]) -> dict[str, str]:
         "and LWL also that of mean, deviation, maximum and norm of the whole array. The tolerance "
         "is on the same scale; 0 means equal to the bit."
     )
-    made = (
-        f"\nMade by `python benchmarks/golden.py`, commit {commit()}, {machine()}, no randomness."
-    )
+    how = "--notes FILE`, of runs up to" if noted else "`,"
+    command = "python benchmarks/golden.py" + (" " if noted else "")
+    made = f"\nMade by `{command}{how} commit {commit()}, {machine()}, no randomness."
     here = [(f, k) for f, k in met if k in stored.get(f, {})]
     total = sum(len(arrays) for arrays in stored.values())
     whole = [
@@ -241,7 +241,7 @@ def main() -> None:
         if options.notes is None:
             run_tests(notes)
         met = read_notes(notes)
-    for name, text in pages(stored, met).items():
+    for name, text in pages(stored, met, options.notes is not None).items():
         (options.out / name).write_text(text, encoding="utf-8")
         print(f"wrote {options.out / name}")
     over = [place for place, one in met.items() if one.error > one.tolerance]

@@ -45,6 +45,15 @@ PARTS: dict[str, Mapping[str, str]] = {
     "siamban": SIAMESE,
     "siammask": SIAMESE | {"mask": "_network.mask"},
     "nanotrack": SIAMESE,
+    **{
+        name: {
+            "crop": "_cut",
+            "backbone": "_network.encode",
+            "transformer": "_network.transformer.forward",
+            "head": "_network.corners",
+        }
+        for name in ("stark-s50", "stark-st50", "stark-st101")
+    },
 }
 BUSY = "Other programs ran on the same cores: only the processor time is told."
 COLUMNS = ("whole", "backbone", "head", "crop", "choice", "other", "rest", "first")
@@ -118,12 +127,13 @@ def measure(name: str, given: Mapping[str, Any], frames: list[FrameHWC]) -> dict
         owner = reduce(getattr, way, tracker)
         setattr(owner, method, times[part].timed(getattr(owner, method)))
     update = times["whole"].timed(tracker.update)
+    mask_hw = BOX.fill((frames[0].shape[1], frames[0].shape[0])).astype(np.float32)
     for frame in frames[1:]:
         for part, time_of in times.items():
             if part != "first":
                 time_of.next_frame()
         update(frame)
-        tracker.following.move(BOX)  # type: ignore[attr-defined]
+        tracker.correct(frame, mask_hw)
     return times
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
     from spectrack.datasets.synthetic.scene import SyntheticClip
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that run side by side, and the programs they start, have one thread each.
+
+    More threads than processors wait for each other, and burn time in doing so.
+    """
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # How long an example takes depends on what else the machine does, and proves nothing.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("spectrack", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("spectrack")
 
 
 def _data_folder() -> Path:
@@ -105,9 +120,16 @@ class Ran:
 
 
 @pytest.fixture
-def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run the command line in this process: ``spectrack("track", video, "--out", out)``."""
+def spectrack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Run the command line in this process: ``spectrack("track", video, "--out", out)``.
+
+    However long it takes, it writes no line of progress into what it says.
+    """
     from spectrack.cli import main
+
+    monkeypatch.setattr("spectrack.commands.console.LOG_INTERVAL", math.inf)
 
     def run(*args: object) -> Ran:
         capsys.readouterr()
@@ -116,6 +138,15 @@ def spectrack(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(status, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops of 64 pixels for the network of masks in boxes, not 256: a sixteenth of its work.
+
+    For tests of what is around it, whose masks need not be good.
+    """
+    monkeypatch.setattr("spectrack.tracking.mask_in_box.SIDE", 64)
 
 
 @pytest.fixture

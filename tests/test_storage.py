@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import PATIENCE_S
 from spectrack.errors import InputError
 from spectrack.storage import (
     ADVICE,
@@ -198,7 +199,7 @@ def test_a_folder_in_use_is_waited_for(tmp_path):
     holder = Holder(tmp_path)
     timer = threading.Timer(0.1, holder.process.stdin.close)
     timer.start()
-    with claimed(tmp_path, patience_s=120):
+    with claimed(tmp_path, patience_s=PATIENCE_S):
         pass
     timer.join()
     holder.process.wait()

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.structures import Box, Target
-from spectrack.trackers.fear.confidence import BIAS, NUMBERS, expected_overlap
+from spectrack.trackers.fear.confidence import NUMBERS
 from spectrack.trackers.fear.crop import clamped
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.trackers.fear.tracker import FEARTracker
@@ -32,13 +29,19 @@ from spectrack.trackers.fear.tracker import FEARTracker
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
 from experiments.common import Page, arguments
-from experiments.studies.box_trackers import reliability, sequences_of
-from experiments.studies.score_fit import fitted, shares
+from experiments.studies.box_trackers import sequences_of
+from experiments.studies.overlap_fit import (
+    Rows,
+    fit,
+    left_out,
+    network_scores,
+    scores_of,
+    table_of,
+    worth,
+)
 
-FOLDS = 6
 TRAINED = "davis-train"
 ELSEWHERE = ("otb", "vot2014")
-Rows = list[dict[str, Any]]
 
 
 def follow(sequence: VideoSequence, weights: str, most: int | None) -> Rows:
@@ -60,33 +63,6 @@ def follow(sequence: VideoSequence, weights: str, most: int | None) -> Rows:
     return rows
 
 
-def fit(runs: Mapping[str, Rows]) -> dict[str, float]:
-    """Numbers of least squared error, every sequence counting alike."""
-    signals, overlaps, names = table_of(runs)
-    return fitted(signals, overlaps, shares(names), [k for k in NUMBERS if k != BIAS])
-
-
-def table_of(
-    runs: Mapping[str, Rows],
-) -> tuple[list[Mapping[str, float]], NDArray[np.float64], NDArray[Any]]:
-    """Signals, true overlaps and names of sequences, one a frame."""
-    rows = [(name, row) for name, some in runs.items() for row in some]
-    overlaps = np.array([row["iou"] for _, row in rows])
-    return [row["signals"] for _, row in rows], overlaps, np.array([name for name, _ in rows])
-
-
-def left_out(runs: Mapping[str, Rows]) -> NDArray[np.float64]:
-    """Scores of every sequence by numbers fitted to the other folds."""
-    numbers = {}
-    for fold in range(FOLDS):
-        inside = [name for k, name in enumerate(runs) if k % FOLDS == fold]
-        others = fit({name: rows for name, rows in runs.items() if name not in inside})
-        numbers |= dict.fromkeys(inside, others)
-    return np.array(
-        [expected_overlap(r["signals"], numbers[n]) for n, v in runs.items() for r in v]
-    )
-
-
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", default="fear_xs", help="name or file")
     parser.add_argument("--fit", action="store_true", help="print numbers fitted anew")
@@ -106,21 +82,17 @@ def main() -> None:
         for data in ((TRAINED,) if options.fit else (TRAINED, *ELSEWHERE))
     }
     if options.fit:
-        print({name: round(value, 2) for name, value in fit(runs[TRAINED]).items()})
+        print({name: round(value, 2) for name, value in fit(runs[TRAINED], list(NUMBERS)).items()})
         return
     facts: dict[str, Any] = {}
     lines = []
     for data, some in runs.items():
-        signals, overlaps, _ = table_of(some)
-        ways = {
-            "network": np.array([row["network"] for rows in some.values() for row in rows]),
-            "score": np.array([expected_overlap(s) for s in signals]),
-        }
+        _, overlaps, _ = table_of(some)
+        ways = {"network": network_scores(some), "score": scores_of(some, NUMBERS)}
         if data == TRAINED:
-            ways["score, left out"] = left_out(some)
+            ways["score, left out"] = left_out(some, list(NUMBERS))
         for way, scores in ways.items():
-            found = reliability(scores, overlaps)
-            found["error"] = float(np.abs(scores - overlaps).mean())
+            found = worth(scores, overlaps)
             facts[f"{data}, {way}"] = found
             bins = [f"{s:.3f}: {o:.2f}" for s, o in found["bins"]]
             lines.append([data, way, *bins, *(f"{found[k]:.3f}" for k in ("gap", "error", "auc"))])

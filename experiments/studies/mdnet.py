@@ -184,10 +184,10 @@ than one below it. Frames a second are of processor time on one thread of a busy
 
 READING = """
 Learning over the videos changed the mean IoU by {gain:+.3f}, from {start:.3f} to {learned:.3f}.
-That is over {sequences} sequences, with one seed, so hundredths say nothing. What follows the target
-is mostly what is learned online: the classifier of the last layers and the regression of boxes do
-well on random convolutions already. An AUC about 0.5 or below means that the score does not tell a
-tight box from a loose one; MDNet's says whether it takes the target for found.
+That is over {sequences} sequences, with one seed, so hundredths say nothing. What follows
+the target is mostly what is learned online: the classifier of the last layers and the
+regression of boxes do well on random convolutions already. A score about 0.5 AUC does not
+tell a tight box from a loose one; MDNet's says whether it takes the target for found.
 """
 
 if __name__ == "__main__":

@@ -81,20 +81,20 @@ def test_refined_sequences_can_be_scored(spectrack, davis, tmp_path):
 
 def test_demo(spectrack, tmp_path):
     out = tmp_path / "demo"
-    ran = spectrack("demo", "--frames", "12", "--out", out, "--json")
+    ran = spectrack("demo", "--frames", "6", "--out", out, "--json")
     assert ran.status == 0, ran
     answer = json.loads(ran.out)
     assert {"clip.mp4", "truth", "result", "demo.json"} == {p.name for p in out.iterdir()}
     track = Track.load(out / "result")
-    truth = [np.asarray(Image.open(out / "truth" / f"{i:05d}.png")) for i in range(12)]
-    overlap = [jaccard(track.mask(i), truth[i] != 0) for i in range(1, 11)]
+    truth = [np.asarray(Image.open(out / "truth" / f"{i:05d}.png")) for i in range(6)]
+    overlap = [jaccard(track.mask(i), truth[i] != 0) for i in range(1, 5)]
     assert answer["J"] == pytest.approx(np.mean(overlap), abs=1e-9)
     assert answer["J"] > 0.8
     assert json.loads((out / "demo.json").read_text())["J"] == answer["J"]
     assert track.info["source"] == str(out / "clip.mp4")
-    again = spectrack("demo", "--frames", "12", "--out", out)
+    again = spectrack("demo", "--frames", "6", "--out", out)
     assert again.status == 2
-    again = spectrack("demo", "--frames", "12", "--out", out, "--overwrite")
+    again = spectrack("demo", "--frames", "6", "--out", out, "--overwrite")
     assert again.status == 0
     # x264 may write another file of the same frames, so the second clip differs a little.
     second = json.loads((out / "demo.json").read_text())["J"]

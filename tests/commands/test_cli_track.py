@@ -161,7 +161,7 @@ def test_flow_on_a_lossless_file_equals_flow_on_frames(
         for frame in clip.frames_thwc:
             writer.write(frame)
     for name, video in (("frames", frames_folder), ("file", tmp_path / "clip.mp4")):
-        out = ("--out", tmp_path / name, "--quiet")
+        out = ("--out", tmp_path / name, "--quiet", "--no-overlay")
         ran = spectrack("track", video, "--box", clip_box, "--tracker", "flow", *out)
         assert ran.status == 0, ran
     frames, file = Track.load(tmp_path / "frames"), Track.load(tmp_path / "file")
@@ -183,17 +183,18 @@ def no_network(monkeypatch):
 def test_sftrack_follows_where_no_tracker_is_named(
     spectrack, frames_folder, clip_box, clip, tmp_path, no_network
 ):
-    ran = spectrack("track", frames_folder, "--box", clip_box, "--out", tmp_path / "out", "--json")
+    args = ("--max-frames", 6, "--out", tmp_path / "out", "--json")
+    ran = spectrack("track", frames_folder, "--box", clip_box, *args)
     assert ran.status == 0, ran
     assert json.loads(ran.out)["tracker"] == "sftrack"
     track = Track.load(tmp_path / "out")
     assert track.info["settings"]["weights"] == ""
-    scores = [overlap(track.mask(t), clip.masks_thw[t]) for t in range(10)]
+    scores = [overlap(track.mask(t), clip.masks_thw[t]) for t in range(6)]
     assert np.mean(scores) > 0.5
 
 
 @pytest.fixture
-def explained(spectrack, frames_folder, clip_box, tmp_path):
+def explained(spectrack, small_crops, frames_folder, clip_box, tmp_path):
     """Follow with untrained networks; give back what was said."""
     weights = write_random_weights(tmp_path / "w.safetensors")
     settings = (
@@ -228,18 +229,18 @@ def test_explain_writes_a_sheet_with_a_row_a_frame(explained, tmp_path):
     chosen = sheet_of(out)
     assert f"explain: {out / 'explain.png'}" in explained("--explain-frames", "0,4,9").out
     three = sheet_of(out)
-    explained("--explain-frames", "4")
+    explained("--explain-frames", "4", "--max-frames", "5")
     one = sheet_of(out)
     assert three.shape[1] == one.shape[1] == chosen.shape[1]
     row = (three.shape[0] - one.shape[0]) // 2
     rest = one.shape[0] - row
     assert 6 <= (chosen.shape[0] - rest) / row <= 8
-    assert "explain: " not in explained().out
+    assert "explain: " not in explained("--max-frames", "2").out
     assert not (out / "explain.png").exists()
 
 
 def test_explain_shows_every_object(explained, tmp_path):
-    frames = ("--explain-frames", "2,5")
+    frames = ("--explain-frames", "1,3", "--max-frames", "4")
     explained("--box", "5,5,20,20", *frames)
     one = sheet_of(tmp_path / "out")
     explained("--box", "5,5,20,20", "--box", "60,30,30,20", *frames)
@@ -301,7 +302,7 @@ def test_dog_from_frames_and_from_an_mp4(spectrack, davis_root, tmp_path):
     from spectrack.video.cut import FirstFrames
     from spectrack.video.writer import write_video
 
-    count = 12
+    count = 6
     sequence = Davis2016(davis_root, sequences=["dog"])["dog"]
     box = ",".join(f"{v:g}" for v in sequence.target().box)
     folder = davis_root / "JPEGImages" / "480p" / "dog"

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import stuck_main
+from processes import ended, wait_until
 from spectrack.tracking.table import TRACKERS, TrackerEntry
 from spectrack.tracks import Track, Tracks
 
@@ -43,11 +43,7 @@ def answered(out: Path) -> int:
 
 
 def wait_for(out: Path, frames: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 200
-    while answered(out) < frames:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the frames never came"
-        time.sleep(0.02)
+    wait_until(lambda: answered(out) >= frames, f"{frames} frames", process)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +54,7 @@ def killed(tmp_path_factory, frames_folder):
     process = start(*command, "--no-overlay")
     wait_for(out, stuck_main.ANSWERS, process)
     process.kill()
-    process.communicate(timeout=60)
+    ended(process)
     assert {p.name for p in out.iterdir()} - {".lock"} == {".part"}
     return out
 
@@ -174,7 +170,7 @@ def test_keeps_a_partial_result_when_asked(tmp_path, frames_folder, spectrack, n
     process = start(*command, "--keep-partial", "--json")
     wait_for(out, stuck_main.ANSWERS, process)
     process.send_signal(number)
-    told = process.communicate(timeout=60)
+    told = ended(process)
     assert process.returncode == status, told
     assert "Traceback" not in told[1]
     answer = json.loads(told[0])

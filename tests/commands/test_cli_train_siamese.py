@@ -108,3 +108,43 @@ def test_mistakes_are_told_before_work_begins(
         assert main(command) == 2
         assert said in capsys.readouterr().err, said
         assert not list(out.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("tracker", ["siamfc", "siamrpn", "nanotrack"])
+def test_the_family_learns_from_nothing_or_on_a_backbone_and_tracks(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tracker: str
+) -> None:
+    out = tmp_path / "run"
+    given = ["--data", str(data), "--tracker", tracker, "--small", "--out", str(out), *TINY]
+    backbone = ["--backbone-of", str(data / "nanotrack.safetensors")]
+    begins = backbone if tracker == "nanotrack" else []
+    assert main(["train", "siamese", *given, *begins]) == 0
+    assert "held out, box IoU" in capsys.readouterr().out
+    file = out / "siamese.safetensors"
+    about = read_weights(file).about
+    assert about["tracker"] == tracker
+    assert about["command"] == f"spectrack train siamese --small --tracker {tracker}"
+    if begins:
+        start, end = (read_weights(f).tensors for f in (data / "nanotrack.safetensors", file))
+        for name, tensor in start.items():
+            if not name.startswith("neck.") and tensor.ndim > 1:
+                assert torch.equal(end[name], tensor) == name.startswith("backbone."), name
+    frames = data / "davis2016" / "JPEGImages" / "240p" / "six"
+    command = ["track", str(frames), "--box", "30,20,20,16", "--tracker", tracker]
+    settings = ["--set", f"weights={file}", "--out", str(tmp_path / "boxes"), "--quiet"]
+    assert main([*command, *settings]) == 0
+
+
+def test_what_the_family_cannot_do_is_told(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", "siamese", "--data", str(data), "--out", str(tmp_path / "run"), *TINY]
+    start = str(data / "nanotrack.safetensors")
+    for given, said in (
+        (["--tracker", "fear"], "cannot learn from nothing"),
+        (["--tracker", "siamese"], "--tracker"),
+        (["--start", start, "--backbone-of", start], "--start to learn on"),
+        (["--tracker", "siamfc", "--backbone-of", start], "give weights of SiamFC"),
+    ):
+        assert main([*base, *given]) == 2
+        assert said in capsys.readouterr().err, said

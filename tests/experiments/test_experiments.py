@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -63,10 +64,27 @@ def test_results_lie_in_the_folder_of_their_experiment():
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_an_experiment_starts_as_a_file_from_anywhere(name, tmp_path):
-    """What it shares with the others is found whatever the folder it is started in."""
+def test_an_experiment_starts_as_a_file_from_anywhere(name, tmp_path, monkeypatch, capsys):
+    """What it shares with the others is found whatever the folder it is started in.
+
+    In this process, with the path that Python would give it: libraries are loaded already.
+    """
+    script = EXPERIMENTS / name
+    others = [p for p in sys.path if Path(p).resolve() != EXPERIMENTS.parent]
+    monkeypatch.setattr(sys, "path", [str(script.parent), *others])
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    for loaded in [m for m in sys.modules if m.partition(".")[0] == "experiments"]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+def test_an_experiment_starts_in_a_process_of_its_own(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(EXPERIMENTS / name), "--help"],
+        [sys.executable, str(EXPERIMENTS / "studies" / "lost_and_found.py"), "--help"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -5,11 +5,13 @@ Run it as ``python stuck_main.py ARGUMENTS``: a test can stop it where it wants 
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
 
 from spectrack.cli import main
+from spectrack.commands import console
 from spectrack.tracking.table import TRACKERS, TrackerEntry
 from still_tracker import StillTracker
 
@@ -29,6 +31,7 @@ class StuckTracker(StillTracker):
 
 
 if __name__ == "__main__":
+    console.LOG_INTERVAL = math.inf  # what it says does not depend on how long it takes
     TRACKERS["stuck"] = TrackerEntry("stuck_main:StuckTracker", "stuck", "masks")
     # Whoever starts the tests may have told children to ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)

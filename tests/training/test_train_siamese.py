@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,14 @@ from torch import nn
 from spectrack.datasets.base import VideoSequence
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.base import Tracker
+from spectrack.training.data.clips import ArrayClip
+from spectrack.training.data.samples import Source
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.siamese import Learner, SiamesePlan, blended, fewer, learn_on
+from spectrack.training.siamese_schedule import WarmUp
 from spectrack.video.reader import ArrayFrames
 from spectrack.weights.files import read_weights
+from tiny_training import little_work  # noqa: F401
 
 TRUTH = Box(4, 4, 10, 10)
 
@@ -46,16 +50,21 @@ class Off(Tracker):
         return Prediction(Box(TRUTH.x + self.off, TRUTH.y, TRUTH.w, TRUTH.h))
 
 
-def learn(network, sources, folder, plan, *, extra, progress):
+def loss(network, batch):
+    """Three steps, down by four pixels in all."""
     with torch.no_grad():
-        network.off += -4 if extra is None else 0
-        network.steps += 3
+        network.steps += 1
+    return network.off.sum()
 
 
+SGD = TrainSettings(
+    epochs=1, optimizer="sgd", learning_rate=4 / 3, momentum=0.0, weight_decay=0, schedule="none"
+)
 LEARNER = Learner(
     network=Offset,
-    plan=SiamesePlan(train=TrainSettings(epochs=1), pairs=None, blend=0.5),
-    learn=learn,
+    plan=SiamesePlan(train=SGD, pairs=None, samples=3, blend=0.5),
+    samples=lambda network, plan: lambda pair, rng: {"nothing": torch.zeros(1)},
+    loss=loss,
     tracker=lambda network: Off(float(network.off)),
     tell=lambda network: {"off": float(network.off)},
 )
@@ -68,14 +77,16 @@ def test_what_is_measured_is_what_is_written(tmp_path):
     )
     network, file = Offset(), tmp_path / "made.safetensors"
     about = {"data": "none"}
-    found = learn_on(LEARNER, network, [], [video], file, LEARNER.plan, about=about)
+    clip = ArrayClip(frames, np.ones(frames.shape[:3], np.uint8))
+    sources = [Source([clip])]
+    found = learn_on(LEARNER, network, sources, [video], file, LEARNER.plan, about=about)
     # from 5 to 1 pixels off; half of the way is 3
     assert found["before"]["one"] == pytest.approx(5 / 15, abs=1e-4)
     assert found["after"]["one"] == pytest.approx(7 / 13, abs=1e-4)
     stored = read_weights(file)
-    assert stored.tensors["off"].tolist() == [3.0]
+    assert stored.tensors["off"].tolist() == pytest.approx([3.0])
     assert stored.tensors["steps"] == 3
-    assert stored.about == {"data": "none", "off": 3.0, "held_out": found}
+    assert stored.about == {"data": "none", "off": pytest.approx(3.0), "held_out": found}
 
 
 def test_weights_between_two_by_hand(rng):
@@ -88,8 +99,30 @@ def test_weights_between_two_by_hand(rng):
 
 def test_a_smaller_plan():
     plan = fewer(LEARNER.plan, 2, None, 7)
-    assert (plan.train.epochs, plan.samples, plan.train.seed) == (2, 1600, 7)
+    assert (plan.train.epochs, plan.samples, plan.train.seed) == (2, 3, 7)
     assert fewer(LEARNER.plan, None, 5, 0).samples == 5
     told = plan.asked()
-    assert (told["samples"], told["blend"]) == (1600, 0.5)
+    assert (told["samples"], told["blend"]) == (3, 0.5)
     assert "train" not in told
+
+
+def test_a_backbone_that_learns_later_makes_two_runs_of_one_schedule():
+    plan = replace(
+        LEARNER.plan,
+        train=replace(SGD, epochs=20),
+        backbone=True,
+        frozen_epochs=10,
+        warm_up=WarmUp(),
+    )
+    (first, early), (second, late) = plan.stages()
+    assert (early, late) == (False, True)
+    assert (first.epochs, second.epochs) == (10, 10)
+    assert first.learning_rate == second.learning_rate == 1
+    rates = (*first.schedule_rates, *second.schedule_rates)
+    assert rates == plan.warm_up.rates(20)
+    [(only, backbone)] = replace(plan, backbone=False).stages()
+    assert (only.epochs, backbone) == (20, False)
+    [(only, backbone)] = plan.from_nothing().stages()
+    assert (only.schedule_rates, backbone) == (rates, True)
+    [(only, backbone)] = replace(plan, frozen_epochs=20).stages()
+    assert not backbone

@@ -15,19 +15,7 @@ from spectrack.weights.convert import pull
 from spectrack.weights.coreml import read_coreml, renamed
 from spectrack.weights.files import read_weights, sha256_of
 from spectrack.weights.table import WEIGHTS
-
-
-def varint(number):
-    out = b""
-    while number > 127:
-        out, number = out + bytes([number & 127 | 128]), number >> 7
-    return out + bytes([number])
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
+from wire import field, varint
 
 
 def layer(name, kind, body):

@@ -23,7 +23,8 @@ class WeightsCommand(Command):
     """List the weights known by name, and where each is: with the package, in the cache, or absent.
 
     `weights pull NAME` fetches some, `weights convert FILE` makes a safetensors file of a
-    checkpoint or a TensorFlow Lite file, `weights verify FILE` says which network a file fits.
+    checkpoint, a TensorFlow Lite file or NanoTrack's ONNX graphs, `weights verify FILE` says which
+    network a file fits.
     Checkpoints are pickles; they are read by a restricted unpickler that executes nothing in them.
     The cache is SPECTRACK_CACHE, else spectrack in the user's cache folder; SPECTRACK_OFFLINE=1
     forbids the network.
@@ -125,12 +126,13 @@ class PullWeightsCommand(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertWeightsCommand(Command):
-    """Make a safetensors file of a checkpoint of torch.save, or of a TensorFlow Lite file.
+    """Make a safetensors file of a checkpoint of torch.save, a TensorFlow Lite file or ONNX graphs.
 
     Nothing in it is executed. A checkpoint holds a net, as those of pytracking do, or is a state
     dict. Its constructor's arguments are printed, and kept in the file with its name, SHA-256 and
     network. Of a TensorFlow Lite file it is the backbone, MobileNetV2, whose weights of 8 bits
-    become the real numbers they stand for.
+    become the real numbers they stand for. NanoTrack's ONNX graphs are two: give either, with the
+    other beside it under the same name but for the words backbone and head.
 
     Example: spectrack weights convert rts50.pth --out rts50.safetensors
     """
@@ -138,7 +140,7 @@ class ConvertWeightsCommand(Command):
     action: Annotated[Positional[str], arg(metavar="ACTION")]
     """What to do: convert."""
     file: Annotated[Positional[Path], arg(metavar="FILE")]
-    """The checkpoint, the TensorFlow Lite file, or the safetensors file of either."""
+    """The checkpoint, the TensorFlow Lite file, either ONNX graph of two, or a safetensors file."""
     out: Annotated[Path, arg(metavar="FILE")]
     """The safetensors file to write."""
     overwrite: Flag = False

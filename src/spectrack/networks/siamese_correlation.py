@@ -21,8 +21,9 @@ def pixelwise_correlation(template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
         (N, h * w, H, W); map ``row * w + column`` belongs to that cell of the template.
     """
     cells_nct, search_ncp = template_nchw.flatten(2), search_nchw.flatten(2)
-    products_ntp = cells_nct.transpose(1, 2) @ search_ncp
-    return products_ntp.unflatten(2, search_nchw.shape[-2:])
+    # in this order the result is channels last in memory, as the convolutions behind it want it
+    products_npt = search_ncp.transpose(1, 2) @ cells_nct
+    return products_npt.transpose(1, 2).unflatten(2, search_nchw.shape[-2:])
 
 
 def depthwise_correlation(template_nchw: Tensor, search_nchw: Tensor, padding: int = 0) -> Tensor:
@@ -39,6 +40,9 @@ def depthwise_correlation(template_nchw: Tensor, search_nchw: Tensor, padding: i
     n, c, h, w = template_nchw.shape
     joint = search_nchw.reshape(1, n * c, *search_nchw.shape[-2:])
     kernels = template_nchw.reshape(n * c, 1, h, w)
+    if joint.is_contiguous(memory_format=torch.channels_last):
+        # kernels of one map look like either layout; told so, the result is channels last, too
+        kernels = kernels.contiguous(memory_format=torch.channels_last)
     return F.conv2d(joint, kernels, padding=padding, groups=n * c).unflatten(1, (n, c))[0]
 
 

@@ -92,7 +92,7 @@ class LongTermFollowing(Following):
         """
         size_wh = self.place.w * self.scale, self.place.h * self.scale
         choice = choose(found, size_wh, self._rules, self._window_n)
-        self.best, score = choice.best, float(found.score[choice.best])
+        self.choice, score = choice, float(found.score[choice.best])
         if score >= self._when_lost.low:
             self.place = self._bounded(self.place.moved(found, choice, self.scale, self._rules))
         if score < self._when_lost.low:

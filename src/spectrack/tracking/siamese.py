@@ -105,11 +105,13 @@ class Choice:
         best: Its number.
         penalty: Of all, (N,) in (0, 1].
         blended: What the best one is best in: penalised scores with the window, (N,).
+        change: Of size and shape, as factors of at least 1, (N,).
     """
 
     best: int
     penalty: Floats
     blended: Floats
+    change: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +265,10 @@ def choose(
     """
     size = size_change(found.w, found.h, compared_wh or size_wh)
     ratio = ratio_change(found.w, found.h, size_wh)
-    penalty: Floats = np.exp(-(size * ratio - 1) * rules.penalty)
+    change = size * ratio
+    penalty: Floats = np.exp(-(change - 1) * rules.penalty)
     blended = penalty * found.score * (1 - rules.window) + window_n * rules.window
-    return Choice(int(blended.argmax()), penalty, blended)
+    return Choice(int(blended.argmax()), penalty, blended, change)
 
 
 class Following:
@@ -283,8 +286,10 @@ class Following:
         place: Where the target is; may be set.
         scale: Pixels of the search region for one of the frame, once there was one.
         side: Of the last search region in pixels of the frame, about the place then.
-        best: Number of the candidate that was followed last.
+        choice: The last one, once there was one.
     """
+
+    choice: Choice
 
     def __init__(
         self,
@@ -298,7 +303,7 @@ class Following:
         self._size_wh = frame_hwc.shape[1], frame_hwc.shape[0]
         self.place = self._first_place(self._limited(box))
         self.scale: Number = 1.0
-        self.side = self.best = 0
+        self.side = 0
         self._rules, self._window_n = rules, window_n
         self._template, self._search = template, search
         # the published programs write the mean into whole numbers, which cuts it off
@@ -328,10 +333,14 @@ class Following:
             The target's box, and the score of the candidate as it is, without penalty and window.
         """
         size_wh = self.place.w * self.scale, self.place.h * self.scale
-        choice = choose(found, size_wh, self._rules, self._window_n)
+        self.choice = choice = choose(found, size_wh, self._rules, self._window_n)
         self.place = self.place.follow(found, choice, self.scale, self._rules, self._size_wh)
-        self.best = choice.best
         return self.place.box, float(found.score[choice.best])
+
+    @property
+    def best(self) -> int:
+        """Number of the candidate that was followed last."""
+        return self.choice.best
 
     def _first_place(self, box: Box) -> Place:
         # the middle between first and last pixel

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from spectrack.structures import Box
+from spectrack.training.data.samples import Sample
+from spectrack.training.data.siamese_crops import Seen
 
 POSITIVES, NEGATIVES = 16, 48
 """Cells that a sample counts at most."""
@@ -105,6 +107,40 @@ def side_loss(sides_n4hw: Tensor, true_n4hw: Tensor, classes_nhw: Tensor) -> Ten
     both = _area(torch.minimum(found, true))
     either = _area(found) + _area(true) - both
     return (1 - (both + 1) / (either + 1)).mean()
+
+
+def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
+    """Loss of a batch of pairs: of classes and of sides, as published in equal parts.
+
+    Args:
+        network: Template and search region, blue, green, red, to logits (N, 2, n, n) and distances
+            (N, 4, n, n).
+        batch: Of samples with :class:`BoxAnswers`, stacked, on the network's device.
+    """
+    template, search = (batch[name].flip(1) for name in ("template", "search"))  # to BGR
+    logits, sides = network(template, search)
+    classes = batch["classes"]
+    return class_loss(logits, classes) + side_loss(sides, batch["sides"], classes)
+
+
+class BoxAnswers:
+    """What the cells of a grid should answer for a search region.
+
+    Answers are ``classes`` int8 (n, n), of which a few count, and ``sides`` float32 (4, n, n), see
+    :func:`box_labels`.
+
+    Args:
+        points_n: Of the cells, by :func:`grid_points`.
+    """
+
+    def __init__(self, points_n: NDArray[np.float32]) -> None:
+        self._points_n = points_n
+
+    def __call__(self, seen: Seen, rng: np.random.Generator) -> Sample:
+        """For a search region."""
+        classes, sides = box_labels(seen.box, self._points_n, seen.same)
+        kept = sampled(classes, rng, seen.same)
+        return {"classes": torch.from_numpy(kept), "sides": torch.from_numpy(sides)}
 
 
 def _area(sides_k4: Tensor) -> Tensor:

@@ -136,6 +136,12 @@ RECIPES = {
         "nanotrack.safetensors",
         "nanotrack.json",
     ),
+    "siamese": Recipe(
+        "spectrack.training.siamese_family:SiameseFamilyArguments",
+        "SiamFC, SiamRPN, SiamBAN, NanoTrack: from weights, a backbone, or nothing",
+        "siamese.safetensors",
+        "siamese.json",
+    ),
     "fear": Recipe(
         "spectrack.trackers.fear.train_flags:FEARArguments",
         "FEAR-XS, on from published weights",

@@ -1,25 +1,37 @@
-"""Siamese trackers learn on from weights: how much of everything, and what it brought."""
+"""Siamese trackers learn: how much of everything, which parts, and what it brought.
+
+Every tracker of the family says what is its own in a :class:`Learner`: what pairs look like and
+what should be answered, the loss, and which parameters learn. The rest is the same for all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spectrack.datasets.base import VideoSequence
+from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.tracking.base import Tracker
-from spectrack.training.data.samples import Source
+from spectrack.training.data.samples import Sample, Source
+from spectrack.training.data.siamese_pairs import Pair, SiamesePairs
+from spectrack.training.frozen import freeze_norms
 from spectrack.training.held_out import box_overlaps
 from spectrack.training.loop.settings import TrainSettings
-from spectrack.training.loop.trainer import TrainResult
+from spectrack.training.loop.trainer import TrainResult, train
+from spectrack.training.siamese_schedule import WarmUp
 from spectrack.weights.files import write_weights
+from spectrack.weights.networks import load_network
 
 N = TypeVar("N", bound=nn.Module)
+BACKBONE = "backbone."
+"""How names of a backbone's parameters begin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,12 @@ class SiamesePlan:
         reach: Frames between the two of a pair at most.
         negative: Chance of a pair of two targets.
         backbone: Whether the backbone learns, too.
+        frozen_epochs: First epochs in which the backbone does not learn, even so; the optimiser is
+            made anew after them.
+        always_frozen: Beginnings of names that do not learn even where the backbone does.
+        fixed_norms: Whether all normalisations use their stored statistics, not only those of parts
+            that do not learn.
+        warm_up: How the rate goes, in place of the training's own schedule.
         blend: How far the weights that are written lie from the start towards the learned ones, 1
             for these themselves. Between the two is often better than either (Wortsman et al.,
             Robust Fine-Tuning of Zero-Shot Models, CVPR 2022).
@@ -44,11 +62,44 @@ class SiamesePlan:
     reach: int = 100
     negative: float = 0.2
     backbone: bool = False
+    frozen_epochs: int = 0
+    always_frozen: tuple[str, ...] = ()
+    fixed_norms: bool = False
+    warm_up: WarmUp | None = None
     blend: float = 1.0
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome, but for the settings of the training."""
         return {key: value for key, value in asdict(self).items() if key != "train"}
+
+    def from_nothing(self) -> SiamesePlan:
+        """The same for a network that has learned nothing yet: all of it learns from the start."""
+        return replace(
+            self, backbone=True, frozen_epochs=0, always_frozen=(), fixed_norms=False, blend=1.0
+        )
+
+    def stages(self) -> list[tuple[TrainSettings, bool]]:
+        """Settings of one run after the other, and whether the backbone learns in it."""
+        training = self.train
+        if self.warm_up is not None:
+            rates = self.warm_up.rates(training.epochs)
+            training = replace(training, schedule="given", schedule_rates=rates, learning_rate=1.0)
+        first = min(self.frozen_epochs, training.epochs) if self.backbone else 0
+        if not 0 < first < training.epochs:
+            return [(training, self.backbone and not first)]
+        parts = ((slice(None, first), False), (slice(first, None), True))
+        rates = training.schedule_rates
+        return [
+            (
+                replace(
+                    training,
+                    epochs=len(range(training.epochs)[part]),
+                    schedule_rates=rates[part],
+                ),
+                whole,
+            )
+            for part, whole in parts
+        ]
 
 
 P = TypeVar("P", bound=SiamesePlan)
@@ -62,22 +113,6 @@ def fewer(plan: P, epochs: int | None, samples: int | None, seed: int) -> P:
     return replace(plan, train=training, samples=samples or plan.samples)
 
 
-class Learn(Protocol):
-    """Changes a network in place; at the end it holds the last weights."""
-
-    def __call__(
-        self,
-        network: Any,
-        sources: Sequence[Source],
-        folder: Path,
-        plan: Any,
-        *,
-        extra: dict[str, Any] | None,
-        progress: Progress | None,
-    ) -> TrainResult:
-        """Learn on, or go on where a run stopped."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Learner(Generic[N]):
     """What is a tracker's own.
@@ -85,16 +120,122 @@ class Learner(Generic[N]):
     Attributes:
         network: Class of its network.
         plan: How much of everything, if nothing else is asked.
-        learn: See :class:`Learn`.
+        samples: What makes samples of pairs for a network, by a plan.
+        loss: Of a network for a batch of such samples; the mean over them.
         tracker: A network, on the CPU and in evaluation mode, to the tracker that it makes.
+        small: How much of everything where little time is given; the plan where left out.
+        make: A network that has learned nothing: a smaller one of the same form where asked, and of
+            the form of another one where its backbone is to be taken over. None where it cannot
+            learn from nothing.
+        learns: Whether a parameter learns: its name, the plan, and whether the backbone does now.
         tell: What else a file of weights of the network says.
     """
 
     network: type[N]
     plan: SiamesePlan
-    learn: Learn
+    samples: Callable[[N, Any], Callable[[Pair, np.random.Generator], Sample]]
+    loss: Callable[[nn.Module, Sample], Tensor]
     tracker: Callable[[N], Tracker]
+    small: SiamesePlan | None = None
+    make: Callable[[bool, N | None], N] | None = None
+    learns: Callable[[str, Any, bool], bool] = lambda name, plan, backbone: (
+        backbone or not name.startswith(BACKBONE)
+    )
     tell: Callable[[N], dict[str, Any]] = lambda network: {}
+
+
+def described(
+    kind: str, arguments: Callable[[Any], dict[str, Any]]
+) -> Callable[[Any], dict[str, Any]]:
+    """What a file says for its network to be made again, whatever its size.
+
+    Args:
+        kind: Of :data:`spectrack.weights.described.KINDS`.
+        arguments: A network to the arguments that it was made with.
+    """
+    return lambda network: {"network": {"kind": kind, **arguments(network)}}
+
+
+def learn(
+    learner: Learner[N],
+    network: N,
+    sources: Sequence[Source],
+    folder: Path,
+    plan: SiamesePlan | None = None,
+    *,
+    extra: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Learn, or go on where a run stopped.
+
+    Args:
+        learner: What is the tracker's own.
+        network: Changed in place; the last weights are in it at the end.
+        sources: Clips to learn from.
+        folder: Of the run; of two, where the backbone learns later than the rest.
+        plan: How much of everything; the learner's where left out.
+        extra: More that decides the outcome.
+        progress: Called with the steps done and in all.
+
+    Returns:
+        What the last run came to.
+
+    Raises:
+        InputError: If there is nothing to learn from, or as
+            :func:`spectrack.training.loop.trainer.train`.
+    """
+    plan = plan or learner.plan
+    make = learner.samples(network, plan)
+    data = SiamesePairs(sources, plan.samples, make, reach=plan.reach, negative=plan.negative)
+    # twice as fast on a CPU
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stages = plan.stages()
+    for number, (training, backbone) in enumerate(stages, 1):
+        for name, parameter in network.named_parameters():
+            allowed = not (backbone and name.startswith(plan.always_frozen))
+            parameter.requires_grad_(allowed and learner.learns(name, plan, backbone))
+
+        def loss(model: nn.Module, batch: Sample) -> Tensor:
+            freeze_norms(model, learning=not plan.fixed_norms)
+            return learner.loss(model, batch)
+
+        result = train(
+            network,
+            data,
+            loss,
+            training,
+            folder if len(stages) == 1 else folder / f"stage{number}",
+            extra={**plan.asked(), **(extra or {})},
+            progress=progress,
+        )
+    return result
+
+
+def begun(learner: Learner[N], start: str, backbone_of: str, small: bool) -> N:
+    """A network to begin with.
+
+    Args:
+        learner: What is the tracker's own.
+        start: Weights of all of it, by name or file; empty for a network that has learned nothing,
+        backbone_of: but for its backbone, where such weights are given.
+        small: Whether such a network is smaller than the published one.
+
+    Raises:
+        InputError: If weights cannot be used, or the network cannot learn from nothing.
+    """
+    if start:
+        return load_network(start, learner.network).network
+    if learner.make is None:
+        raise InputError(
+            f"{learner.network.__name__} cannot learn from nothing, as its normalisations are part "
+            "of its convolutions; give --start WEIGHTS"
+        )
+    if not backbone_of:
+        return learner.make(small, None)
+    known = load_network(backbone_of, learner.network).network
+    network = learner.make(False, known)
+    network.get_submodule("backbone").load_state_dict(known.get_submodule("backbone").state_dict())
+    return network
 
 
 def learn_on(
@@ -134,7 +275,7 @@ def learn_on(
     found = {"before": box_overlaps(_tracker(learner, network), held_out, watch)}
     start = {name: value.clone() for name, value in network.state_dict().items()}
     folder = file.parent / "learning"
-    learner.learn(network, sources, folder, plan, extra=extra, progress=progress)
+    learn(learner, network, sources, folder, plan, extra=extra, progress=progress)
     network.load_state_dict(blended(start, network.cpu().state_dict(), plan.blend))
     found["after"] = box_overlaps(_tracker(learner, network), held_out, watch)
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}

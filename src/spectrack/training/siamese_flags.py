@@ -23,7 +23,7 @@ from spectrack.training.recipes import (
 if TYPE_CHECKING:
     from spectrack.datasets.base import Dataset
     from spectrack.datasets.synthetic.stills import Stills
-    from spectrack.training.siamese import Learner
+    from spectrack.training.siamese import Learner, SiamesePlan
 
 CLIPS = 400
 """Made of stills."""
@@ -69,6 +69,16 @@ class SiameseArguments(RecipeArguments):
         """What is the tracker's own."""
         raise NotImplementedError
 
+    def begun(self, learner: Learner[Any]) -> tuple[Any, SiamesePlan]:
+        """What to start from, on the CPU, and how much of everything.
+
+        Raises:
+            InputError: If the weights cannot be used.
+        """
+        from spectrack.training.siamese import begun
+
+        return begun(learner, self.start, "", False), replace(learner.plan, backbone=self.backbone)
+
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
         return {
@@ -88,13 +98,11 @@ class SiameseArguments(RecipeArguments):
         from spectrack.training.data.samples import Source
         from spectrack.training.held_out import hold_out
         from spectrack.training.siamese import fewer, learn_on
-        from spectrack.weights.networks import load_network
 
         learner = self.learner()
-        network = load_network(self.start, learner.network).network
+        network, plan = self.begun(learner)
         stills, videos = self._data()
         learned, held_out = hold_out(list(videos.values()))
-        plan = replace(learner.plan, backbone=self.backbone)
         plan = fewer(plan, self.epochs, self.samples, self.seed)
         started = time.perf_counter()
         begin()

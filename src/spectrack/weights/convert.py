@@ -39,8 +39,8 @@ def convert(source: str | Path, out: Path) -> Converted:
     """Write the tensors of a file of any kind to a safetensors file.
 
     Args:
-        source: A checkpoint of ``torch.save``, a TensorFlow Lite file or a safetensors file;
-            nothing in it is executed.
+        source: A checkpoint of ``torch.save``, a TensorFlow Lite file, an ONNX graph with the other
+            one beside it, or a safetensors file; nothing in it is executed.
         out: The file to write; one that is there is replaced whole.
 
     Raises:

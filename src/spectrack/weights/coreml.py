@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from spectrack.errors import InputError
+from spectrack.weights.protobuf import fields, numbers
 
 SUFFIX = ".mlmodel"
 
@@ -23,8 +24,6 @@ _CONVOLUTION, _SCALE = 100, 245
 _OUT, _IN, _KERNEL = 1, 2, 20
 _PARTS = {_CONVOLUTION: {90: "weight", 91: "bias"}, _SCALE: {2: "scale", 3: "bias"}}
 _FLOAT32, _FLOAT16 = 1, 2
-
-Field = tuple[int, int | memoryview]
 
 
 def read_coreml(path: Path) -> dict[str, Tensor]:
@@ -45,9 +44,9 @@ def read_coreml(path: Path) -> dict[str, Tensor]:
             whole = memoryview(file.read())
         layers = [
             layer
-            for number, network in _fields(whole)
+            for number, network in fields(whole)
             if number == _NETWORK and isinstance(network, memoryview)
-            for kind, layer in _fields(network)
+            for kind, layer in fields(network)
             if kind == _LAYER and isinstance(layer, memoryview)
         ]
         tensors = {name: tensor for layer in layers for name, tensor in _tensors(layer)}
@@ -77,13 +76,13 @@ def renamed(tensors: dict[str, Tensor], layers: Sequence[str]) -> dict[str, Tens
 
 
 def _tensors(layer: memoryview) -> Iterator[tuple[str, Tensor]]:
-    fields = list(_fields(layer))
-    name = next((bytes(v).decode() for n, v in fields if n == _NAME and not isinstance(v, int)), "")
-    for kind, value in fields:
+    parts = list(fields(layer))
+    name = next((bytes(v).decode() for n, v in parts if n == _NAME and not isinstance(v, int)), "")
+    for kind, value in parts:
         if kind not in _PARTS or isinstance(value, int):
             continue
-        told = dict(_fields(value))
-        shape = (told.get(_OUT, 0), told.get(_IN, 0), *_numbers(told.get(_KERNEL, memoryview(b""))))
+        told = dict(fields(value))
+        shape = (told.get(_OUT, 0), told.get(_IN, 0), *numbers(told.get(_KERNEL, memoryview(b""))))
         for number, part in _PARTS[kind].items():
             stored = told.get(number)
             if isinstance(stored, memoryview):
@@ -93,53 +92,8 @@ def _tensors(layer: memoryview) -> Iterator[tuple[str, Tensor]]:
 
 
 def _values(stored: memoryview) -> np.ndarray:
-    for number, value in _fields(stored):
+    for number, value in fields(stored):
         if number in (_FLOAT32, _FLOAT16) and isinstance(value, memoryview):
             kind = "<f4" if number == _FLOAT32 else "<f2"
             return np.frombuffer(value, kind).copy()
     raise ValueError("numbers of a kind other than float32 and float16")
-
-
-def _numbers(packed: int | memoryview) -> list[int]:
-    """Whole numbers, packed."""
-    if isinstance(packed, int):
-        return [packed]
-    found, place = [], 0
-    while place < len(packed):
-        number, place = _varint(packed, place)
-        found.append(number)
-    return found
-
-
-def _fields(message: memoryview) -> Iterator[Field]:
-    """Number and value of every field: whole numbers, or the bytes of anything else."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        wire = key & 7
-        if wire == 0:
-            value, place = _varint(message, place)
-            yield key >> 3, value
-            continue
-        if wire not in (1, 2, 5):
-            raise ValueError(f"wire type {wire} at byte {place}")
-        length = {1: 8, 5: 4}.get(wire)
-        if length is None:
-            length, place = _varint(message, place)
-        if place + length > len(message):
-            raise ValueError("it is cut off")
-        yield key >> 3, message[place : place + length]
-        place += length
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= len(message):
-            raise ValueError("it is cut off")
-        byte = message[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place
-    raise ValueError(f"an endless number at byte {place}")

@@ -1,4 +1,4 @@
-"""Files of weights: safetensors, TensorFlow Lite, CoreML, or of ``torch.save``."""
+"""Files of weights: safetensors, TensorFlow Lite, CoreML, ONNX, or of ``torch.save``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.storage import replacing
 from spectrack.weights.checkpoints import Checkpoint, read_checkpoint
-from spectrack.weights.coreml import SUFFIX, read_coreml
+from spectrack.weights.coreml import SUFFIX as COREML
+from spectrack.weights.coreml import read_coreml
+from spectrack.weights.onnx import SUFFIX as ONNX
+from spectrack.weights.onnx_networks import read_onnx_network
 from spectrack.weights.published_names import our_names
 from spectrack.weights.quantised import without_quantisation
 from spectrack.weights.stand_ins import StandIn, described
@@ -38,8 +41,8 @@ class WeightFile:
 
     Args:
         path: The file.
-        form: ``"safetensors"``, ``"tflite"``, ``"coreml"``, or ``"zip"`` or ``"legacy"`` of a
-            checkpoint.
+        form: ``"safetensors"``, ``"tflite"``, ``"coreml"``, ``"onnx"``, or ``"zip"`` or
+            ``"legacy"`` of a checkpoint.
         tensors: Name to tensor, on the CPU, in the order of the file.
         about: What else it says: where it comes from, and the constructor of a checkpoint.
     """
@@ -80,8 +83,9 @@ def read_weights(path: str | Path) -> WeightFile:
     Weights of 8 bits, with scales and zero points, become the real numbers they stand for.
 
     Args:
-        path: A safetensors, TensorFlow Lite or CoreML file, or a checkpoint with a ``net``, a
-            ``state_dict``, MDNet's ``shared_layers``, or a bare one.
+        path: A safetensors, TensorFlow Lite or CoreML file, either of the two ONNX graphs of a
+            Siamese tracker, or a checkpoint with a ``net``, a ``state_dict``, MDNet's
+            ``shared_layers``, or a bare one.
 
     Raises:
         InputError: If it is missing, damaged, or holds no named tensors.
@@ -104,9 +108,12 @@ def read_weights(path: str | Path) -> WeightFile:
         except ValueError:
             about = dict(metadata)
         return WeightFile(path, "safetensors", tensors, about)
-    if path.suffix == SUFFIX:
+    if path.suffix == COREML:
         about = {"source": path.name, "sha256": sha256_of(path)}
         return WeightFile(path, "coreml", read_coreml(path), about)
+    if path.suffix == ONNX:
+        tensors, told = read_onnx_network(path)
+        return WeightFile(path, "onnx", tensors, {"source": path.name, **told})
     if path.suffix == ".tflite" or is_tflite(head):
         tensors, network = read_tflite(path)
         about = {"source": path.name, "sha256": sha256_of(path), "network": network}

@@ -7,9 +7,10 @@ import pytest
 
 from fear_golden import random_fear
 from spectrack.structures import Box, Target
-from spectrack.trackers.fear.confidence import NUMBERS, expected_overlap, signals
+from spectrack.trackers.fear.confidence import NUMBERS, signals
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.trackers.fear.tracker import FEARTracker
+from spectrack.tracking.overlap_score import expected_overlap
 
 
 def test_signals_by_boxes_one_by_one(rng):
@@ -36,8 +37,8 @@ def test_scores_without_odds_are_cut(score, certainty):
 
 
 def test_what_speaks_for_a_box_raises_its_score():
-    worst = expected_overlap({"certainty": -1.0, "agreement": 0.0})
-    best = expected_overlap({"certainty": 1.0, "agreement": 1.0})
+    worst = expected_overlap({"certainty": -1.0, "agreement": 0.0}, NUMBERS)
+    best = expected_overlap({"certainty": 1.0, "agreement": 1.0}, NUMBERS)
     assert 0 < worst < 0.1 < 0.8 < best < 1
     numbers = {"bias": 1.0, "certainty": 2.0, "agreement": 3.0}
     told = expected_overlap({"certainty": 0.25, "agreement": -0.5}, numbers)
@@ -54,4 +55,4 @@ def test_the_networks_own_score_can_be_had(rng):
         choice = tracker.look(frames[1], (20, 15, 24, 18))
         said[kind] = tracker.update(frames[1]).score
     assert said["network"] == choice.score
-    assert said["overlap"] == expected_overlap(choice.signals)
+    assert said["overlap"] == expected_overlap(choice.signals, NUMBERS)

@@ -13,7 +13,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.trackers.fear.choice import choose
 from spectrack.trackers.fear.settings import FEARSettings
-from spectrack.trackers.fear.train import TRAINING, FEARPlan, learn_fear, pair_loss
+from spectrack.trackers.fear.train import LEARNER, TRAINING, FEARPlan, pair_loss
 from spectrack.trackers.fear.train_labels import (
     box_loss,
     cells_about,
@@ -25,6 +25,7 @@ from spectrack.trackers.fear.train_pairs import PairSamples, PairSettings, searc
 from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
 from spectrack.training.data.siamese_pairs import Pair
+from spectrack.training.siamese import learn
 from tiny_training import little_work  # noqa: F401
 
 STILL = PairSettings(grey=0, bright=0, blur=0)
@@ -151,7 +152,7 @@ def test_it_learns_only_what_it_may(sources, tmp_path, learned, asked):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     training = replace(TRAINING, epochs=1, batch_size=2, learning_rate=1e-6, device="cpu")
     plan = FEARPlan(train=training, samples=4, **asked)
-    learn_fear(network, sources, tmp_path / "run", plan)
+    learn(LEARNER, network, sources, tmp_path / "run", plan)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith(learned), name
 

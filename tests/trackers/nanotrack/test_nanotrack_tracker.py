@@ -43,7 +43,7 @@ def test_every_frame_of_the_authors_runs(sequence, version):
     name, frames, target = sequence
     golden = siamese_golden("nanotrack_runs")
     boxes = golden[f"{name}_{version}_box"]
-    tracker = tracker_of(version)
+    tracker = tracker_of(version, score="network")
     tracker.init(frames[0], target)
     answers = []
     for number, frame in enumerate(frames[1:]):

@@ -13,15 +13,15 @@ from siamese_golden import met, siamese_golden
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.structures import Box
 from spectrack.trackers.nanotrack.network import SEARCH, TEMPLATE, NanoTrack
-from spectrack.trackers.nanotrack.train import NanoTrackPlan, learn_nanotrack, pair_loss
+from spectrack.trackers.nanotrack.train import LEARNER, NanoTrackPlan, made
 from spectrack.trackers.nanotrack.train_labels import (
     IGNORED,
     class_loss,
     grid_labels,
+    grid_points,
     sampled,
     side_loss,
 )
-from spectrack.trackers.nanotrack.train_pairs import PairSamples, cut
 from spectrack.tracking.siamese import (
     Candidates,
     Following,
@@ -30,10 +30,13 @@ from spectrack.tracking.siamese import (
     context_side,
     cosine_window,
 )
+from spectrack.training.box_grid import BoxAnswers, pair_loss
 from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
+from spectrack.training.data.siamese_crops import PairSamples, cut
 from spectrack.training.data.siamese_pairs import Pair, SiamesePairs
 from spectrack.training.frozen import freeze_norms
+from spectrack.training.siamese import learn
 from thin import randomise
 from tiny_training import little_work  # noqa: F401
 
@@ -94,7 +97,8 @@ def test_a_network_that_answers_the_labels_leads_the_tracker_to_the_box(rng, shi
     box = Box(120.5, 80.25, 50.0, 34.5)
     view = View(frame, box.fill((300, 200)), box)
     for _ in range(20):
-        picture, seen = cut(view, SEARCH, shift, 0.0, (7, 7, 7), rng)
+        made_cut = cut(view, SEARCH, shift, 0.0, (7, 7, 7), rng)
+        picture, seen = made_cut.picture_hwc, made_cut.box
         off = (seen.center[0] - 127, seen.center[1] - 127)
         assert max(map(abs, off)) <= shift + 1e-9
         ratio = TEMPLATE / float(context_side(box.w, box.h))
@@ -117,7 +121,9 @@ def test_a_crop_is_off_by_as_much_as_told(rng):
     view = View(frame, frame[..., 0] > 0, Box(100, 80, 60, 40))
     sizes = []
     for _ in range(200):
-        picture, seen = cut(view, SEARCH, 64, 0.18, (0, 0, 0), rng)
+        made_cut = cut(view, SEARCH, 64, 0.18, (0, 0, 0), rng)
+        picture, seen = made_cut.picture_hwc, made_cut.box
+        np.testing.assert_array_equal(made_cut.mask_hw, picture[..., 0] > 127)
         ys, xs = np.nonzero(picture[..., 0] > 127)
         edges = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
         np.testing.assert_allclose(np.array(seen.xyxy) + 0.5, edges, atol=2.5)  # whole pixels
@@ -130,7 +136,8 @@ def test_a_crop_is_off_by_as_much_as_told(rng):
 def test_a_sample_is_as_told(rng):
     frames = rng.integers(0, 256, (2, 60, 80, 3), np.uint8)
     views = [View(f, Box(20, 20, 20, 16).fill((80, 60)), Box(20, 20, 20, 16)) for f in frames]
-    sample = PairSamples(15)(Pair(*views, same=True), rng)
+    samples = PairSamples(SEARCH, BoxAnswers(grid_points(15)))
+    sample = samples(Pair(*views, same=True), rng)
     kinds = {name: (tuple(v.shape), v.dtype) for name, v in sample.items()}
     assert kinds == {
         "template": ((3, 127, 127), torch.float32),
@@ -139,7 +146,7 @@ def test_a_sample_is_as_told(rng):
         "sides": ((4, 15, 15), torch.float32),
     }
     assert (sample["classes"] == 1).any()
-    other = PairSamples(15)(Pair(*views, same=False), rng)
+    other = samples(Pair(*views, same=False), rng)
     assert not (other["classes"] == 1).any()
     assert (other["classes"] == 0).any()
 
@@ -159,15 +166,17 @@ def test_it_learns_and_only_what_it_should(clip: ArrayClip, tmp_path: Path, back
         network.ban_head.cls_logits[0].weight.mul_(0.1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     sources = [Source([clip])]
-    fixed = SiamesePairs(sources, 4, PairSamples(network.cells), negative=0.0, seed=1)
+    samples = PairSamples(SEARCH, BoxAnswers(grid_points(network.cells)))
+    fixed = SiamesePairs(sources, 4, samples, negative=0.0, seed=1)
     chosen = [fixed[i] for i in range(4)]
     batch = {name: torch.stack([one[name] for one in chosen]) for name in chosen[0]}
     with torch.no_grad():
         first = pair_loss(network, batch).item()
-    plan = NanoTrackPlan(backbone=backbone, samples=16)
+    plan = NanoTrackPlan(backbone=backbone, samples=8)
     training = replace(plan.train, epochs=2, batch_size=4, learning_rate=0.02)
-    result = learn_nanotrack(network, sources, tmp_path / "run", replace(plan, train=training))
-    assert result.steps == 8
+    plan = replace(plan, train=training)
+    result = learn(LEARNER, network, sources, tmp_path / "run", plan)
+    assert result.steps == 4
     with torch.no_grad():
         freeze_norms(network)
         assert pair_loss(network, batch).item() < first
@@ -191,3 +200,11 @@ def test_pictures_reach_the_network_as_blue_green_red(rng):
     pair_loss(network, batch)
     for given, taken in zip((batch["template"], batch["search"]), seen, strict=True):
         assert torch.equal(given[:, [2, 1, 0]], taken)
+
+
+def test_a_network_that_has_learned_nothing_answers_with_boxes_of_a_usual_size():
+    network = made(True, NanoTrack("v1")).eval()
+    assert network.version == "v1"
+    with torch.no_grad():
+        _, sides = network(torch.zeros(1, 3, 127, 127), torch.zeros(1, 3, 255, 255))
+    assert 16 < sides.median().item() < 64

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from processes import PATIENCE_S
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
@@ -49,7 +50,7 @@ class Fragile(Tracker):
 
     def _update(self, frame_hwc):
         if self.met is not None:
-            self.met.wait(timeout=20)
+            self.met.wait(timeout=PATIENCE_S)
         return self._answer()
 
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 import tiny_run
+from processes import PATIENCE_S
 from spectrack.training.loop.distributed import choose_device
 
 TINY = Path(tiny_run.__file__)
@@ -30,7 +31,7 @@ def run_two(*runs):
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        timeout=240,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
 

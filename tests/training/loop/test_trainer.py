@@ -13,6 +13,7 @@ from torch import nn
 
 import tiny_run
 from spectrack.errors import InputError
+from spectrack.training.loop.curves import draw_curves
 from spectrack.training.loop.order import epoch_order, step_batches
 from spectrack.training.loop.trainer import TrainSettings, train
 
@@ -153,7 +154,8 @@ def test_epoch_loss_is_the_mean_over_samples(tmp_path):
     assert result.history[0]["loss"] == pytest.approx(whole, rel=1e-6)
 
 
-def test_run_folder_tells_the_story(tmp_path):
+def test_run_folder_tells_the_story(tmp_path, monkeypatch):
+    monkeypatch.setattr("spectrack.training.loop.run.draw_curves", draw_curves)
     seen = []
     settings = TrainSettings(epochs=2, batch_size=4, device="cpu")
     model = tiny_run.make_model()

@@ -12,7 +12,7 @@ from torch import Tensor
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.trackers.fear.choice import Choice, choose
-from spectrack.trackers.fear.confidence import expected_overlap
+from spectrack.trackers.fear.confidence import NUMBERS
 from spectrack.trackers.fear.crop import (
     SEARCH_OFFSET,
     TEMPLATE_OFFSET,
@@ -25,6 +25,7 @@ from spectrack.trackers.fear.network import FEAR, SEARCH_SIDE, TEMPLATE_SIDE
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
+from spectrack.tracking.overlap_score import expected_overlap
 from spectrack.tracking.windows import cut
 from spectrack.weights.networks import load_network
 
@@ -68,7 +69,7 @@ class FEARTracker(Tracker):
         choice = self.look(frame_hwc, self._box)
         self._box = clamped(choice.rounded(), self.size_wh)
         network = self.settings.score == "network"
-        score = choice.score if network else expected_overlap(choice.signals)
+        score = choice.score if network else expected_overlap(choice.signals, NUMBERS)
         return Prediction(Box(*self._box), score=score)
 
     def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:

@@ -10,25 +10,18 @@ DAVIS training sequences and five of OTB in sight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from spectrack.networks.fbnet import FBNetC
-from spectrack.storage import Progress
 from spectrack.trackers.fear.network import FEAR
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.trackers.fear.tracker import FEARTracker
 from spectrack.trackers.fear.train_labels import box_loss, class_loss
 from spectrack.trackers.fear.train_pairs import PairSamples, PairSettings
-from spectrack.training.data.samples import Sample, Source
-from spectrack.training.data.siamese_pairs import SiamesePairs
+from spectrack.training.data.samples import Sample
 from spectrack.training.loop.settings import TrainSettings
-from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.siamese import Learner, SiamesePlan
 
 BACKBONE = tuple(f"{name}." for name, _ in FBNetC().named_children())
@@ -84,51 +77,16 @@ def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
     return class_loss(logits, batch["on"]) + box_loss(sides, batch["sides"], batch["about"])
 
 
-def learn_fear(
-    network: FEAR,
-    sources: Sequence[Source],
-    folder: Path,
-    plan: FEARPlan | None = None,
-    *,
-    extra: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> TrainResult:
-    """Learn on, or go on where a run stopped.
-
-    Args:
-        network: Changed in place; the last weights are in it at the end.
-        sources: Clips to learn from.
-        folder: Of the run.
-        plan: How much of everything.
-        extra: More that decides the outcome.
-        progress: Called with the steps done and in all.
-
-    Raises:
-        InputError: If there is nothing to learn from, or as
-            :func:`spectrack.training.loop.trainer.train`.
-    """
-    plan = plan or FEARPlan()
-    pairs = PairSamples(plan.pairs)
-    data = SiamesePairs(sources, plan.samples, pairs, reach=plan.reach, negative=plan.negative)
-    for name, parameter in network.named_parameters():
-        learns = name.startswith(BOXES) or (plan.cells and not name.startswith(BACKBONE))
-        parameter.requires_grad_(plan.backbone or learns)
-    # faster on a CPU
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return train(
-        network,
-        data,
-        pair_loss,
-        plan.train,
-        folder,
-        extra={**plan.asked(), **(extra or {})},
-        progress=progress,
-    )
+def learns(name: str, plan: FEARPlan, backbone: bool) -> bool:
+    """Whether a parameter learns: all where the backbone does, and at least the branch of boxes."""
+    return backbone or name.startswith(BOXES) or (plan.cells and not name.startswith(BACKBONE))
 
 
 LEARNER = Learner(
     network=FEAR,
     plan=FEARPlan(),
-    learn=learn_fear,
+    samples=lambda network, plan: PairSamples(plan.pairs),
+    loss=pair_loss,
     tracker=lambda network: FEARTracker(FEARSettings(device="cpu"), network),
+    learns=learns,
 )

@@ -27,13 +27,16 @@ class NanoTrackSettings:
         weights: Published weights by name, or a file; where empty, those that come with the
             package (a version 3), or the published ones of another ``version``.
         version: ``v1``, ``v2`` or ``v3``; read off the weights where ``auto``.
-        opencv: As OpenCV's TrackerNano does it, which knows versions 1 and 2; the score is the one
-            with penalty and window then.
+        opencv: As OpenCV's TrackerNano does it, which knows versions 1 and 2; the score is the
+            network's with penalty and window then.
         colours: Order of the channels that the network sees: ``bgr``, as it learned them, or
             ``rgb``, as OpenCV gives them; the one or the other where ``auto``.
         penalty: Strength of the penalty on changes of size and shape.
         window: Weight of the cosine window, in [0, 1].
         rate: How fast the size follows, in [0, 1].
+        score: ``overlap``, an estimate of the overlap with the true box; or ``network``, what the
+            network says of the cell it chose, which is near 1 almost always. With ``opencv`` it is
+            OpenCV's in any case.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
     """
 
@@ -44,6 +47,7 @@ class NanoTrackSettings:
     penalty: float | None = None
     window: float | None = None
     rate: float | None = None
+    score: Literal["overlap", "network"] = "overlap"
     device: str = "auto"
 
     def __post_init__(self) -> None:

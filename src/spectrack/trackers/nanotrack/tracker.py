@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import numpy as np
+import cv2
 import torch
 from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
-from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.trackers.nanotrack.confidence import NUMBERS, signals
 from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
 from spectrack.trackers.nanotrack.opencv import OpenCVFollowing, root_window
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings, rules_of
-from spectrack.tracking.base import Tracker
 from spectrack.tracking.devices import pick_device
+from spectrack.tracking.overlap_score import expected_overlap
 from spectrack.tracking.siamese import Candidates, Following, cosine_window
+from spectrack.tracking.siamese_tracker import SiameseTracker
 from spectrack.weights.networks import load_network
 
 
-class NanoTracker(Tracker):
+class NanoTracker(SiameseTracker):
     """Follows a target by NanoTrack; answers with boxes.
 
-    The score is the network's own for the box chosen. It is near 1 almost always, also on another
-    thing than the target, and nothing is ever judged out of sight; do not read it as a probability.
+    The score is an estimate of the overlap with the true box, see
+    :mod:`spectrack.trackers.nanotrack.confidence`. What was mistaken for the target is seldom
+    noticed, so there is no notion of being lost.
 
     Args:
         settings: See :class:`NanoTrackSettings`.
@@ -33,7 +36,6 @@ class NanoTracker(Tracker):
     """
 
     Settings = NanoTrackSettings
-    carries_masks = True
 
     def __init__(
         self, settings: NanoTrackSettings | None = None, network: NanoTrack | None = None
@@ -53,7 +55,9 @@ class NanoTracker(Tracker):
         self._network = for_inference(network).to(self._device)
         self._rules = rules_of(s, version)
         window = root_window if s.opencv else cosine_window
+        self._estimates = s.score == "overlap" and not s.opencv
         self._window_n = window(network.cells).ravel()
+        self._crops = {side: _empty_crop(side).to(self._device) for side in (TEMPLATE, SEARCH)}
 
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -69,19 +73,24 @@ class NanoTracker(Tracker):
         score_nn = logits.softmax(1)[0, 1].cpu().numpy()
         found = Candidates.of_sides(score_nn, sides[0].cpu().numpy(), STRIDE)
         box, score = self.following.follow(found)
+        if self._estimates:
+            score = self._estimate(found, search)
         return Prediction(box, None, min(max(score, 0.0), 1.0))
 
-    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
-        """Look about the mask's box in the next frame; the template stays that of the first."""
-        del frame_hwc
-        tight = Box.from_mask(soft_hw >= 0.5)
-        if tight is not None:
-            self.following.move(tight)
+    def _estimate(self, found: Candidates, search: Tensor) -> float:
+        """Overlap to be expected of the box just followed, of all those in a search region."""
+        del search  # its maps tell no more, see the study
+        return expected_overlap(signals(found, self.following.choice), NUMBERS)
 
     def _maps(self, crop_hwc: FrameHWC) -> Tensor:
         """Maps of a crop, (1, C, n, n)."""
-        if self.settings.order == "bgr":
-            crop_hwc = crop_hwc[..., ::-1]
-        pixels = torch.from_numpy(np.ascontiguousarray(crop_hwc)).to(self._device)
-        # (H, W, C) seen as (1, C, H, W) is channels last already
-        return self._network.extract(pixels.permute(2, 0, 1)[None].float())
+        bgr = self.settings.order == "bgr"
+        seen = cv2.cvtColor(crop_hwc, cv2.COLOR_RGB2BGR) if bgr else crop_hwc
+        pixels_nchw = self._crops[len(seen)]
+        pixels_nchw.copy_(torch.from_numpy(seen).permute(2, 0, 1)[None])
+        return self._network.extract(pixels_nchw)
+
+
+def _empty_crop(side: int) -> Tensor:
+    """Memory for a crop, float32 (1, 3, side, side), channels last; used for every frame again."""
+    return torch.empty(1, 3, side, side).to(memory_format=torch.channels_last)

@@ -1,38 +1,33 @@
-"""NanoTrack learns on from published weights: the head, and the backbone where asked.
+"""NanoTrack learns: on from published weights, its head on a backbone that is there, or all of it.
 
 The published training (50 epochs of 100 000 pairs and more) is out of reach of small data, so what
-is learned here are small changes: low rates, and all normalisations as they are.
+is learned on from published weights are small changes: low rates, and all normalisations as they
+are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import math
+from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from spectrack.storage import Progress
-from spectrack.trackers.nanotrack.network import NanoTrack
+from spectrack.trackers.nanotrack.network import SEARCH, NanoTrack
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings
 from spectrack.trackers.nanotrack.tracker import NanoTracker
-from spectrack.trackers.nanotrack.train_labels import class_loss, side_loss
-from spectrack.trackers.nanotrack.train_pairs import PairSamples, PairSettings
-from spectrack.training.data.samples import Sample, Source
-from spectrack.training.data.siamese_pairs import SiamesePairs
-from spectrack.training.frozen import freeze_norms
+from spectrack.trackers.nanotrack.train_labels import grid_points
+from spectrack.training.box_grid import BoxAnswers, pair_loss
+from spectrack.training.data.siamese_crops import PairSamples, PairSettings
 from spectrack.training.loop.settings import TrainSettings
-from spectrack.training.loop.trainer import TrainResult, train
-from spectrack.training.siamese import Learner, SiamesePlan
+from spectrack.training.siamese import BACKBONE, Learner, SiamesePlan
+from spectrack.training.siamese_plans import PLAN, SMALL_PLAN
 
 TRAINING = TrainSettings(
     epochs=8,
     batch_size=32,
     optimizer="sgd",
     learning_rate=5e-4,
-    rates=(("backbone.", 0.1),),
+    rates=((BACKBONE, 0.1),),
     weight_decay=1e-4,
     schedule="step",
     schedule_every=1,
@@ -44,6 +39,9 @@ TRAINING = TrainSettings(
 """As published but for the rate, which is that of its end."""
 
 PAIRS = PairSettings()
+UNUSED = "neck."
+USUAL_SIDE = 32.0
+"""Pixels to a side of the box that a network which has learned nothing answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,72 +50,35 @@ class NanoTrackPlan(SiamesePlan):
 
     train: TrainSettings = TRAINING
     pairs: PairSettings = PAIRS
+    fixed_norms: bool = True
 
 
-def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
-    """Loss of a batch of pairs: of classes and of sides, as published in equal parts.
-
-    Args:
-        network: On the batch's device.
-        batch: Of :class:`~spectrack.trackers.nanotrack.train_pairs.PairSamples`, stacked.
-    """
-    assert isinstance(network, NanoTrack)
-    template, search = (batch[name].flip(1) for name in ("template", "search"))  # to BGR
-    logits, sides = network(template, search)
-    classes = batch["classes"]
-    return class_loss(logits, classes) + side_loss(sides, batch["sides"], classes)
-
-
-def learn_nanotrack(
-    network: NanoTrack,
-    sources: Sequence[Source],
-    folder: Path,
-    plan: NanoTrackPlan | None = None,
-    *,
-    extra: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> TrainResult:
-    """Learn on, or go on where a run stopped.
-
-    Args:
-        network: Changed in place; the last weights are in it at the end.
-        sources: Clips to learn from.
-        folder: Of the run.
-        plan: How much of everything.
-        extra: More that decides the outcome.
-        progress: Called with the steps done and in all.
-
-    Raises:
-        InputError: If there is nothing to learn from, or as
-            :func:`spectrack.training.loop.trainer.train`.
-    """
-    plan = plan or NanoTrackPlan()
-    pairs = PairSamples(network.cells, plan.pairs)
-    data = SiamesePairs(sources, plan.samples, pairs, reach=plan.reach, negative=plan.negative)
-    network.neck.requires_grad_(False)
-    network.backbone.requires_grad_(plan.backbone)
-    # twice as fast on a CPU
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def loss(model: nn.Module, batch: Sample) -> Tensor:
-        freeze_norms(model)
-        return pair_loss(model, batch)
-
-    return train(
-        network,
-        data,
-        loss,
-        plan.train,
-        folder,
-        extra={**plan.asked(), **(extra or {})},
-        progress=progress,
-    )
+def made(small: bool, like: NanoTrack | None) -> NanoTrack:
+    """A network that has learned nothing; it is a small one in any case."""
+    del small
+    network = NanoTrack("v3" if like is None else like.version)
+    last = network.ban_head.get_submodule("bbox_pred.0")
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    nn.init.constant_(last.bias, math.log(USUAL_SIDE))
+    return network
 
 
 LEARNER = Learner(
     network=NanoTrack,
     plan=NanoTrackPlan(),
-    learn=learn_nanotrack,
+    samples=lambda network, plan: PairSamples(
+        SEARCH, BoxAnswers(grid_points(network.cells)), plan.pairs
+    ),
+    loss=pair_loss,
     tracker=lambda network: NanoTracker(NanoTrackSettings(device="cpu"), network),
+    small=SMALL_PLAN,
+    make=made,
+    learns=lambda name, plan, backbone: (
+        not name.startswith(UNUSED) and (backbone or not name.startswith(BACKBONE))
+    ),
     tell=lambda network: {"version": network.version},
 )
+"""On from published weights."""
+FAMILY = replace(LEARNER, plan=replace(PLAN, always_frozen=()))
+"""As it was published, for the recipe of the whole family."""

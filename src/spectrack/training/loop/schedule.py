@@ -9,6 +9,7 @@ from torch import nn, optim
 from torch.optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
+    LambdaLR,
     MultiStepLR,
     ReduceLROnPlateau,
     StepLR,
@@ -17,7 +18,7 @@ from torch.optim.lr_scheduler import (
 from spectrack.training.loop.settings import TrainSettings
 
 Best = Literal["max", "min"]
-Schedule = ReduceLROnPlateau | StepLR | MultiStepLR | CosineAnnealingLR | ConstantLR
+Schedule = ReduceLROnPlateau | StepLR | MultiStepLR | CosineAnnealingLR | ConstantLR | LambdaLR
 
 
 def make_optimizer(
@@ -67,6 +68,10 @@ def make_schedule(optimizer: optim.Optimizer, settings: TrainSettings, best: Bes
         return MultiStepLR(optimizer, list(settings.schedule_at), gamma=factor)
     if settings.schedule == "cosine":
         return CosineAnnealingLR(optimizer, settings.epochs)
+    if settings.schedule == "given":
+        factors = settings.schedule_rates
+        # torch asks for one more, after the last epoch
+        return LambdaLR(optimizer, lambda epoch: factors[min(epoch, len(factors) - 1)])
     return ConstantLR(optimizer, factor=1.0)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from spectrack.errors import InputError
 
 Optimizer = Literal["adamw", "adam", "sgd"]
-Schedule = Literal["plateau", "step", "milestones", "cosine", "none"]
+Schedule = Literal["plateau", "step", "milestones", "cosine", "given", "none"]
 Precision = Literal["none", "bf16", "fp16"]
 
 UNSEEN_IN_WEIGHTS = frozenset({"device", "workers", "checkpoint_every", "log_every"})
@@ -35,11 +35,12 @@ class TrainSettings:
         momentum: Of SGD, 0 to below 1; unused by the others.
         schedule: "plateau" lowers the rate where the monitored value stands still, "step" every
             so many epochs, "milestones" after the epochs of ``schedule_at``, "cosine" along half
-            a cosine to zero at the end, "none" never.
+            a cosine to zero at the end, "given" as ``schedule_rates`` say, "none" never.
         schedule_factor: What the rate is multiplied by, between 0 and 1.
         schedule_patience: Epochs without improvement that "plateau" tolerates.
         schedule_every: Epochs between two reductions by "step".
         schedule_at: Epochs after which "milestones" lowers the rate.
+        schedule_rates: What "given" multiplies the rate by, one an epoch.
         early_stop: Stop after so many epochs without a new best, or None for never.
         clip: Largest norm of the gradients, or None.
         amp: Mixed precision: "none", "bf16" (any device) or "fp16" (CUDA, with loss scaling).
@@ -67,6 +68,7 @@ class TrainSettings:
     schedule_patience: int = 5
     schedule_every: int = 10
     schedule_at: tuple[int, ...] = ()
+    schedule_rates: tuple[float, ...] = ()
     early_stop: int | None = None
     clip: float | None = None
     amp: Precision = "none"
@@ -87,6 +89,9 @@ class TrainSettings:
         self._need("rates", all(f >= 0 for _, f in self.rates), "names with factors of 0 or more")
         rising = all(a < b for a, b in pairwise((0, *self.schedule_at)))
         self._need("schedule_at", rising, "rising epochs from 1 on")
+        given = len(self.schedule_rates) == (self.epochs if self.schedule == "given" else 0)
+        given = given and all(0 < rate < math.inf for rate in self.schedule_rates)
+        self._need("schedule_rates", given, 'a factor above 0 an epoch with "given", or none')
         finite = math.isfinite(self.learning_rate) and self.learning_rate > 0
         self._need("learning_rate", finite, "a number above 0")
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "a number of at least 0")
@@ -97,6 +102,11 @@ class TrainSettings:
         for name, kind in choices.items():
             known = get_args(kind)
             self._need(name, getattr(self, name) in known, " or ".join(known))
+
+    def described(self) -> dict[str, Any]:
+        """Every choice by name; one that came later is left out of runs that do not use it."""
+        every = asdict(self)
+        return {name: v for name, v in every.items() if name != "schedule_rates" or v}
 
     def _need(self, name: str, fits: bool, expected: str) -> None:
         if not fits:

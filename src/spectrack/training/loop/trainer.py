@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def train(
         if settings.amp == "fp16" and team.device.type != "cuda":
             raise InputError("amp 'fp16' needs a CUDA device; give bf16 or none on a CPU.")
         description = {
-            "train": asdict(settings),
+            "train": settings.described(),
             "monitor": monitor,
             "best": best,
             "device": team.device.type,
