@@ -108,10 +108,15 @@ class PixelwiseCorrelation(nn.Module):
                 nn.BatchNorm2d(cells),
             )
 
-    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
-        """(N, C, h, w) and (N, C, H, W) -> (N, cells, H, W), or of H - 1 and W - 1."""
-        kernel, search = self.conv_kernel(template_nchw), self.conv_search(search_nchw)
-        found: Tensor = self.conv(self.CA_layer(pixelwise_correlation(kernel, search)))
+    def kernel(self, template_nchw: Tensor) -> Tensor:
+        """What is made of the template alone, the same for every search region."""
+        projected: Tensor = self.conv_kernel(template_nchw)
+        return projected
+
+    def forward(self, kernel_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+        """Of :meth:`kernel` and (N, C, H, W): (N, cells, H, W), or of H - 1 and W - 1."""
+        products = pixelwise_correlation(kernel_nchw, self.conv_search(search_nchw))
+        found: Tensor = self.conv(self.CA_layer(products))
         return found
 
 
@@ -130,12 +135,15 @@ class DepthwiseCorrelation(nn.Module):
         self.conv_search = projection(maps)
         self.margin, self.padding = margin, padding
 
-    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
-        """(N, C, h, w) and (N, C, H, W) -> (N, C, H', W') with H' = H + 2 padding - h' + 1."""
+    def kernel(self, template_nchw: Tensor) -> Tensor:
+        """What is made of the template alone, the same for every search region."""
         m = self.margin
         middle = template_nchw[
             ..., m : template_nchw.shape[-2] - m, m : template_nchw.shape[-1] - m
         ]
-        return depthwise_correlation(
-            self.conv_kernel(middle), self.conv_search(search_nchw), self.padding
-        )
+        projected: Tensor = self.conv_kernel(middle)
+        return projected
+
+    def forward(self, kernel_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+        """Of :meth:`kernel` and (N, C, H, W): (N, C, H', W') with H' = H + 2 padding - h' + 1."""
+        return depthwise_correlation(kernel_nchw, self.conv_search(search_nchw), self.padding)

@@ -81,7 +81,10 @@ class OpenCVNetwork:
         self.backbone.setInput(np.ascontiguousarray(images.numpy()))
         return torch.from_numpy(self.backbone.forward("output").copy())
 
-    def answer(self, template, search):
+    def remember(self, template):
+        return template
+
+    def compare(self, template, search):
         self.head.setInput(template.numpy(), "input1")
         self.head.setInput(search.numpy(), "input2")
         answers = self.head.forward(["output1", "output2"])

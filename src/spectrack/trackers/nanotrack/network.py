@@ -7,6 +7,7 @@ parameters are those of the published checkpoints. Images are raw pixels, 0 to 2
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -19,6 +20,8 @@ from spectrack.networks.siamese_correlation import DepthwiseCorrelation, Pixelwi
 
 Version = Literal["v1", "v2", "v3"]
 Branch = Literal["cls", "reg"]
+Kernels = Mapping[str, Tensor]
+"""Name of a correlation to what is made of the template for it."""
 
 TEMPLATE, SEARCH, STRIDE = 127, 255, 16
 """Sides of template and search region in pixels, and pixels a cell of the grid."""
@@ -57,7 +60,19 @@ def _answer(maps: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(maps, out, 1))
 
 
-class HeadV1(nn.Module):
+class Head(nn.Module):
+    """What all heads have in common: correlations with what is made of a template once."""
+
+    def kernels(self, template_nchw: Tensor) -> Kernels:
+        """What is made of the template's maps alone, for every correlation."""
+        return {
+            name: part.kernel(template_nchw)
+            for name, part in self.named_children()
+            if isinstance(part, PixelwiseCorrelation | DepthwiseCorrelation)
+        }
+
+
+class HeadV1(Head):
     """One correlation for both answers."""
 
     def __init__(self) -> None:
@@ -68,13 +83,13 @@ class HeadV1(nn.Module):
         self.cls_logits = _answer(128, 2)
         self.bbox_pred = _answer(96, 4)
 
-    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, kernels: Kernels, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 2, n, n) and logarithms of distances (N, 4, n, n)."""
-        both = self.corr_pw(template_nchw, search_nchw)
+        both = self.corr_pw(kernels["corr_pw"], search_nchw)
         return self.cls_logits(self.cls_tower(both)), self.bbox_pred(self.bbox_tower(both))
 
 
-class HeadV2(nn.Module):
+class HeadV2(Head):
     """A correlation for either answer, of projected maps."""
 
     def __init__(self, maps: int = 48) -> None:
@@ -87,14 +102,14 @@ class HeadV2(nn.Module):
         self.cls_pred = _answer(96, 2)
         self.bbox_pred = _answer(96, 4)
 
-    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, kernels: Kernels, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 2, n, n) and logarithms of distances (N, 4, n, n)."""
-        cls = self.cls_pw_tower(self.corr_pw_cls(template_nchw, search_nchw))
-        reg = self.bbox_pw_tower(self.corr_pw_reg(template_nchw, search_nchw))
+        cls = self.cls_pw_tower(self.corr_pw_cls(kernels["corr_pw_cls"], search_nchw))
+        reg = self.bbox_pw_tower(self.corr_pw_reg(kernels["corr_pw_reg"], search_nchw))
         return self.cls_pred(cls), self.bbox_pred(reg)
 
 
-class HeadV3(nn.Module):
+class HeadV3(Head):
     """Correlations cell by cell and map by map for either answer."""
 
     def __init__(self, maps: int = 96) -> None:
@@ -108,16 +123,17 @@ class HeadV3(nn.Module):
         self.cls_logits = _answer(maps, 2)
         self.bbox_pred = _answer(maps, 4)
 
-    def forward(self, template_nchw: Tensor, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, kernels: Kernels, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N, 2, n, n) and logarithms of distances (N, 4, n, n)."""
-        cls = self.cls_tower(self.fuse("cls", template_nchw, search_nchw))
-        reg = self.bbox_tower(self.fuse("reg", template_nchw, search_nchw))
+        cls = self.cls_tower(self.fuse("cls", kernels, search_nchw))
+        reg = self.bbox_tower(self.fuse("reg", kernels, search_nchw))
         return self.cls_logits(cls), self.bbox_pred(reg)
 
-    def fuse(self, branch: Branch, template_nchw: Tensor, search_nchw: Tensor) -> Tensor:
+    def fuse(self, branch: Branch, kernels: Kernels, search_nchw: Tensor) -> Tensor:
         """Both correlations of an answer as (N, maps, n, n)."""
-        both = [self.get_submodule(f"corr_{kind}_{branch}") for kind in ("pw", "dw")]
-        maps = torch.cat([each(template_nchw, search_nchw) for each in both], 1)
+        names = [f"corr_{kind}_{branch}" for kind in ("pw", "dw")]
+        both = [self.get_submodule(name)(kernels[name], search_nchw) for name in names]
+        maps = torch.cat(both, 1)
         fused: Tensor = self.get_submodule(f"down_{branch}")(maps)
         return fused
 
@@ -146,7 +162,7 @@ class NanoTrack(nn.Module):
 
     def __init__(self, version: Version) -> None:
         super().__init__()
-        heads: dict[str, type[nn.Module]] = {"v1": HeadV1, "v2": HeadV2, "v3": HeadV3}
+        heads: dict[str, type[Head]] = {"v1": HeadV1, "v2": HeadV2, "v3": HeadV3}
         if version not in heads:
             raise InputError(f"NanoTrack has no version {version!r}; give {', '.join(heads)}")
         self.version: Version = version
@@ -171,7 +187,15 @@ class NanoTrack(nn.Module):
             Logits (N, 2, n, n), of which channel 1 is the target's, and distances (N, 4, n, n) of
             a cell's point to the left, top, right and bottom side, in pixels of the search region.
         """
-        logits, distances = self.ban_head(template_nchw, search_nchw)
+        return self.compare(self.remember(template_nchw), search_nchw)
+
+    def remember(self, template_nchw: Tensor) -> Kernels:
+        """What is made of the template's maps once, for all search regions to come."""
+        return self.ban_head.kernels(template_nchw)
+
+    def compare(self, kernels: Kernels, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
+        """The answers of :meth:`answer`, of what :meth:`remember` gave."""
+        logits, distances = self.ban_head(kernels, search_nchw)
         return logits, distances.exp()
 
     def forward(self, templates_nchw: Tensor, searches_nchw: Tensor) -> tuple[Tensor, Tensor]:

@@ -64,12 +64,13 @@ class NanoTracker(SiameseTracker):
         kind = OpenCVFollowing if self.settings.opencv else Following
         self.following = kind(frame_hwc, target.box, self._rules, self._window_n, TEMPLATE, SEARCH)
         self._template = self._maps(self.following.cut_template(frame_hwc))
+        self._kernels = self._network.remember(self._template)
         return Prediction(target.box, None, 1.0)
 
     @torch.inference_mode()
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         search = self._maps(self.following.cut_search(frame_hwc))
-        logits, sides = self._network.answer(self._template, search)
+        logits, sides = self._network.compare(self._kernels, search)
         score_nn = logits.softmax(1)[0, 1].cpu().numpy()
         found = Candidates.of_sides(score_nn, sides[0].cpu().numpy(), STRIDE)
         box, score = self.following.follow(found)
