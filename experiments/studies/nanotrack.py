@@ -142,6 +142,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--published", type=Path, help="folder of the published files")
     parser.add_argument("--trackers", help="only these, with commas")
     parser.add_argument("--data", default=",".join(DATA), help="davis-val, otb, vot2014")
+    parser.add_argument("--ran", default="nothing else did", help="what else ran, for the page")
     parser.add_argument("--only", help="sequences, with commas")
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "nanotrack")
 
@@ -170,7 +171,7 @@ def main() -> None:
         two = fast[name]["one"] * fast[name]["two"]
         rows.append([name, *(f"{m:.3f}" for m in means), f"{fast[name]['one']:.0f}", f"{two:.0f}"])
     counts = {kind: len(next(iter(facts.values()))[kind]) for kind in data}
-    page.text(TEXT)
+    page.text(TEXT.format(ran=options.ran))
     head = [f"{DATA[kind]} ({counts[kind]})" for kind in data]
     page.table(["tracker", *head, "frames/s, 1 thread", "2 threads"], rows)
     page.text("IoU by sequence:")
@@ -190,7 +191,7 @@ Mean IoU over the frames of a sequence but the first, then over sequences, from 
 first frame, without starting again. Nothing was tuned on these sequences. Frames a second are of
 one sequence of DAVIS at 480p (dog), medians over its frames: on one thread by processor time, on
 two threads that times how much less time passed on two threads than on one. What else ran on the
-machine meanwhile counts into both.
+machine meanwhile counts into both; {ran}.
 """
 
 if __name__ == "__main__":
