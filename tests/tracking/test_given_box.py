@@ -38,11 +38,20 @@ def test_a_margin_within_the_error_of_masks_is_hardly_believed() -> None:
 
 def test_box_trackers_near_the_mask_have_a_share_and_others_none() -> None:
     mask = soft(Box(60, 40, 40, 20))
-    answer = GivenBox()(mask, [Box(56, 38, 48, 24), Box(56, 38, 48, 28), Box(0, 0, 30, 30)])
+    boxes = [Box(56, 38, 48, 24), Box(56, 38, 48, 28), Box(0, 0, 30, 30)]
+    answer = GivenBox(share=0.25)(mask, boxes)
     assert answer is not None
-    expected = np.array([60, 40, 100, 60]) + SHARE * np.array([-4, -2, 4, 4])
+    expected = np.array([60, 40, 100, 60]) + 0.25 * np.array([-4, -2, 4, 4])
     np.testing.assert_allclose(answer.xyxy, expected)
-    assert GivenBox()(mask, [Box(0, 0, 30, 30)]) == Box(60, 40, 40, 20)
+    assert GivenBox(share=0.25)(mask, boxes[2:]) == Box(60, 40, 40, 20)
+
+
+def test_where_the_given_box_is_tight_later_ones_are() -> None:
+    mask = soft(Box(60, 40, 40, 20))
+    assert GivenBox.of(Box(60, 40, 40, 20), mask)(mask, [Box(56, 38, 48, 24)]) == Box(
+        60, 40, 40, 20
+    )
+    assert GivenBox.of(Box(30, 20, 100, 60), mask).share == pytest.approx(SHARE, rel=0.01)
 
 
 def test_the_mask_stays_inside_whatever_is_drawn() -> None:
@@ -56,7 +65,7 @@ def test_the_mask_stays_inside_whatever_is_drawn() -> None:
 def test_borders_and_empty_masks() -> None:
     nothing = np.zeros(SIZE_WH[::-1], dtype=np.float32)
     first = Box(0, 0, 40, 20)
-    assert GivenBox.of(Box(-30, -10, 70, 30), soft(first)).margins == (0, 0, 0, 0)  # cut off there
+    assert GivenBox.of(Box(-30, -10, 70, 30), soft(first)) == GivenBox()  # cut off there
     assert GivenBox.of(first, nothing) == GivenBox()
     assert GivenBox.of(Box(500, 0, 4, 4), soft(first)) == GivenBox()
     assert GivenBox()(nothing, [first]) is None

@@ -19,7 +19,7 @@ DOUBT = 0.06
 of it may as well be an error of the mask."""
 
 SHARE = 0.3
-"""Of box trackers' boxes in the answer."""
+"""Of box trackers' boxes in the answer, where the given box clearly is no tight one."""
 
 NEAR = 0.3
 """IoU from which on a box tracker's box is about the same thing as the mask."""
@@ -35,9 +35,11 @@ class GivenBox:
     Args:
         margins: What the given box has beyond that of the first mask, at the left, the top, the
             right and the bottom, in sides of the latter; positive outward.
+        share: Of box trackers' boxes in the answer, up to :data:`SHARE`.
     """
 
     margins: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    share: float = 0.0
 
     @classmethod
     def of(cls, given: Box, mask_hw: SoftHW) -> GivenBox:
@@ -55,7 +57,7 @@ class GivenBox:
         (x1, y1, x2, y2), (a1, b1, a2, b2) = seen.xyxy, tight.xyxy
         out = ((a1 - x1) / tight.w, (b1 - y1) / tight.h, (x2 - a2) / tight.w, (y2 - b2) / tight.h)
         left, top, right, bottom = (belief * margin for margin in out)
-        return cls((left, top, right, bottom))
+        return cls((left, top, right, bottom), SHARE * belief)
 
     def draw(self, tight: Box) -> Box:
         """A mask's box with the margins."""
@@ -85,7 +87,7 @@ class GivenBox:
         if near:
             theirs = [sum(edges) / len(near) for edges in zip(*near, strict=True)]
             drawn = Box.from_xyxy(
-                *((1 - SHARE) * a + SHARE * b for a, b in zip(drawn.xyxy, theirs, strict=True))
+                *(a + self.share * (b - a) for a, b in zip(drawn.xyxy, theirs, strict=True))
             )
         held = covering_box(drawn, hard)
         return None if held is None else held.clip(soft_hw.shape[::-1])
