@@ -123,5 +123,5 @@ def test_crops_are_golden(number, place, out, side):
 def test_a_large_crop_is_read_without_a_copy_and_is_the_same(rng, monkeypatch):
     frame = np.kron(rng.integers(0, 256, (12, 16, 3), np.uint8), np.ones((10, 10, 1), np.uint8))
     whole = crop(frame, (-200, -310), 700, 127, (40, 50, 60))
-    monkeypatch.setattr("spectrack.tracking.siamese.LARGEST_COPY", 0)
+    monkeypatch.setattr("spectrack.tracking.windows.LARGEST_COPY", 0)
     assert np.abs(whole.astype(int) - crop(frame, (-200, -310), 700, 127, (40, 50, 60))).max() <= 1

@@ -224,7 +224,14 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     assert path.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("name", [n for n, e in WEIGHTS.items() if e.networks and not e.asset])
+def listed_names() -> list[str]:
+    """Weights whose names this list tells; all where it is not there. Others have tests apart."""
+    names = [name for name, entry in WEIGHTS.items() if entry.networks and not entry.asset]
+    there = [name for name in names if (SPEC / f"params_{name}.txt").is_file()]
+    return there or names
+
+
+@pytest.mark.parametrize("name", listed_names())
 def test_networks_have_the_published_names_and_shapes(name):
     listed = SPEC / f"params_{name}.txt"
     if not listed.is_file():

@@ -3,7 +3,7 @@
 Boxes that people give are seldom the tightest ones of what they mean: some leave a margin, some
 follow rules of a benchmark. Where the given box and the box of the first mask differ clearly, later
 boxes differ from those of later masks in the same way; and a box tracker, which began with the
-given box too, has a share in them.
+given box too, has a share in them. Where the given box is the tight one, so are later boxes.
 """
 
 from __future__ import annotations

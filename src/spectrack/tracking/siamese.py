@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC
-from spectrack.tracking.sampled_window import LARGEST_COPY, sampled_window
+from spectrack.tracking.windows import cut
 
 Floats = NDArray[np.float32]
 Number = float | np.floating[Any]
@@ -207,22 +207,7 @@ def crop(
     Returns:
         uint8 (out, out, 3), bilinear; the square itself where its side is ``out``.
     """
-    if side * side > LARGEST_COPY:
-        return sampled_window(frame_hwc, (*start_xy, side, side), out, colour)
-    height, width = frame_hwc.shape[:2]
-    (x, y), ends = start_xy, (start_xy[0] + side, start_xy[1] + side)
-    left, right = min(max(x, 0), width), min(max(ends[0], 0), width)
-    top, bottom = min(max(y, 0), height), min(max(ends[1], 0), height)
-    square = frame_hwc[top:bottom, left:right]
-    if square.shape[:2] != (side, side):
-        if not square.size:
-            return np.full((out, out, 3), colour, np.uint8)
-        around = top - y, y + side - bottom, left - x, x + side - right
-        padded = cv2.copyMakeBorder(square, *around, cv2.BORDER_CONSTANT, value=colour)
-        square = np.asarray(padded, np.uint8)
-    if side == out:
-        return square
-    return np.asarray(cv2.resize(square, (out, out), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return cut(frame_hwc, (*start_xy, side, side), out, colour)
 
 
 def cosine_window(cells: int) -> Floats:

@@ -21,7 +21,7 @@ def cut(
 
     Args:
         frame_hwc: uint8 RGB.
-        window_xywh: The window, whole pixels; it meets the frame.
+        window_xywh: The window, whole pixels; may lie partly or wholly outside.
         side: Of the square.
         colour: Of pixels outside of the frame, rounded to whole grey levels.
 
@@ -32,13 +32,14 @@ def cut(
     if w * h > LARGEST_COPY:
         return sampled_window(frame_hwc, window_xywh, side, colour)
     height, width = frame_hwc.shape[:2]
-    left, top = max(0, -x), max(0, -y)
-    right, bottom = max(0, x + w - width), max(0, y + h - height)
-    inside: Any = frame_hwc[y + top : y + h - bottom, x + left : x + w - right]
-    if left or top or right or bottom:
-        inside = cv2.copyMakeBorder(
-            inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour
-        )
+    left, right = min(max(x, 0), width), min(max(x + w, 0), width)
+    top, bottom = min(max(y, 0), height), min(max(y + h, 0), height)
+    inside: Any = frame_hwc[top:bottom, left:right]
+    if not inside.size:
+        return np.full((side, side, 3), np.rint(colour), np.uint8)
+    if inside.shape[:2] != (h, w):
+        around = top - y, y + h - bottom, left - x, x + w - right
+        inside = cv2.copyMakeBorder(inside, *around, cv2.BORDER_CONSTANT, value=colour)
     if inside.shape[:2] != (side, side):
         inside = cv2.resize(inside, (side, side), interpolation=cv2.INTER_LINEAR)
     whole: FrameHWC = np.ascontiguousarray(inside)

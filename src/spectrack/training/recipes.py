@@ -162,3 +162,25 @@ def words(given: str | None) -> list[str] | None:
     if given is None:
         return None
     return [word.strip() for word in given.split(",") if word.strip()]
+
+
+Overlaps = Mapping[str, Mapping[str, float]]
+"""Box IoU ``before`` and ``after`` learning, of every sequence held out."""
+
+
+def mean_overlaps(found: Overlaps) -> dict[str, float]:
+    """Means over the sequences, for a summary; 0 where there are none."""
+    return {when: round(sum(v.values()) / max(len(v), 1), 4) for when, v in found.items()}
+
+
+def overlap_rows(found: Overlaps) -> Rows:
+    """Before and after, sequence by sequence and in the mean, for a report."""
+    means = mean_overlaps(found)
+    return [
+        ("held out, box IoU", "before", "after"),
+        *(
+            (name, f"{iou:.3f}", f"{found['after'][name]:.3f}")
+            for name, iou in found["before"].items()
+        ),
+        ("mean", f"{means['before']:.3f}", f"{means['after']:.3f}"),
+    ]

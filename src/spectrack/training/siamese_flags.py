@@ -17,6 +17,8 @@ from spectrack.training.recipes import (
     RecipeArguments,
     Rows,
     Stage,
+    mean_overlaps,
+    overlap_rows,
     words,
 )
 
@@ -122,30 +124,23 @@ class SiameseArguments(RecipeArguments):
             progress=stage("learning", "steps"),
         )
         remove_clips(kept)
-        means = {k: round(sum(v.values()) / max(len(v), 1), 4) for k, v in found.items()}
         return {
             "out": str(self.out),
             "weights": str(file),
             "stills": len(stills),
             "videos": len(learned),
             "held_out": found,
-            "box_iou": means,
+            "box_iou": mean_overlaps(found),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
 
     def report(self, summary: dict[str, Any]) -> list[str | Rows]:
         """What it was learned from, what it brought, and where the weights are."""
-        found, means = summary["held_out"], summary["box_iou"]
-        rows = [
-            (name, f"{before:.3f}", f"{found['after'][name]:.3f}")
-            for name, before in found["before"].items()
-        ]
-        mean = ("mean", f"{means['before']:.3f}", f"{means['after']:.3f}")
         return [
             f"learned from {summary['stills']} stills and {summary['videos']} videos in "
             f"{summary['seconds'] / 60:.1f} minutes (seed {summary['seed']})",
-            [("held out, box IoU", "before", "after"), *rows, mean],
+            overlap_rows(summary["held_out"]),
             f"weights: {summary['weights']}",
         ]
 

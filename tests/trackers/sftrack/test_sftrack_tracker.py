@@ -19,6 +19,7 @@ from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
+from spectrack.tracking.given_box import DOUBT
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -138,3 +139,24 @@ def test_box_trackers_begin_with_the_box_that_was_given(clip, tmp_path: Path, mo
     assert corrected == ["carried"]
     tracker.init(clip.frames_thwc[0], clip.target)  # a mask that was given needs no correction
     assert corrected == ["carried"]
+
+
+def test_a_box_tracker_is_led_to_a_box_drawn_as_the_first_was(clip, tmp_path: Path) -> None:
+    """A margin on the left of the given box is there wherever the mask leads it; masks stay."""
+    path = write_random_weights(tmp_path / "w.safetensors")
+    tracker = SFTracker(SFTrackSettings(inputs="carried", masks="feat2seg", weights=str(path)))
+    frame = clip.frames_thwc[0]
+    tracker.init(frame, clip.target)
+    first, given = Box(40, 20, 20, 20), Box(20, 20, 40, 20)
+    tracker._read_box.start(given, first.fill(clip.size_wh).astype(np.float32))
+    tight, led = Box(60, 30, 30, 20), []
+    soft = tight.fill(clip.size_wh).astype(np.float32)
+    for masks in (False, True):
+        one = SimpleNamespace(gives_masks=masks, correct=lambda seen, shown: led.append(shown))
+        tracker._lead(one, frame, soft, tight)
+    off = 1 - given.iou(first)
+    margin = 30 * off**2 / (off**2 + DOUBT**2)  # one side of the mask's box, as far as believed
+    x, y, w, h = Box.from_mask(led[0] >= 0.5)
+    assert (y, h, x + w) == (30, 20, 90)
+    assert x == pytest.approx(60 - margin, abs=1)
+    assert led[1] is soft

@@ -17,6 +17,8 @@ from spectrack.training.recipes import (
     RecipeArguments,
     Rows,
     Stage,
+    mean_overlaps,
+    overlap_rows,
     words,
 )
 
@@ -98,29 +100,22 @@ class MDNetArguments(RecipeArguments):
             extra={"start": self.start},
             progress=stage("learning", "steps"),
         )
-        means = {k: round(sum(v.values()) / max(len(v), 1), 4) for k, v in found.items()}
         return {
             "out": str(self.out),
             "weights": str(file),
             "videos": len(learned),
             "held_out": found,
-            "box_iou": means,
+            "box_iou": mean_overlaps(found),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }
 
     def report(self, summary: dict[str, Any]) -> list[str | Rows]:
         """What it was learned from, what it brought, and where the weights are."""
-        found, means = summary["held_out"], summary["box_iou"]
-        rows = [
-            (name, f"{before:.3f}", f"{found['after'][name]:.3f}")
-            for name, before in found["before"].items()
-        ]
-        mean = ("mean", f"{means['before']:.3f}", f"{means['after']:.3f}")
         return [
             f"learned from {summary['videos']} videos in {summary['seconds'] / 60:.1f} minutes "
             f"(seed {summary['seed']})",
-            [("held out, box IoU", "before", "after"), *rows, mean],
+            overlap_rows(summary["held_out"]),
             f"weights: {summary['weights']}",
         ]
 
