@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
-from spectrack.networks.mobilenet_v2 import MobileNetV2, normalised
+from spectrack.networks.mobilenet_v2 import AT16, MobileNetV2, normalised
 from spectrack.networks.resnet import ResNet
 from spectrack.trackers.d3s.similarity import Template, similarities
 
@@ -28,6 +28,23 @@ SIDE = 384
 GIM_MAPS, WIDTHS = 64, (32, 16, 4, 2)
 """Maps of GIM, and of the pathway behind each of its steps."""
 RESNET_LAYERS = ("conv1", "layer1", "layer2", "layer3")
+
+
+def distance_maps(places_n2: Tensor, side: int) -> Tensor:
+    """How far every pixel of a crop is from a place, in pixels, not scaled: (N, 1, side, side).
+
+    Args:
+        places_n2: x and y.
+        side: Of the crops.
+    """
+    at = torch.arange(side, device=places_n2.device, dtype=places_n2.dtype)
+    x, y = (at - places_n2[:, axis, None] for axis in (0, 1))
+    return (x[:, None, None] ** 2 + y[:, None, :, None] ** 2).sqrt()
+
+
+def central_distance(side: int, device: torch.device | str = "cpu") -> Tensor:
+    """The map of every tracked frame: the filter's place is the pixel before the crop's middle."""
+    return distance_maps(torch.full((1, 2), side / 2 - 1.0, device=device), side)
 
 
 class D3S(nn.Module):
@@ -60,7 +77,7 @@ class D3S(nn.Module):
         self.feature_extractor: ResNet | MobileNetV2
         channels: tuple[int, int, int, int]
         if backbone == "mobilenet_v2":
-            self.feature_extractor = MobileNetV2(width, 16)
+            self.feature_extractor = MobileNetV2(width, 16, AT16 + 1)
             channels = tuple(round(n * width) for n in (16, 24, 32, 96))  # type: ignore[assignment]
         else:
             block, depths = (
