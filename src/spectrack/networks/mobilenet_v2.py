@@ -147,7 +147,8 @@ class MobileNetV2(nn.Module):
             x = block(x)
             if number in KEPT:
                 kept.append(x)
-        return Features(*kept, last=x)
+        at2, at4, at8, at16 = kept
+        return Features(at2, at4, at8, at16, x)
 
     def forward(self, images_nchw: Tensor) -> Features:
         """Features of images (N, 3, H, W), RGB, p / 127.5 - 1 of bytes p."""

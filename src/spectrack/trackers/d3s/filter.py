@@ -18,10 +18,11 @@ from spectrack.networks.gauss_newton import Samples, learn_both, learn_filter, s
 from spectrack.networks.mobilenet_v2 import MobileNetV2, normalised
 from spectrack.networks.resnet import ResNet
 from spectrack.structures import FrameHWC
+from spectrack.trackers.d3s.peaks import located
 from spectrack.trackers.d3s.settings import PATCH, VARIATIONS, D3SSettings
 from spectrack.trackers.d3s.state import State
 from spectrack.tracking.first_frame import gaussian_label
-from spectrack.tracking.localisation import Flag, ScoreMap, Sighting, localise
+from spectrack.tracking.localisation import Flag, Sighting
 from spectrack.tracking.memory import SampleMemory, SampleWeights
 from spectrack.tracking.patches import PairYX, pair, plan_patch
 from spectrack.tracking.variations import first_samples
@@ -159,7 +160,8 @@ class DiscriminativeFilter:
         )
         maps = self._project(filter_features(self._backbone, plan.cut(frame_hwc, self._device)))
         scores = same_scores(maps, self._filter)[0].cpu().numpy()
-        sighting = located(scores, state, self._settings)
+        target_hw = state.size_hw / np.float32(state.scale)
+        sighting = located(scores, PATCH, target_hw, self._settings.thresholds)
         return Look(maps, middle, state.scale, sighting)
 
     def learn(self, number: int, look: Look, state: State, believed: bool) -> None:

@@ -51,7 +51,7 @@ class D3S(nn.Module):
     """The network of D3S; without arguments the published one.
 
     Args:
-        backbone: What features are of. ResNets have their classifier, too, as the published
+        features: What they are of. ResNets have their classifier, too, as the published
             checkpoint has; it is not used.
         width: Of MobileNetV2, see :class:`~spectrack.networks.mobilenet_v2.MobileNetV2`.
         side: Of the square crops it sees, a multiple of 16.
@@ -59,29 +59,31 @@ class D3S(nn.Module):
     Attributes:
         feature_extractor: The backbone.
         segm_predictor: All that is learned.
+        features: As given.
+        side: As given.
 
     Raises:
         InputError: If it is told of another backbone or side.
     """
 
     def __init__(
-        self, backbone: Backbone = "resnet50", width: float = 1.0, side: int = SIDE
+        self, features: Backbone = "resnet50", width: float = 1.0, side: int = SIDE
     ) -> None:
         super().__init__()
-        if backbone not in get_args(Backbone):
+        if features not in get_args(Backbone):
             known = ", ".join(get_args(Backbone))
-            raise InputError(f"the backbone is {backbone!r}; give one of {known}")
+            raise InputError(f"features are of {features!r}; give one of {known}")
         if side < 16 or side % 16:
             raise InputError(f"side is {side}; give a multiple of 16")
-        self.backbone_name, self.side = backbone, side
+        self.features, self.side = features, side
         self.feature_extractor: ResNet | MobileNetV2
         channels: tuple[int, int, int, int]
-        if backbone == "mobilenet_v2":
+        if features == "mobilenet_v2":
             self.feature_extractor = MobileNetV2(width, 16, AT16 + 1)
             channels = tuple(round(n * width) for n in (16, 24, 32, 96))  # type: ignore[assignment]
         else:
             block, depths = (
-                ("bottleneck", (3, 4, 6, 3)) if backbone == "resnet50" else ("basic", (2, 2, 2, 2))
+                ("bottleneck", (3, 4, 6, 3)) if features == "resnet50" else ("basic", (2, 2, 2, 2))
             )
             self.feature_extractor = ResNet(block, depths, classes=1000)
             maps = self.feature_extractor.channels
@@ -164,7 +166,8 @@ class SegmentationPredictor(nn.Module):
         alike = similarities(self.compared(at16), template)
         distance = F.interpolate(distance_n1hw.to(alike.dtype), alike.shape[-2:])
         posterior = alike.softmax(1)[:, :1]
-        x = self.mixer(torch.cat((posterior, alike[:, :1], distance), 1))
+        kind = next(self.mixer.parameters()).dtype
+        x = self.mixer(torch.cat((posterior, alike[:, :1], distance), 1).to(kind))
         x = self.s3(_twice(x))
         x = self.post2(_twice(self.f2(at8) + self.s2(x)))
         x = self.post1(_twice(self.f1(at4) + self.s1(x)))

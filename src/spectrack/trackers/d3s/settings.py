@@ -109,9 +109,7 @@ class D3SSettings:
         for name, low, high in (("slowest", 0.0, 1.0), ("fastest", 1.0, math.inf)):
             value = getattr(self, name)
             if value is not None and not (low < value <= high or value == 1):
-                raise InputError(
-                    f"{name} is {value:g}; give a number between {low:g} and {high:g}"
-                )
+                raise InputError(f"{name} is {value:g}; give a number between {low:g} and {high:g}")
         for name in ("first_rounds", "first_steps", "every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")

@@ -18,6 +18,8 @@ TOP = 3
 BLOCK = 2**22
 """Similarities that are in memory together, about; of more cells a part is done at a time."""
 
+HALVES = (torch.float16, torch.bfloat16)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
@@ -35,7 +37,7 @@ class Template:
     def of(cls, features_nchw: Tensor, masks_n1hw: Tensor) -> Template:
         """From features, and masks of any size that are brought to theirs by nearest pixels."""
         mask = F.interpolate(masks_n1hw.to(features_nchw.dtype), features_nchw.shape[-2:])
-        return cls(F.normalize(features_nchw.flatten(2), dim=1), mask.flatten(1))
+        return cls(_unit_length(features_nchw), mask.flatten(1))
 
 
 def similarities(features_nchw: Tensor, template: Template) -> Tensor:
@@ -52,16 +54,27 @@ def similarities(features_nchw: Tensor, template: Template) -> Tensor:
         (N, 2, h, w): mean of the best :data:`TOP` cosines, target first.
     """
     n, _, height, width = features_nchw.shape
-    query_nqc = F.normalize(features_nchw.flatten(2), dim=1).mT
+    query_nqc = _unit_length(features_nchw).mT
     cells = template.target_nk.shape[1]
     rows = max(BLOCK // max(n * cells, 1), 1)
-    parts = [_best(part, template) for part in query_nqc.split(rows, dim=1)]
+    # the best of many cosines are told apart by digits that half precision has not
+    with torch.autocast(features_nchw.device.type, enabled=False):
+        parts = [_best(part, template) for part in query_nqc.split(rows, dim=1)]
     return torch.cat(parts, 2).view(n, 2, height, width)
+
+
+def _unit_length(features_nchw: Tensor) -> Tensor:
+    """(N, C, K cells), single precision at least."""
+    flat = features_nchw.flatten(2)
+    return F.normalize(flat.float() if flat.dtype in HALVES else flat, dim=1)
 
 
 def _best(query_nqc: Tensor, template: Template) -> Tensor:
     alike = query_nqc @ template.features_nck
     target = template.target_nk[:, None]
     top = min(TOP, alike.shape[2])
-    means = [(alike * mask).topk(top, dim=2).values.mean(2) for mask in (target, 1 - target)]
+    means = [
+        (alike * mask.to(alike.dtype)).topk(top, dim=2).values.mean(2)
+        for mask in (target, 1 - target)
+    ]
     return torch.stack(means, 1)

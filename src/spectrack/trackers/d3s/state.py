@@ -15,16 +15,12 @@ from spectrack.structures import Box, SoftHW
 from spectrack.trackers.d3s.crop import Corners, Crop
 from spectrack.trackers.d3s.fit import Outline, area_preserving, believed_box
 from spectrack.tracking.patches import PairYX, pair
-from spectrack.tracking.search_region import box_about
+from spectrack.tracking.target_state import BEYOND, LEAST_SIDE
 
 HISTORY = 25
 """Scores and areas that are remembered."""
 LOST = 100.0
 """Doubt where the filter says that nothing is there."""
-LEAST_SIDE = 10.0
-"""The target is never taken to be smaller, pixels."""
-BEYOND = 0.3
-"""Share of its size by which its centre may leave the frame."""
 LEAST_SCALE, LARGEST_CHANGE = 0.2, 0.75
 """A mask's scale is used if it is larger, and differs from the last by a smaller share."""
 MOVES, REPORTS = 1.0, 2.0
@@ -87,8 +83,9 @@ class State:
 
     @property
     def box(self) -> Box:
-        """The upright box of centre and size."""
-        return box_about(self.pos_yx, self.size_hw)
+        """The upright box of centre and size, as a box that is given is understood."""
+        (cy, cx), (h, w) = (map(float, v) for v in (self.pos_yx, self.size_hw))
+        return Box(cx - w / 2, cy - h / 2, w, h)
 
 
 def doubt_of(state: State, number: int, score: float) -> float:
@@ -195,6 +192,7 @@ def reported_box(corners_42: Corners, rotated: bool) -> Box:
         rotated: Whether they may be turned.
     """
     if rotated:
-        return area_preserving(corners_42)
+        x, y, w, h = area_preserving(corners_42)
+        return Box(x + 0.5, y + 0.5, w, h)  # corners are middles of pixels, and boxes are edges
     (x1, y1), (x2, y2) = corners_42.min(0).tolist(), corners_42.max(0).tolist()
     return Box(x1, y1, x2 - x1 + 1, y2 - y1 + 1)

@@ -8,7 +8,7 @@ and sees smaller crops, so that it learns within half an hour on a CPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class D3SPlan:
     """
 
     train: TrainSettings = TRAINING
-    pairs: PairSettings = PairSettings()
+    pairs: PairSettings = field(default_factory=PairSettings)
     samples: int = 64_000
     network: dict[str, Any]
     backbone: str
@@ -90,17 +90,18 @@ def small_plan() -> D3SPlan:
     return D3SPlan(
         train=replace(
             TRAINING,
-            epochs=16,
+            epochs=18,
             batch_size=16,
             learning_rate=2e-3,
             schedule="cosine",
             clip=10.0,
+            amp="bf16",
             checkpoint_every=20,
             log_every=10,
         ),
         pairs=PairSettings(side=256, box=0.1, flip=0.5, shown=1, frames=2),
-        samples=960,
-        network={"kind": "d3s", "backbone": "mobilenet_v2", "side": 256},
+        samples=1600,
+        network={"kind": "d3s", "features": "mobilenet_v2", "side": 256},
         backbone="mask_in_box",
         videos=0.5,
         clips=1200,
@@ -132,7 +133,7 @@ def fresh_network(plan: D3SPlan, seed: int) -> D3S:
     differences = compare(own, shapes_of(best))
     if len(differences):
         raise InputError(
-            f"weights {plan.backbone} do not fit the backbone {network.backbone_name}: "
+            f"weights {plan.backbone} do not fit the backbone {network.features}: "
             f"{differences.text()}; give those of such a network"
         )
     network.feature_extractor.load_state_dict(best, strict=False)
@@ -208,6 +209,7 @@ def learn_pairs(
         extra: More that decides the outcome.
         progress: Called with the steps done and in all.
     """
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(LEARNED))
 

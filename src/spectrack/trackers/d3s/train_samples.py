@@ -139,12 +139,12 @@ class SegmentationPairs:
     def _crop(self, view: View, box: Box) -> TrainingCrop:
         size_wh = (view.frame_hwc.shape[1], view.frame_hwc.shape[0])
         side = self._settings.side
-        return TrainingCrop.plan(_near_frame(box, size_wh), size_wh, (side, side), FACTOR, "replicate")
+        return TrainingCrop.plan(
+            _near_frame(box, size_wh), size_wh, (side, side), FACTOR, "replicate"
+        )
 
 
-def draw_pair(
-    visible_t: np.ndarray, rng: np.random.Generator, reach: int
-) -> tuple[int, int]:
+def draw_pair(visible_t: np.ndarray, rng: np.random.Generator, reach: int) -> tuple[int, int]:
     """Two frames in sight of each other.
 
     Args:
