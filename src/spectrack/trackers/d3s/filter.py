@@ -19,7 +19,7 @@ from spectrack.networks.mobilenet_v2 import MobileNetV2, normalised
 from spectrack.networks.resnet import ResNet
 from spectrack.structures import FrameHWC
 from spectrack.trackers.d3s.peaks import located
-from spectrack.trackers.d3s.settings import PATCH, VARIATIONS, D3SSettings
+from spectrack.trackers.d3s.settings import VARIATIONS, D3SSettings
 from spectrack.trackers.d3s.state import State
 from spectrack.tracking.first_frame import gaussian_label
 from spectrack.tracking.localisation import Flag, Sighting
@@ -27,8 +27,8 @@ from spectrack.tracking.memory import SampleMemory, SampleWeights
 from spectrack.tracking.patches import PairYX, pair, plan_patch
 from spectrack.tracking.variations import first_samples
 
-MAPS, KERNEL, CELLS = 64, 4, 16
-"""Maps behind the projection, the filter's side, and cells of a patch along either axis."""
+MAPS, KERNEL, STRIDE = 64, 4, 16
+"""Maps behind the projection, the filter's side, and pixels of a patch for a cell of its maps."""
 LABEL = 0.25
 """Standard deviation of the label in sides of the target."""
 TINY = 1e-10
@@ -76,7 +76,7 @@ class Look:
     """A frame as the filter saw it.
 
     Args:
-        maps_nchw: Projected features, (1, 64, 16, 16).
+        maps_nchw: Projected features, (1, 64, h, w).
         pos_yx: Place in the frame that is the middle of the patch.
         scale: Pixels of the frame for one of the patch.
         sighting: Where the target is, from the middle of the patch in its pixels.
@@ -114,14 +114,15 @@ class DiscriminativeFilter:
         device: torch.device,
     ) -> None:
         self._backbone, self._settings, self._device = backbone, settings, device
-        s = settings
-        self._sigma = LABEL * CELLS / PATCH * math.sqrt(float(state.base_hw.prod()))
+        s, patch_hw = settings, (settings.patch, settings.patch)
+        self._cells = s.patch // STRIDE
+        self._sigma = LABEL / STRIDE * math.sqrt(float(state.base_hw.prod()))
         middle = np.round(state.pos_yx)
         samples = first_samples(
             frame_hwc,
             middle,
             state.scale,
-            (PATCH, PATCH),
+            patch_hw,
             VARIATIONS,
             np.random.default_rng(0),  # nothing is left to chance
             device,
@@ -149,11 +150,11 @@ class DiscriminativeFilter:
 
     def look(self, frame_hwc: FrameHWC, state: State) -> Look:
         """Where the target is in a frame."""
-        middle = np.round(state.pos_yx)
+        middle, side = np.round(state.pos_yx), self._settings.patch
         plan = plan_patch(
             middle,
-            np.float32(state.scale) * pair((PATCH, PATCH)),
-            (PATCH, PATCH),
+            np.float32(state.scale) * pair((side, side)),
+            (side, side),
             (frame_hwc.shape[0], frame_hwc.shape[1]),
             "replicate",
             exact=True,
@@ -161,7 +162,7 @@ class DiscriminativeFilter:
         maps = self._project(filter_features(self._backbone, plan.cut(frame_hwc, self._device)))
         scores = same_scores(maps, self._filter)[0].cpu().numpy()
         target_hw = state.size_hw / np.float32(state.scale)
-        sighting = located(scores, PATCH, target_hw, self._settings.thresholds)
+        sighting = located(scores, side, target_hw, self._settings.thresholds)
         return Look(maps, middle, state.scale, sighting)
 
     def learn(self, number: int, look: Look, state: State, believed: bool) -> None:
@@ -191,7 +192,8 @@ class DiscriminativeFilter:
         return torch.nn.functional.conv2d(features_nchw, projection)
 
     def _label(self, off_yx: PairYX) -> Tensor:
-        """Scores that a patch should have: (16, 16), for a target so far off its middle."""
-        y, x = (float(v) * CELLS / PATCH + 0.5 for v in off_yx)
+        """Scores that a patch should have, for a target so far off its middle."""
+        y, x = (float(v) / STRIDE + 0.5 for v in off_yx)
+        cells_hw = (self._cells, self._cells)
         # a kernel of odd side: the filter's maps are as large as the features
-        return gaussian_label((y, x), self._sigma, (CELLS, CELLS), 1, self._device)
+        return gaussian_label((y, x), self._sigma, cells_hw, 1, self._device)

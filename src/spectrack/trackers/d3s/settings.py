@@ -11,8 +11,6 @@ from spectrack.trackers.d3s.state import Rules
 from spectrack.tracking.localisation import Thresholds
 from spectrack.tracking.variations import Variations
 
-PATCH = 256
-"""Side of the filter's patch, pixels."""
 FAR = 0.75
 VARIATIONS = Variations(
     shifts=tuple(
@@ -59,7 +57,8 @@ class D3SSettings:
         absent: The target is not found where the filter's highest score is below.
         hard_negative: A second peak of more than this share of the highest one is learned from at
             once.
-        search: Side of the filter's patch in sides of the target.
+        search: Side of the filter's patch in sides of the target,
+        patch: and in pixels, a multiple of 32.
         memory: Samples that the filter remembers, more than 27.
         rate: Weight of a new one,
         hard_rate: and of one with a second peak.
@@ -87,6 +86,7 @@ class D3SSettings:
     absent: float = -1.0
     hard_negative: float = 0.3
     search: float = 4.5
+    patch: int = 256
     memory: int = 250
     rate: float = 0.0075
     hard_rate: float = 0.02
@@ -113,6 +113,8 @@ class D3SSettings:
         for name in ("first_rounds", "first_steps", "every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if self.patch < 32 or self.patch % 32:
+            raise InputError(f"patch is {self.patch}; give a multiple of 32")
         if self.steps < 0:
             raise InputError(f"steps is {self.steps}; give 0 or more")
         for name in ("search", "filter_strength", "projection_strength"):
@@ -137,7 +139,7 @@ class D3SSettings:
             fastest=fastest,
             whole=masks,
             search=self.search,
-            side=PATCH,
+            side=self.patch,
             sure=self.sure,
             rotated=self.rotated,
         )

@@ -77,7 +77,10 @@ class D3SArguments(RecipeArguments):
         training = replace(plan.train, seed=self.seed, epochs=self.epochs or plan.train.epochs)
         plan = replace(plan, train=training, backbone=self.backbone or plan.backbone)
         if self.samples is not None:
-            few = {"clips": min(plan.clips, self.samples), "judged": min(plan.judged, self.samples)}
+            few: dict[str, Any] = {
+                "clips": min(plan.clips, self.samples),
+                "judged": min(plan.judged, self.samples),
+            }
             plan = replace(plan, samples=self.samples, **few)
         return plan
 
