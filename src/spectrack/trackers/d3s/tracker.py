@@ -52,7 +52,7 @@ class D3STracker(Tracker):
     Args:
         settings: See :class:`D3SSettings`.
         network: To be used instead of the weights that the settings name.
-        backbone: The same for what the filter reads: a ResNet, or the network itself for its own.
+        backbone: The same for what the filter reads: a ResNet, or the network for its own one.
 
     Attributes:
         state: The target as it is believed to be.
@@ -85,7 +85,7 @@ class D3STracker(Tracker):
         self._side = network.side
         self._network = without_classes(for_inference(network)).to(self._device)
         self._backbone: FilterBackbone
-        if backbone is network or isinstance(backbone, D3S):
+        if isinstance(backbone, D3S):
             self._backbone = self._network.feature_extractor
         else:
             self._backbone = without_classes(for_inference(backbone)).to(self._device)

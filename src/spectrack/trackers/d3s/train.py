@@ -32,6 +32,8 @@ from spectrack.weights.files import read_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import compare, shapes_of
 
+MEASURED = D3SSettings(device="cpu")
+"""How held-out sequences are followed."""
 LEARNED = "segm_predictor."
 PREFIXES = ("", "feature_extractor.", "backbone.")
 """How names of a backbone may begin in a file."""
@@ -92,7 +94,8 @@ def small_plan() -> D3SPlan:
             TRAINING,
             epochs=18,
             batch_size=16,
-            learning_rate=2e-3,
+            learning_rate=4e-3,
+            rates=(("segm_predictor.post0.1.", 5.0),),
             schedule="cosine",
             clip=10.0,
             amp="bf16",
@@ -282,4 +285,4 @@ def learn_d3s(
 
 def tracker_of(network: D3S) -> D3STracker:
     """A tracker with a network, whose filter reads the same backbone."""
-    return D3STracker(D3SSettings(device="cpu"), network, network.eval())
+    return D3STracker(MEASURED, network.eval(), network)
