@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from spectrack.errors import InputError
 from spectrack.tracking.box_refinement import RELATIVE, RefinementSettings
@@ -171,12 +171,12 @@ class DiMPSettings:
         Args:
             shown: ``width`` and ``search`` of the regions, if it tells.
         """
-        told = {}
+        told: dict[str, Any] = {}
         if self.side is None and "width" in shown:
             told["side"] = int(shown["width"])
         if self.search is None and "search" in shown:
             told["search"] = float(shown["search"])
-        return replace(self, **told)  # type: ignore[arg-type]
+        return replace(self, **told)
 
     @property
     def variations(self) -> Variations:
