@@ -193,6 +193,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         ATOM,
         "1VNyr-Ds0khjM0zaq6lU-xfY74-iWxBvU",
         *(".401", "66.3", "58.4", "64.2", "51.5", "70.3", "55.6"),
+        network="spectrack.trackers.atom.network:atom18",
     ),
     "kys": _dimp(
         "kys.pth",
