@@ -1,0 +1,319 @@
+"""One frame of a discriminative tracker: ATOM, DiMP and its successors, KYS.
+
+A square patch about the target's last place goes through a backbone once. A classifier, learned on
+the spot, says where the target is in it and how far that is to be believed; a second part of the
+network makes the box fit; the classifier then learns from the frame. What the trackers differ in is
+the classifier, which is a part of its own here, and numbers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spectrack.networks.folding import for_inference
+from spectrack.networks.resnet import ResNet
+from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.tracking.base import Tracker
+from spectrack.tracking.first_frame import box_in_patch
+from spectrack.tracking.localisation import Flag, Sighting
+from spectrack.tracking.patches import Border, PairYX, Patch, crop_centre, pair, plan_patch
+from spectrack.tracking.search_region import centre_of
+from spectrack.tracking.target_state import TargetState
+from spectrack.tracking.variations import FirstSamples, Variations, first_samples
+
+BoxXYWH = tuple[float, float, float, float]
+Layers = Mapping[str, Tensor]
+"""Maps of the backbone by the name of the layer, (N, C, h, w), one image for every patch."""
+
+STRIDE = 16
+"""Pixels of the patch for a cell of the features that classifiers read (layer3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """How frames are looked at.
+
+    Args:
+        side: Height and width of the patch as the network sees it.
+        search: Side of the patch in sides of the target.
+        border: What to do at the frame's edge, see :func:`~spectrack.tracking.patches.plan_patch`.
+        max_scale_change: See there.
+        kernel: Side of the classifier's filter; it decides where patches are centred.
+        layers: Of the backbone that the classifier and the refinement read.
+        variations: Of the first frame.
+        rounded: Count from the centre and scale that were asked for, the centre rounded, as ATOM
+            does; where False, from those of the pixels that were cut.
+        scales: A frame is looked at with its patch larger by each of these factors.
+        seed: Of what is left to chance.
+    """
+
+    side: int
+    search: float
+    border: Border = "replicate"
+    max_scale_change: float | None = None
+    kernel: int = 4
+    layers: tuple[str, ...] = ("layer2", "layer3")
+    variations: Variations = field(default_factory=Variations)
+    rounded: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    seed: int = 0
+
+    @property
+    def patch_hw(self) -> tuple[int, int]:
+        """Size of the patch."""
+        return self.side, self.side
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Where a patch lies in its frame, and where the target was when it was cut.
+
+    Attributes:
+        pos_yx: Place in the frame that is the middle of the patch.
+        scale: Pixels of the frame for one of the patch.
+        patch_hw: Size of the patch.
+        last_yx: Where the target was, from the middle of the patch, in pixels of the patch.
+        target_hw: Its size in pixels of the patch.
+    """
+
+    pos_yx: PairYX
+    scale: float
+    patch_hw: tuple[int, int]
+    last_yx: PairYX
+    target_hw: PairYX
+
+    @classmethod
+    def of(
+        cls, pos_yx: PairYX, scale: float, patch_hw: tuple[int, int], state: TargetState
+    ) -> View:
+        """A patch's view of a target."""
+        last = (state.pos_yx - pos_yx) / np.float32(scale)
+        return cls(pos_yx, scale, patch_hw, last, state.size_hw / np.float32(scale))
+
+    def box(self, pos_yx: PairYX, size_hw: PairYX) -> BoxXYWH:
+        """A place and size of the frame as a box in the patch."""
+        return box_in_patch(pos_yx, size_hw, self.pos_yx, self.scale, self.patch_hw)
+
+    def in_frame(self, moved_yx: PairYX) -> PairYX:
+        """The place in the frame of one told from the middle of the patch, in its pixels."""
+        place: PairYX = self.pos_yx + moved_yx * np.float32(self.scale)
+        return place
+
+    def place(self, box_xywh: BoxXYWH) -> tuple[PairYX, PairYX]:
+        """Centre and size in the frame of a box in the patch."""
+        x, y, w, h = box_xywh
+        moved = pair((y + (h - 1) / 2, x + (w - 1) / 2)) - (pair(self.patch_hw) - 1) / 2
+        return self.in_frame(moved), pair((h, w)) * np.float32(self.scale)
+
+
+class OnlineClassifier(ABC):
+    """Learns on the spot what tells the target from all else; one target at a time."""
+
+    @abstractmethod
+    def start(
+        self, layers: Layers, samples: FirstSamples, view: View, chance: np.random.Generator
+    ) -> None:
+        """Learn from the first frame; forget what was before.
+
+        Args:
+            layers: Of the samples.
+            samples: Variations of the first frame.
+            view: Of the sample as it is.
+            chance: For what is random.
+        """
+
+    @abstractmethod
+    def locate(self, layers: Layers, views: Sequence[View]) -> Sighting:
+        """Where the target is.
+
+        Args:
+            layers: Of a frame's patches.
+            views: Of each of them.
+        """
+
+    @abstractmethod
+    def learn(self, number: int, sighting: Sighting, view: View, state: TargetState) -> None:
+        """Learn from the frame last located in; called for every frame, also where it teaches none.
+
+        Args:
+            number: Of the frame, the first one is 1.
+            sighting: What :meth:`locate` said.
+            view: Of the patch that the target is in.
+            state: Of the target in this frame, after its box was made to fit.
+        """
+
+
+class BoxRefiner(Protocol):
+    """Makes a box fit."""
+
+    def start(self, layers: Layers, box_xywh: BoxXYWH, chance: np.random.Generator) -> None:
+        """Take in the first frame.
+
+        Args:
+            layers: Of the patch as it is, one image.
+            box_xywh: Of the target in it.
+            chance: For what is random, from here on.
+        """
+        ...
+
+    def refine(self, layers: Layers, box_xywh: BoxXYWH) -> BoxXYWH | None:
+        """The box that fits, from one that is near.
+
+        Args:
+            layers: Of the patch, one image.
+            box_xywh: In pixels of the patch.
+
+        Returns:
+            None where none is to be trusted.
+        """
+        ...
+
+
+class OnlineTracker(Tracker):
+    """Follows a target by a classifier learned on the spot; a tracker of the family builds on it.
+
+    A box is given in every frame; where the target is not found, it is the last one.
+
+    Args:
+        settings: Of the tracker.
+        frame: How frames are looked at.
+        backbone: Of the network, on its device.
+        classifier: Where the target is.
+        refiner: How large it is; where None, its size goes by the best of the ``scales``.
+    """
+
+    carries_masks = True
+
+    def __init__(
+        self,
+        settings: Any,
+        frame: FrameSettings,
+        backbone: ResNet,
+        classifier: OnlineClassifier,
+        refiner: BoxRefiner | None,
+    ) -> None:
+        super().__init__(settings)
+        self._frame, self._backbone = frame, backbone
+        self._classifier, self._refiner = classifier, refiner
+        self._device = backbone.conv1.weight.device
+
+    @torch.inference_mode()
+    def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        frame, chance = self._frame, np.random.default_rng(self._frame.seed)
+        self._number = 1
+        self.state = TargetState.about(target.box, frame.search, frame.patch_hw, self.size_wh[::-1])
+        # The centre is cut to whole pixels, but the target's place is told from the rounded one.
+        middle = np.round(self.state.pos_yx)
+        samples = first_samples(
+            frame_hwc,
+            self.state.pos_yx if frame.rounded else middle,
+            self.state.scale,
+            frame.patch_hw,
+            frame.variations,
+            chance,
+            self._device,
+        )
+        layers = self.layers(samples.patches_nchw)
+        view = View.of(middle, self.state.scale, frame.patch_hw, self.state)
+        if self._refiner is not None:
+            box = view.box(self.state.pos_yx, self.state.size_hw)
+            self._refiner.start(only(layers, 0), box, chance)
+        self._classifier.start(layers, samples, view, chance)
+        return Prediction(target.box, None, 1.0)
+
+    @torch.inference_mode()
+    def _update(self, frame_hwc: FrameHWC) -> Prediction:
+        self._number += 1
+        patches = self.patches()
+        views = [self._view(patch, scale) for patch, scale in patches]
+        pixels = torch.cat([patch.cut(frame_hwc, self._device) for patch, _ in patches])
+        layers = self.layers(pixels)
+        sighting = self._classifier.locate(layers, views)
+        view = views[sighting.which]
+        found = sighting.flag is not Flag.NOT_FOUND
+        if found:
+            self.state.move(view.in_frame(sighting.moved_yx))
+            self._fit(only(layers, sighting.which), view)
+        self._classifier.learn(self._number, sighting, view, self.state)
+        score = min(max(sighting.score, 0.0), 1.0)
+        return Prediction(self.state.box, None, score, found)
+
+    def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Look about the mask's box in the next frame; what was learned stays."""
+        del frame_hwc
+        tight = Box.from_mask(soft_hw >= 0.5)
+        if tight is not None:
+            self.state.fit(centre_of(tight), pair((tight.h, tight.w)))
+
+    def patches(self) -> list[tuple[Patch, float]]:
+        """The patches to look at next, each with the scale that was asked for."""
+        frame, cells = self._frame, self._frame.side // STRIDE
+        found = []
+        for factor in frame.scales:
+            scale = self.state.scale * factor
+            centre = crop_centre(
+                self.state.pos_yx, scale, frame.patch_hw, (cells, cells), frame.kernel
+            )
+            patch = plan_patch(
+                centre,
+                np.float32(scale) * pair(frame.patch_hw),
+                frame.patch_hw,
+                self.size_wh[::-1],
+                frame.border,
+                frame.max_scale_change,
+            )
+            found.append((patch, scale))
+        return found
+
+    def layers(self, patches_nchw: Tensor) -> Layers:
+        """Layers of the backbone, of patches with values 0 to 255, in single precision."""
+        pixels = self._backbone.normalise(patches_nchw).to(self._backbone.conv1.weight.dtype)
+        found = self._backbone(pixels, self._frame.layers)
+        return {name: maps.float() for name, maps in found.items()}
+
+    def _view(self, patch: Patch, scale: float) -> View:
+        if self._frame.rounded:
+            pos = np.round(self.state.pos_yx)
+            return View.of(pos, scale, self._frame.patch_hw, self.state)
+        return View.of(patch.pos_yx, patch.scale, self._frame.patch_hw, self.state)
+
+    def _fit(self, layers: Layers, view: View) -> None:
+        """Make the box fit; it stays where nothing better is to be trusted."""
+        if self._refiner is None:
+            self.state.rescale(view.scale)
+            return
+        box = view.box(self.state.pos_yx, self.state.size_hw)
+        better = self._refiner.refine(layers, box)
+        if better is not None:
+            self.state.fit(*view.place(better))
+
+
+def only(layers: Layers, which: int) -> Layers:
+    """Layers of one patch of many."""
+    return {name: maps[which : which + 1] for name, maps in layers.items()}
+
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def prepared(network: N, backbone: str, device: torch.device, half: bool) -> N:
+    """A copy of a network, made for answering, where it runs.
+
+    Args:
+        network: Stays as it is.
+        backbone: Name of its backbone, a :class:`~spectrack.networks.resnet.ResNet`.
+        device: Where the copy runs.
+        half: The backbone in half precision, if that is a GPU; what learns stays in single
+            precision, as its sums of squares do not fit.
+    """
+    copy = for_inference(network).to(device)
+    if half and device.type == "cuda":
+        copy.get_submodule(backbone).half()
+    return copy
