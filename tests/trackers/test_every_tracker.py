@@ -23,6 +23,7 @@ from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import write_weights
 from spectrack.weights.table import WEIGHTS
 from thin import SIZE, randomise
+from thin_kys import SMALL_KYS, write_thin_kys
 from thin_stark import write_thin_stark
 
 WIDTH, HEIGHT = 64, 48
@@ -99,6 +100,8 @@ def needs(tmp_path_factory):
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}
+    kys = write_thin_kys(folder / "kys.safetensors")
+    found["kys"] = {"weights": str(kys), **SMALL_KYS}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

@@ -75,7 +75,12 @@ def _row(
 
 
 def _dimp(
-    file: str, description: str, paper: str, source: str, *figures: str | None
+    file: str,
+    description: str,
+    paper: str,
+    source: str,
+    *figures: str | None,
+    network: str | None = None,
 ) -> WeightsEntry:
     names = (
         "VOT2018 EAO",
@@ -87,7 +92,7 @@ def _dimp(
         "GOT-10k AO",
     )
     told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
-    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told))
+    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told), network=network)
 
 
 PUBLISHED: dict[str, WeightsEntry] = {
@@ -179,6 +184,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         KYS,
         "1nJTBxpuBhN0WGSvG7Zm3yBc9JAC6LnEn",
         *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
+        network="spectrack.trackers.kys.network:kys50",
     ),
     **SIAMESE,
     "stark_s50": _row(

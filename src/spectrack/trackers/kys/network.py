@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spectrack.networks.dimp_classifier import DiMPClassifier
 from spectrack.networks.iou_net import AtomIoUNet
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.networks.resnet import ResNet, resnet50
 from spectrack.trackers.kys.predictor import ResponsePredictor
 
@@ -29,7 +30,7 @@ class KYS(nn.Module):
 
     def __init__(
         self,
-        backbone: ResNet,
+        backbone: ResNet | MobileNetLayers,
         features: int = 512,
         blocks: int = 0,
         iou_maps: int = 256,
