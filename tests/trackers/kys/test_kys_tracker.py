@@ -87,9 +87,9 @@ def test_a_frame_is_the_published_steps_one_after_another(frames):
     for frame in frames[1:4]:
         known, state, filters = online.known, online.state, online.filters
         ((patch, _),) = tracker.patches()
-        maps = network.backbone_feature_extractor(
-            network.normalise(patch.cut(frame)), ("layer3",)
-        )["layer3"]
+        maps = network.backbone_feature_extractor(network.normalise(patch.cut(frame)), ("layer3",))[
+            "layer3"
+        ]
         before = tracker.state.pos_yx
         answer = tracker.update(frame)
         features = network.dimp_classifier.features(maps)
@@ -151,13 +151,14 @@ def test_a_mean_of_products_in_place_of_a_sum_is_another_answer(frames):
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"side": 100}, "multiple of 16"),
+        ({"side": 100}, "multiple of 32"),
         ({"volume": "median"}, "sum or mean"),
         ({"memory": 15}, "more than 15"),
         ({"central": 0.7}, "0 to 0.5"),
         ({"rate": 1.0}, "over 0 and below 1"),
         ({"absent": float("nan")}, "give a number"),
         ({"window": -1.0}, "0 or more"),
+        ({"search": 0.0}, "over 0"),
         ({"best": 0}, "best is 0"),
         ({"every": 0}, "1 or more"),
     ],
@@ -171,4 +172,4 @@ def test_the_published_numbers_fill_what_is_left_open():
     s = KYSSettings().complete({})
     assert (s.side, s.search, s.label) == (288, 5.0, 0.25)
     small = KYSSettings().complete({"search": 4.0, "width": 96.0})
-    assert (small.side, small.search) == (288, 4.0)
+    assert (small.side, small.search) == (96, 4.0)

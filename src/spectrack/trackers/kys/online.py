@@ -15,6 +15,9 @@ from torch import Tensor
 
 from spectrack.networks.cost_volume import cost_volume
 from spectrack.networks.dimp_learners import STRIDE
+from spectrack.trackers.kys.alignment import recentring, shifted, to_cells, to_corners
+from spectrack.trackers.kys.network import KYS
+from spectrack.trackers.kys.settings import FIRST, KYSSettings
 from spectrack.tracking.first_frame import gaussian_label
 from spectrack.tracking.localisation import Flag, Sighting, find_peak
 from spectrack.tracking.online_filter import FilterSettings, OnlineFilter
@@ -22,9 +25,6 @@ from spectrack.tracking.online_frame import Layers, View
 from spectrack.tracking.patches import PairYX, pair
 from spectrack.tracking.target_state import TargetState
 from spectrack.tracking.variations import FirstSamples
-from spectrack.trackers.kys.alignment import recentring, shifted, to_cells, to_corners
-from spectrack.trackers.kys.network import KYS
-from spectrack.trackers.kys.settings import FIRST, KYSSettings
 
 PATCH = 3
 """Side of the patches that a cost volume compares, in cells."""
@@ -64,17 +64,15 @@ class KYSClassifier(OnlineFilter):
         """Learn from the first frame; forget what was before."""
         super().start(layers, samples, view, chance)
         maps = layers["layer3"][:1]
-        height, width = maps.shape[-2:]
-        s = self._kys
-        sigma = s.label / s.search * float(np.sqrt(height * width))
+        cells_hw = (maps.shape[2], maps.shape[3])
+        _, search, label_width = self._kys.frame
+        sigma = label_width / search * float(np.sqrt(cells_hw[0] * cells_hw[1]))
         y, x = view.last_yx / STRIDE + np.float32(0.5)
         kernel = self.filters.shape[-1]
-        label = gaussian_label(
-            (float(y), float(x)), sigma, (height, width), kernel, maps.device
-        )
+        label = gaussian_label((float(y), float(x)), sigma, cells_hw, kernel, maps.device)
         self.known, self.state = maps, self._predictor.first_state(to_cells(label[None, None]))
-        share = s.window / s.search
-        self._window = None if s.window == 0 else clipped_window((height, width), share, maps)
+        share = self._kys.window / search
+        self._window = clipped_window(cells_hw, share, maps) if share else None
 
     def locate(self, layers: Layers, views: Sequence[View]) -> Sighting:
         """Where the target is, by what it looks like and where things went."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from spectrack.errors import InputError
 from spectrack.tracking.box_refinement import RefinementSettings
-from spectrack.tracking.few_shot_settings import complete
+from spectrack.tracking.online_frame import STRIDE
 from spectrack.tracking.variations import Variations
 
 FIRST = Variations(
@@ -21,7 +21,7 @@ FIRST = Variations(
 )
 """Fifteen samples of the first frame, DiMP's."""
 
-PUBLISHED: dict[str, float] = {"side": 288, "search": 5.0, "label": 0.25}
+PUBLISHED: Mapping[str, float] = {"width": 288, "search": 5.0, "label": 0.25}
 """What goes with the published weights."""
 
 
@@ -31,11 +31,10 @@ class KYSSettings:
 
     Args:
         weights: Published weights by name, or a file of them.
-        side: Height and width of the search region as the network sees it, a multiple of 16; here
-            and wherever it is said, 0 stands for what goes with the weights: 288 for the published
-            ones.
-        search: Side of the search region in sides of the target; 0: 5.
-        label: Width of the first frame's label in sides of the target; 0: 0.25.
+        side: Height and width of the search region as the network sees it, a multiple of 32; here
+            and below, what is not given goes with the weights, for the published ones 288.
+        search: Side of the search region in sides of the target, 5 for the published ones.
+        label: Width of the first frame's label in sides of the target, 0.25 for the published ones.
         absent: A highest score below this is no target.
         appearance: Cells whose score by DiMP alone is no more than this are never the target.
         window: Weight of the scores falls off as a raised cosine over so many sides of the target,
@@ -62,9 +61,9 @@ class KYSSettings:
     """
 
     weights: str = "kys"
-    side: int = 0
-    search: float = 0.0
-    label: float = 0.0
+    side: int | None = None
+    search: float | None = None
+    label: float | None = None
     absent: float = 0.05
     appearance: float = 0.05
     window: float = 10.0
@@ -90,12 +89,16 @@ class KYSSettings:
         for name in ("absent", "appearance"):
             if not math.isfinite(getattr(self, name)):
                 raise InputError(f"{name} is {getattr(self, name)}; give a number")
-        for name in ("search", "label", "window", "first_steps", "steps", "reach", "seed", "side"):
+        for name in ("window", "first_steps", "steps", "reach", "seed"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; give 0 or more")
-        if self.side % 16:
-            raise InputError(f"side is {self.side}; give a multiple of 16")
+        for name in ("search", "label"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} is {value}; give a number over 0")
+        if self.side is not None and (self.side < 2 * STRIDE or self.side % (2 * STRIDE)):
+            raise InputError(f"side is {self.side}; give a multiple of {2 * STRIDE}")
         for name in ("rate", "share"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give one over 0 and below 1")
@@ -121,9 +124,23 @@ class KYSSettings:
         )
 
     def complete(self, shown: Mapping[str, float]) -> KYSSettings:
-        """With numbers in place of the zeros that stand for what goes with the weights.
+        """With what goes with the weights, where nothing was given.
 
         Args:
-            shown: What the weights' file says of it; the published values where it says nothing.
+            shown: ``width``, ``search`` and ``label``, if the weights' file tells; the published
+                values where it does not.
         """
-        return complete(self, {**PUBLISHED, **shown})
+        told = {**PUBLISHED, **shown}
+        return replace(
+            self,
+            side=int(told["width"]) if self.side is None else self.side,
+            search=told["search"] if self.search is None else self.search,
+            label=told["label"] if self.label is None else self.label,
+        )
+
+    @property
+    def frame(self) -> tuple[int, float, float]:
+        """``side``, ``search`` and ``label`` of complete settings."""
+        if self.side is None or self.search is None or self.label is None:
+            raise InputError("settings are not complete; call complete() first")
+        return self.side, self.search, self.label

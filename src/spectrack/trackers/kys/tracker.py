@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spectrack.tracking.devices import pick_device
-from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
-from spectrack.tracking.overlap_refiner import OverlapRefiner
 from spectrack.trackers.kys.network import KYS
 from spectrack.trackers.kys.online import KYSClassifier
 from spectrack.trackers.kys.settings import FIRST, KYSSettings
+from spectrack.tracking.devices import pick_device
+from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
+from spectrack.tracking.overlap_refiner import OverlapRefiner
 from spectrack.weights.networks import load_network
 
 
@@ -36,9 +36,10 @@ class KYSTracker(OnlineTracker):
             loaded = load_network(s.weights, KYS)
             network, shown = loaded.network, loaded.shown
         s = s.complete(shown)
+        side, search, _ = s.frame
         frame = FrameSettings(
-            side=s.side,
-            search=s.search,
+            side=side,
+            search=search,
             kernel=network.dimp_classifier.filter_size,
             variations=FIRST,
             seed=s.seed,
