@@ -154,6 +154,12 @@ RECIPES = {
         "mdnet.safetensors",
         "mdnet.json",
     ),
+    "kys": Recipe(
+        "spectrack.trackers.kys.train_flags:KYSArguments",
+        "KYS: its predictor, on a DiMP that stays",
+        "kys.safetensors",
+        "kys.json",
+    ),
 }
 
 
