@@ -22,6 +22,8 @@ from spectrack.training.recipes import (
 DAVIS = "DAVIS-2016 train"
 SAMPLES = 400
 """In an epoch."""
+HELD_OUT = 3
+"""Sequences, the last ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,7 @@ class KYSArguments(RecipeArguments):
         from spectrack.datasets.davis import Davis2016
         from spectrack.trackers.kys.train import KYS_TRAINING
         from spectrack.trackers.kys.train_start import learn_on_videos
-        from spectrack.weights.load import find_weights
 
-        find_weights(self.start)
         videos = Davis2016(self.data / "davis2016", "train", "240p", words(self.sequences))
         training = replace(
             KYS_TRAINING,
@@ -88,7 +88,6 @@ class KYSArguments(RecipeArguments):
             seed=self.seed,
         )
         started = time.perf_counter()
-        begin()
         file, found = learn_on_videos(
             videos,
             self.out,
@@ -96,13 +95,15 @@ class KYSArguments(RecipeArguments):
             training,
             samples=self.samples,
             frames=self.frames,
+            held_out=HELD_OUT,
+            begin=begin,
             about={"data": DAVIS, "terms": "research use"},
             progress=stage("learning", "steps"),
         )
         return {
             "out": str(self.out),
             "weights": str(file),
-            "videos": len(videos),
+            "videos": len(videos) - HELD_OUT,
             **found,
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),

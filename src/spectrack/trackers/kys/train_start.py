@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,9 @@ def learn_on_videos(
     *,
     samples: int,
     frames: int,
-    held_out: int = 3,
+    held_out: int,
     judged: int = 12,
+    begin: Callable[[], None] = lambda: None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, dict[str, float]]:
@@ -115,6 +116,7 @@ def learn_on_videos(
         frames: Of a run after its first one.
         held_out: Videos, the last ones, that nothing is learned from.
         judged: Samples of them.
+        begin: Called when all that was given is known to be good, before anything is written.
         about: More to write into the file.
         progress: Called with the steps done and in all.
 
@@ -125,13 +127,16 @@ def learn_on_videos(
     network, described, look = start_from(start, training.seed)
     look = replace(look, frames=frames)
     seen, unseen = split_clips(videos, held_out)
+    data = RunSamples([Source(seen)], samples, look)
+    fixed = RunSamples([Source(unseen)], judged, look, seed=training.seed)
+    begin()
     result = learn_kys(
         network,
-        RunSamples([Source(seen)], samples, look),
+        data,
         folder / "training",
         look.sigma,
         training,
-        held_out=RunSamples([Source(unseen)], judged, look, seed=training.seed),
+        held_out=fixed,
         extra={"start": str(start), "frames": frames, "network": described},
         progress=progress,
     )
