@@ -104,7 +104,7 @@ def test_verify_tells_the_nearest_network_and_what_differs(spectrack, net, tmp_p
     assert (ran.status, missing) == (1, 4)
     assert "does not fit rts50: 4 missing (clf_encoder.res1." in ran.out
     assert " and 1 more), 1 extra (more.weight)" in ran.out
-    assert "no network is there yet for dimp18" in ran.out
+    assert "no network is there yet for super_dimp_simple" in ran.out
     other = spectrack("weights", "verify", path, "--network", "sta")
     assert other.status == 1
     assert "does not fit sta: " in other.out

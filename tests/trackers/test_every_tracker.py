@@ -37,6 +37,8 @@ SIAMESE = {
     "siamban": {"kind": "siamban", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
     "siammask": {"kind": "siammask", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
 }
+DIMP = ("dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp")
+SMALL_DIMP = {"features": 8, "blocks": 1, "iou_maps": 8}
 FROM_FILES = {"external"}
 FROM_THE_CLOCK = {"mil"}  # OpenCV seeds its random numbers by the time
 
@@ -100,6 +102,16 @@ def needs(tmp_path_factory):
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}
+    described = {"kind": "atom", "backbone": BACKBONE, "maps": 8}
+    path = folder / "atom.safetensors"
+    save_described(path, randomise(make_network(described)), described, {})
+    found["atom"] = {"weights": str(path), "side": 96, "device": "cpu"}
+    for name in DIMP:
+        learner = "prdimp" if name.startswith("pr") else "dimp"
+        path = folder / f"{learner}.safetensors"
+        described = {"kind": "dimp", "backbone": BACKBONE, "learner": learner, **SMALL_DIMP}
+        save_described(path, randomise(make_network(described)), described, {})
+        found[name] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
     kys = write_thin_kys(folder / "kys.safetensors")
     found["kys"] = {"weights": str(kys), **SMALL_KYS}
     boxes = folder / "boxes.txt"

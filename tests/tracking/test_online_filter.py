@@ -129,7 +129,8 @@ def test_a_full_memory_keeps_the_first_frame(network, state):
 
 
 def test_of_several_patches_the_one_with_the_highest_score_counts(network, state):
-    online = started(network, state)
+    positive = FilterSettings("exp", Thresholds(absent=0, distractor=1e9))
+    online = started(network, state, positive)
     maps = layers(5, 3)
     views = [view_of(state)] * 3
     with torch.no_grad():
