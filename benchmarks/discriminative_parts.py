@@ -15,6 +15,7 @@ cannot be told apart.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -129,7 +130,8 @@ def row(name: str, times: Mapping[str, Times], first: Times, kind: str) -> str:
     parts["rest"] += parts.pop("crop", 0)
     cells = [f"{parts[column]:.1f}" if column in parts else "-" for column in COLUMNS]
     mean = whole + (learning - whole) / every
-    cells += [f"{learning:.1f}", f"{mean:.1f}", f"{getattr(first, kind)[0]:.0f}"]
+    cells += ["-" if math.isnan(v) else f"{v:.1f}" for v in (learning, mean)]
+    cells.append(f"{getattr(first, kind)[0]:.0f}")
     kinds = {"wall": "wall", "work": "processor"}
     return f"| {name} | {kinds[kind]} | {' | '.join(cells)} |"
 
