@@ -34,9 +34,7 @@ def judge_proposals(network: AtomIoUNet, reference: Layers, tests: Layers, batch
         (S, T, P).
     """
     proposals = batch["proposals"].transpose(0, 1)
-    target = network.reference(
-        reference["layer2"], reference["layer3"], batch["train_boxes"][:, 0]
-    )
+    target = network.reference(reference["layer2"], reference["layer3"], batch["train_boxes"][:, 0])
     frames = len(proposals)
     each = Modulation(target.fine_nc.repeat(frames, 1), target.coarse_nc.repeat(frames, 1))
     maps = network.test_maps(tests["layer2"], tests["layer3"]).modulate(each)

@@ -298,9 +298,7 @@ def learn_on(
     start = {name: value.clone() for name, value in network.state_dict().items()}
     folder = file.parent / "learning"
     apart: list[Clip] = [] if learner.judge is None else [VideoClip(video) for video in held_out]
-    learn(
-        learner, network, sources, folder, plan, extra=extra, progress=progress, held_out=apart
-    )
+    learn(learner, network, sources, folder, plan, extra=extra, progress=progress, held_out=apart)
     network.load_state_dict(blended(start, network.cpu().state_dict(), plan.blend))
     found["after"] = box_overlaps(_tracker(learner, network), held_out, watch)
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}

@@ -61,4 +61,6 @@ def test_the_mixture_has_its_parts(rng: np.random.Generator) -> None:
     found = mixture_boxes(BOX, 20_000, rng)
     grown = np.log(found.boxes[:, 2:] / (BOX.w, BOX.h))
     np.testing.assert_allclose(grown.std(0), np.sqrt((0.05**2 + 0.5**2) / 2), rtol=0.03)
-    np.testing.assert_allclose(found.overlaps, overlaps_with(BOX, found.boxes), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        found.overlaps, overlaps_with(BOX, found.boxes), rtol=1e-3, atol=1e-6
+    )

@@ -16,6 +16,7 @@ from spectrack.trackers.rts.network import RTSOutput
 from spectrack.training.discriminative_losses import hinge_error
 from spectrack.training.losses import lovasz
 
+
 def lovasz_batch(logits_nhw: Tensor, truth_nhw: Tensor) -> Tensor:
     """Lovász loss of sigmoid probabilities, all pixels of all frames taken as one picture.
 

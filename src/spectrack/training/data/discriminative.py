@@ -201,7 +201,9 @@ class LearningSamples:
             )
         rolls = rng.random(2)
         looks = bool(rolls[0] < s.grey), bool(rolls[1] < s.flip)
-        trains = [self._shot(clip.view(t), looks, s.train_scale, s.train_shift, rng) for t in before]
+        trains = [
+            self._shot(clip.view(t), looks, s.train_scale, s.train_shift, rng) for t in before
+        ]
         tests = [self._shot(clip.view(t), looks, s.test_scale, s.test_shift, rng) for t in after]
         judged = [self._judged(box, rng) for _, box in tests]
         return {
