@@ -29,7 +29,10 @@ def score_map(peaks, size=19):
     return ScoreMap.of_filter(values, (288, 288), (18, 18))
 
 
-def look(peaks, limits=Thresholds()):
+PUBLISHED = Thresholds()
+
+
+def look(peaks, limits=PUBLISHED):
     last = (pair((105, 203)) - pair((100, 200))) / SCALE
     return localise(score_map(peaks), pair((40, 60)) / SCALE, last, limits)
 

@@ -75,7 +75,8 @@ class ScoreMap:
     ) -> ScoreMap:
         """The map that a filter gives on features, one larger than they are for an even filter."""
         scores = scores_hw.float().cpu().numpy()
-        return cls(scores, pair(patch_hw) / pair(feature_hw), (pair(scores.shape) - 1) / 2)
+        centre = pair((pair(scores.shape) - 1) / 2)
+        return cls(scores, pair(patch_hw) / pair(feature_hw), centre)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class View:
     def place(self, box_xywh: BoxXYWH) -> tuple[PairYX, PairYX]:
         """Centre and size in the frame of a box in the patch."""
         x, y, w, h = box_xywh
-        moved = pair((y + (h - 1) / 2, x + (w - 1) / 2)) - (pair(self.patch_hw) - 1) / 2
+        moved = pair((y + (h - 1) / 2, x + (w - 1) / 2)) - pair((pair(self.patch_hw) - 1) / 2)
         return self.in_frame(moved), pair((h, w)) * np.float32(self.scale)
 
 

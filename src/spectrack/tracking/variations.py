@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -145,6 +146,6 @@ def without_maps(
 def _changes(variations: Variations) -> list[Callable[[Tensor], Tensor]]:
     """What is done to the wide patch, in the order of the samples."""
     changes: list[Callable[[Tensor], Tensor]] = [mirror] if variations.mirrored else []
-    changes += [lambda patch, s=sigma: blur(patch, s) for sigma in variations.blurs]
-    changes += [lambda patch, d=degrees: rotate(patch, d) for degrees in variations.rotations]
+    changes += [partial(blur, sigma_yx=sigma) for sigma in variations.blurs]
+    changes += [partial(rotate, degrees=degrees) for degrees in variations.rotations]
     return changes

@@ -132,7 +132,7 @@ class InstanceBranch:
         map_hw = cells + (1 - self._kernel % 2)
         moved = pair((peak.row, peak.col)) - (map_hw - 1) / 2
         moved = moved * (pair(self._patch_hw) / cells) * np.float32(patch.scale)
-        self.state.move(patch.pos_yx + moved)
+        self.state.move(pair(patch.pos_yx + moved))
         self.state.rescale(patch.scale)
 
     def _label(self, patch_pos_yx: PairYX, scale: float, device: torch.device) -> Tensor:
