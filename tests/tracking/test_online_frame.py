@@ -87,7 +87,8 @@ def test_the_first_frame_goes_to_both_parts(frames):
     assert samples.patches_nchw.shape == (2, 3, 64, 64)
     side = 64 / 4 * np.array([20, 16]) / (20 * 16) ** 0.5
     assert refiner.seen[0][2:] == pytest.approx(tuple(side), rel=1e-5)
-    assert view.box(tracker.state.pos_yx, tracker.state.size_hw) == refiner.seen[0]
+    box = view.box(tracker.state.pos_yx, tracker.state.size_hw)
+    assert view.last_box == refiner.seen[0] == pytest.approx(box)
 
 
 def test_the_target_goes_where_it_was_seen(frames):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrack.networks.folding import for_inference
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.networks.resnet import ResNet
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker
@@ -31,6 +32,8 @@ from spectrack.tracking.variations import FirstSamples, Variations, first_sample
 BoxXYWH = tuple[float, float, float, float]
 Layers = Mapping[str, Tensor]
 """Maps of the backbone by the name of the layer, (N, C, h, w), one image for every patch."""
+
+Backbone = ResNet | MobileNetLayers
 
 STRIDE = 16
 """Pixels of the patch for a cell of the features that classifiers read (layer3)."""
@@ -96,6 +99,13 @@ class View:
         """A patch's view of a target."""
         last = (state.pos_yx - pos_yx) / np.float32(scale)
         return cls(pos_yx, scale, patch_hw, last, state.size_hw / np.float32(scale))
+
+    @property
+    def last_box(self) -> BoxXYWH:
+        """The target in the patch, where it was."""
+        h, w = (float(v) for v in self.target_hw)
+        cy, cx = (float(v) for v in self.last_yx + (pair(self.patch_hw) - 1) / 2)
+        return cx - (w - 1) / 2, cy - (h - 1) / 2, w, h
 
     def box(self, pos_yx: PairYX, size_hw: PairYX) -> BoxXYWH:
         """A place and size of the frame as a box in the patch."""
@@ -195,14 +205,14 @@ class OnlineTracker(Tracker):
         self,
         settings: Any,
         frame: FrameSettings,
-        backbone: ResNet,
+        backbone: Backbone,
         classifier: OnlineClassifier,
         refiner: BoxRefiner | None,
     ) -> None:
         super().__init__(settings)
         self._frame, self._backbone = frame, backbone
         self._classifier, self._refiner = classifier, refiner
-        self._device = backbone.conv1.weight.device
+        self._device = next(backbone.parameters()).device
 
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -223,8 +233,7 @@ class OnlineTracker(Tracker):
         layers = self.layers(samples.patches_nchw)
         view = View.of(middle, self.state.scale, frame.patch_hw, self.state)
         if self._refiner is not None:
-            box = view.box(self.state.pos_yx, self.state.size_hw)
-            self._refiner.start(only(layers, 0), box, chance)
+            self._refiner.start(only(layers, 0), view.last_box, chance)
         self._classifier.start(layers, samples, view, chance)
         return Prediction(target.box, None, 1.0)
 
@@ -274,7 +283,8 @@ class OnlineTracker(Tracker):
 
     def layers(self, patches_nchw: Tensor) -> Layers:
         """Layers of the backbone, of patches with values 0 to 255, in single precision."""
-        pixels = self._backbone.normalise(patches_nchw).to(self._backbone.conv1.weight.dtype)
+        kind = next(self._backbone.parameters()).dtype
+        pixels = self._backbone.normalise(patches_nchw).to(kind)
         found = self._backbone(pixels, self._frame.layers)
         return {name: maps.float() for name, maps in found.items()}
 
@@ -308,7 +318,7 @@ def prepared(network: N, backbone: str, device: torch.device, half: bool) -> N:
 
     Args:
         network: Stays as it is.
-        backbone: Name of its backbone, a :class:`~spectrack.networks.resnet.ResNet`.
+        backbone: Name of its backbone.
         device: Where the copy runs.
         half: The backbone in half precision, if that is a GPU; what learns stays in single
             precision, as its sums of squares do not fit.
