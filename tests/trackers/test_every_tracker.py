@@ -99,6 +99,10 @@ def needs(tmp_path_factory):
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}
+    described = {"kind": "atom", "backbone": BACKBONE, "maps": 8}
+    path = folder / "atom.safetensors"
+    save_described(path, randomise(make_network(described)), described, {})
+    found["atom"] = {"weights": str(path), "side": 96, "device": "cpu"}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

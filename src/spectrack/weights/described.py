@@ -19,6 +19,7 @@ from spectrack.weights.files import WeightFile, write_weights
 from spectrack.weights.matching import Differences, compare, shapes_of
 
 KINDS = {
+    "atom": "spectrack.trackers.atom.network:ATOM",
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",

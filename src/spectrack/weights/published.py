@@ -75,7 +75,12 @@ def _row(
 
 
 def _dimp(
-    file: str, description: str, paper: str, source: str, *figures: str | None
+    file: str,
+    description: str,
+    paper: str,
+    source: str,
+    *figures: str | None,
+    network: str | None = None,
 ) -> WeightsEntry:
     names = (
         "VOT2018 EAO",
@@ -87,7 +92,7 @@ def _dimp(
         "GOT-10k AO",
     )
     told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
-    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told))
+    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told), network=network)
 
 
 PUBLISHED: dict[str, WeightsEntry] = {
@@ -172,6 +177,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         ATOM,
         "1VNyr-Ds0khjM0zaq6lU-xfY74-iWxBvU",
         *(".401", "66.3", "58.4", "64.2", "51.5", "70.3", "55.6"),
+        network="spectrack.trackers.atom.network:atom18",
     ),
     "kys": _dimp(
         "kys.pth",
