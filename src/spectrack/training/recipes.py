@@ -154,6 +154,18 @@ RECIPES = {
         "mdnet.safetensors",
         "mdnet.json",
     ),
+    "dimp": Recipe(
+        "spectrack.trackers.dimp.train_flags:DiMPArguments",
+        "DiMP, PrDiMP, SuperDiMP, or a small one",
+        "dimp.safetensors",
+        "dimp.json",
+    ),
+    "atom": Recipe(
+        "spectrack.trackers.atom.train_flags:ATOMArguments",
+        "ATOM's IoU-Net, on a backbone that stays as it is",
+        "atom.safetensors",
+        "atom.json",
+    ),
 }
 
 
