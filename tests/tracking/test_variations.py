@@ -10,7 +10,7 @@ from spectrack.tracking.patches import CentreCrop, pair, plan_patch
 from spectrack.tracking.variations import Variations, first_samples, without_maps
 
 ALL = Variations(
-    shifts=((0.6, 0.6), (-0.6, 0.5)),
+    shifts=((0.6, 0.6), (0.5, -0.6)),
     mirrored=True,
     blurs=((3, 1), (1, 3)),
     rotations=(10, -45),

@@ -57,7 +57,7 @@ class BoxMeans:
 
     Args:
         features_nchw: (N, C, H, W) maps; fastest where their memory is channels last.
-        boxes_npxyxy: (N, P, 4) left, top, right, bottom.
+        boxes_npxyxy: (N, P, 4) left, top, right, bottom; all is computed in their dtype.
         size_hw: Bins along the height and the width of a box.
         scale: What box coordinates are multiplied by to be those of the maps.
 
@@ -77,7 +77,7 @@ class BoxMeans:
         rows = _reach(top, bottom, features_nchw.shape[2])
         columns = _reach(left, right, features_nchw.shape[3])
         near_nchw = features_nchw[:, :, rows.start : rows.stop, columns.start : columns.stop]
-        self._features_nhwc = near_nchw.permute(0, 2, 3, 1)
+        self._features_nhwc = near_nchw.permute(0, 2, 3, 1).to(boxes_npxyxy.dtype)
         images, _, width, maps = self._features_nhwc.shape
         self._down = _Bins(top, bottom, size_hw[0], rows)
         self._across = _Bins(left, right, size_hw[1], columns)

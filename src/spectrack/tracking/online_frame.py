@@ -117,9 +117,13 @@ class View:
         return place
 
     def place(self, box_xywh: BoxXYWH) -> tuple[PairYX, PairYX]:
-        """Centre and size in the frame of a box in the patch."""
+        """Centre and size in the frame of a box in the patch that was made to fit.
+
+        Its centre is x + w / 2, half a pixel of the patch beyond where :meth:`box` has it: so the
+        published trackers count, and their whole runs are met by nothing else.
+        """
         x, y, w, h = box_xywh
-        moved = pair((y + (h - 1) / 2, x + (w - 1) / 2)) - pair((pair(self.patch_hw) - 1) / 2)
+        moved = pair((y + h / 2, x + w / 2)) - pair((pair(self.patch_hw) - 1) / 2)
         return self.in_frame(moved), pair((h, w)) * np.float32(self.scale)
 
 

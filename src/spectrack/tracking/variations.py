@@ -31,7 +31,7 @@ class Variations:
     """Which variations of the first frame are learned from, besides the patch as it is.
 
     Args:
-        shifts: Moved by these parts of half the patch, right and down.
+        shifts: Moved by these parts of half the patch, down and right.
         mirrored: Left and right exchanged.
         blurs: Blurred by these standard deviations, down and across, in pixels of the patch.
         rotations: Turned by these degrees.
@@ -117,7 +117,7 @@ def first_samples(
         shifts.append(shift_yx)
 
     add(patch, (0, 0))
-    for right, down in variations.shifts:
+    for down, right in variations.shifts:
         add(patch, (int(down * patch_hw[0] / 2), int(right * patch_hw[1] / 2)))
     for change in _changes(variations):
         moved = (chance.random(2) - 0.5) * variations.wander * pair(patch_hw)

@@ -46,6 +46,7 @@ FEAR_TERMS = (
 )
 STARK_NETWORK = "spectrack.trackers.stark.network:stark"
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
+DIMP_NETWORK = "spectrack.trackers.dimp.network:published_dimp"
 
 
 def _row(
@@ -81,6 +82,7 @@ def _dimp(
     source: str,
     *figures: str | None,
     network: str | None = None,
+    **arguments: Any,
 ) -> WeightsEntry:
     names = (
         "VOT2018 EAO",
@@ -92,7 +94,8 @@ def _dimp(
         "GOT-10k AO",
     )
     told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
-    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told), network=network)
+    drive = f"gdrive:{source}"
+    return _row(file, description, paper, drive, ", ".join(told), network=network, **arguments)
 
 
 PUBLISHED: dict[str, WeightsEntry] = {
@@ -135,6 +138,8 @@ PUBLISHED: dict[str, WeightsEntry] = {
         DIMP,
         "1MAjrRJDCbL0DSjUKFyDkUuYS1-cYBNjk",
         *(".402", "66.0", "61.0", "64.3", "53.5", "72.3", "57.9"),
+        network=DIMP_NETWORK,
+        depth=18,
     ),
     "dimp50": _dimp(
         "dimp50.pth",
@@ -142,6 +147,8 @@ PUBLISHED: dict[str, WeightsEntry] = {
         DIMP,
         "1qgachgqks2UGjKx-GdO1qylBDdB1f9KN",
         *(".440", "68.4", "61.9", "65.3", "56.9", "74.0", "61.1"),
+        network=DIMP_NETWORK,
+        depth=50,
     ),
     "prdimp18": _dimp(
         "prdimp18.pth.tar",
@@ -149,6 +156,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1ycm3Uu63j-uCkz4qt0SG6rY_k5UFlhVo",
         *(".385", "68.0", "63.3", "65.3", "56.4", "75.0", "61.2"),
+        network=DIMP_NETWORK,
+        depth=18,
+        learner="prdimp",
     ),
     "prdimp50": _dimp(
         "prdimp50.pth.tar",
@@ -156,6 +166,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1zbQUVXKsGvBEOc-I1NuGU6yTMPth_aI5",
         *(".442", "69.6", "63.5", "68.0", "59.8", "75.8", "63.4"),
+        network=DIMP_NETWORK,
+        depth=50,
+        learner="prdimp",
     ),
     "super_dimp": _dimp(
         "super_dimp.pth.tar",
@@ -163,6 +176,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1qDptswis2FxihLRYLVRGDvx6aUoAVVLv",
         *(None, "70.1", "64.8", "67.7", "63.1", "78.1", None),
+        network=DIMP_NETWORK,
+        depth=50,
+        sigma=22 / 24,
     ),
     "super_dimp_simple": _dimp(
         "super_dimp_simple.pth.tar",
