@@ -108,9 +108,7 @@ def test_atom_learns_on_a_given_backbone_and_tracks(data, tmp_path, spectrack, m
     )
     learner = replace(LEARNER, plan=plan, tell=lambda network: {"network": described})
     monkeypatch.setattr("spectrack.trackers.atom.train.LEARNER", learner)
-    monkeypatch.setattr(
-        "spectrack.trackers.atom.network.atom18", lambda: ATOM(ResNet(**sizes), 8)
-    )
+    monkeypatch.setattr("spectrack.trackers.atom.network.atom18", lambda: ATOM(ResNet(**sizes), 8))
     given = ResNet(**sizes)
     write_weights(tmp_path / "resnet.safetensors", dict(given.state_dict()), {})
     run = tmp_path / "run"

@@ -76,9 +76,7 @@ def _stark(variant: str, description: str) -> TrackerEntry:
     )
 
 
-def _dimp(
-    variant: str, description: str, weights: str, speed: Speed = "slow"
-) -> TrackerEntry:
+def _dimp(variant: str, description: str, weights: str, speed: Speed = "slow") -> TrackerEntry:
     target = "spectrack.trackers.dimp.tracker:DiMPTracker"
     return TrackerEntry(
         target,

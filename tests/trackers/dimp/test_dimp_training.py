@@ -1,4 +1,4 @@
-"""DiMP in training: losses over iterates, what learns at what rate, and runs that go on to the bit."""
+"""DiMP in training: losses over iterates, rates of its parts, and runs that go on to the bit."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ import pytest
 import torch
 
 from spectrack.datasets.synthetic.scene import make_clip
-from spectrack.errors import InputError
-from spectrack.networks.mobilenet_v2 import MobileNetV2
 from spectrack.trackers.dimp.network import DiMP
-from spectrack.trackers.dimp.train import begun, learner_of, take_backbone
+from spectrack.trackers.dimp.train import fresh_network, learner_of
 from spectrack.trackers.dimp.train_losses import answers, dimp_loss, judged, samples
-from spectrack.trackers.dimp.train_plans import PLANS, SMALL, DiMPPlan
+from spectrack.trackers.dimp.train_plans import PLANS, SMALL
 from spectrack.training.box_scores import proposal_loss
 from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import Source
 from spectrack.training.siamese import learn
 from spectrack.weights.described import make_network
-from spectrack.weights.files import write_weights
 from tiny_training import little_work  # noqa: F401
 
 TINY: dict[str, Any] = {
@@ -136,9 +133,7 @@ def test_parts_learn_at_the_published_rates():
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(clips, tmp_path):
-    learner = replace(
-        learner_of("dimp-small"), loss=lambda network, b: dimp_loss(network, b, PLAN)
-    )
+    learner = replace(learner_of("dimp-small"), loss=lambda network, b: dimp_loss(network, b, PLAN))
     whole, stopped = network_of(), network_of()
     sources = [Source(clips)]
     result = learn(learner, whole, sources, tmp_path / "whole", PLAN, held_out=clips)
@@ -180,45 +175,10 @@ def test_figures_are_shares_and_overlaps(clips):
     assert 0.2 < found["drawn"] < 0.8
 
 
-def test_a_backbone_is_taken_over(tmp_path):
-    torch.manual_seed(5)
-    published = MobileNetV2(0.25, 16)
-    file = tmp_path / "backbone.safetensors"
-    about = {"network": {"kind": "mobilenet_v2", "width": 0.25, "output_stride": 16}}
-    write_weights(file, dict(published.state_dict()), about)
-    network = network_of()
-    take_backbone(network, str(file))
-    state = published.state_dict()
-    for name, value in network.feature_extractor.state_dict().items():
-        assert torch.equal(value, state[name])
-    wide = tmp_path / "wide.safetensors"
-    about = {"network": {"kind": "mobilenet_v2", "width": 0.5, "output_stride": 16}}
-    write_weights(wide, dict(MobileNetV2(0.5, 16).state_dict()), about)
-    with pytest.raises(InputError, match="same width"):
-        take_backbone(network, str(wide))
-
-
-def test_the_small_form_begins_with_what_comes_with_the_package():
-    network = begun("dimp-small", "", "mask_in_box")
-    learned = sum(
-        p.numel() for n, p in network.named_parameters() if not n.startswith(SMALL.always_frozen)
-    )
-    assert 1_200_000 < learned < 1_400_000
-    assert isinstance(SMALL, DiMPPlan)
-
-
-def test_a_resnet_is_taken_over_or_told_not_to_fit(tmp_path):
-    torch.manual_seed(0)
-    backbone = {"block": "basic", "depths": (1, 1, 1, 1), "widths": (4, 4, 8, 8), "stem": 4}
-    network = make_network({"kind": "dimp", "backbone": backbone, "features": 8, "iou_maps": 8})
-    assert isinstance(network, DiMP)
-    other = {n: t + 1 for n, t in network.feature_extractor.state_dict().items()}
-    for prefix in ("", "feature_extractor."):
-        file = tmp_path / f"resnet{len(prefix)}.safetensors"
-        write_weights(file, {prefix + n: t for n, t in other.items()}, {})
-        take_backbone(network, str(file))
-        assert torch.equal(network.feature_extractor.state_dict()["bn1.bias"], other["bn1.bias"])
-    other.pop("conv1.weight")
-    write_weights(tmp_path / "less.safetensors", other, {})
-    with pytest.raises(InputError, match="do not fit the backbone"):
-        take_backbone(network, str(tmp_path / "less.safetensors"))
+def test_the_small_form_learns_all_but_its_first_layers():
+    network = fresh_network("dimp-small")
+    for name, _ in network.feature_extractor.named_parameters():
+        stays = name.startswith("stem") or int(name.split(".")[1]) <= 5
+        assert f"feature_extractor.{name}".startswith(SMALL.always_frozen) == stays, name
+    sizes = sum(p.numel() for p in network.parameters())
+    assert 1_300_000 < sizes < 1_400_000

@@ -86,8 +86,7 @@ def scores_of(network: ATOM, batch: Sample) -> Tensor:
     pixels = backbone.normalise(pictures).contiguous(memory_format=torch.channels_last)
     layers = backbone(pixels, LAYERS)
     reference, tests = (
-        {name: layers[name][part] for name in LAYERS}
-        for part in (slice(count), slice(count, None))
+        {name: layers[name][part] for name in LAYERS} for part in (slice(count), slice(count, None))
     )
     return judge_proposals(network.bb_regressor, reference, tests, batch)
 

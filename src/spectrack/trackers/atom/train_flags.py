@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ATOMArguments(HeadArguments):
-    """Learn ATOM's IoU-Net on a backbone that stays as it is; its classifier learns while it tracks.
+    """Learn ATOM's IoU-Net on a backbone that stays; its classifier learns while it tracks.
 
     Pairs are cut from annotated videos and from moving stills. The published training has 50 epochs
     of 64,000 pairs, which takes days on a CPU: --epochs and --samples make it shorter. It begins
