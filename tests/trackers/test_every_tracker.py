@@ -23,6 +23,7 @@ from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import write_weights
 from spectrack.weights.table import WEIGHTS
 from thin import SIZE, randomise
+from thin_kys import SMALL_KYS, write_thin_kys
 from thin_stark import write_thin_stark
 
 WIDTH, HEIGHT = 64, 48
@@ -36,6 +37,8 @@ SIAMESE = {
     "siamban": {"kind": "siamban", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
     "siammask": {"kind": "siammask", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
 }
+DIMP = ("dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp")
+SMALL_DIMP = {"features": 8, "blocks": 1, "iou_maps": 8}
 FROM_FILES = {"external"}
 FROM_THE_CLOCK = {"mil"}  # OpenCV seeds its random numbers by the time
 
@@ -103,6 +106,14 @@ def needs(tmp_path_factory):
     path = folder / "atom.safetensors"
     save_described(path, randomise(make_network(described)), described, {})
     found["atom"] = {"weights": str(path), "side": 96, "device": "cpu"}
+    for name in DIMP:
+        learner = "prdimp" if name.startswith("pr") else "dimp"
+        path = folder / f"{learner}.safetensors"
+        described = {"kind": "dimp", "backbone": BACKBONE, "learner": learner, **SMALL_DIMP}
+        save_described(path, randomise(make_network(described)), described, {})
+        found[name] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
+    kys = write_thin_kys(folder / "kys.safetensors")
+    found["kys"] = {"weights": str(kys), **SMALL_KYS}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

@@ -20,6 +20,7 @@ from spectrack.weights.matching import Differences, compare, shapes_of
 
 KINDS = {
     "atom": "spectrack.trackers.atom.network:ATOM",
+    "kys": "spectrack.trackers.kys.network:KYS",
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",

@@ -201,6 +201,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         KYS,
         "1nJTBxpuBhN0WGSvG7Zm3yBc9JAC6LnEn",
         *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
+        network="spectrack.trackers.kys.network:kys50",
     ),
     **SIAMESE,
     "stark_s50": _row(
