@@ -166,6 +166,12 @@ RECIPES = {
         "atom.safetensors",
         "atom.json",
     ),
+    "d3s": Recipe(
+        "spectrack.trackers.d3s.train_flags:D3SArguments",
+        "D3S's segmentation, a small one or the published one",
+        "d3s.safetensors",
+        "d3s.json",
+    ),
 }
 
 
