@@ -14,6 +14,8 @@ import torch
 from fear_golden import random_fear
 from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
+from small_d3s import LITTLE as LITTLE_D3S
+from small_d3s import write_small_d3s
 from small_mdnet import LITTLE, write_small_mdnet
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
@@ -99,6 +101,7 @@ def needs(tmp_path_factory):
     found["fear"] = {"weights": str(fear), "device": "cpu"}
     mdnet = str(write_small_mdnet(folder / "mdnet.safetensors"))
     found["mdnet"] = {"weights": mdnet, **LITTLE}
+    found["d3s"] = {"weights": str(write_small_d3s(folder / "d3s.safetensors")), **LITTLE_D3S}
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}

@@ -93,6 +93,7 @@ def first_samples(
     variations: Variations,
     chance: np.random.Generator,
     device: torch.device | str = "cpu",
+    exact: bool = False,
 ) -> FirstSamples:
     """Cut the samples of a first frame.
 
@@ -104,11 +105,12 @@ def first_samples(
         variations: Which there are.
         chance: Where random moves come from.
         device: Where the samples are wanted.
+        exact: See :func:`~spectrack.tracking.patches.plan_patch`.
     """
     wide = (EXPANSION * patch_hw[0], EXPANSION * patch_hw[1])
     frame_hw = (frame_hwc.shape[0], frame_hwc.shape[1])
     sample = np.float32(scale) * pair(wide)
-    patch = plan_patch(centre_yx, sample, wide, frame_hw, "replicate").cut(frame_hwc)
+    patch = plan_patch(centre_yx, sample, wide, frame_hw, "replicate", exact=exact).cut(frame_hwc)
     samples: list[Tensor] = []
     shifts: list[Shift] = []
 

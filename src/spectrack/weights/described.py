@@ -33,9 +33,10 @@ KINDS = {
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "mdnet": "spectrack.trackers.mdnet.network:MDNet",
     "dimp": "spectrack.trackers.dimp.network:DiMP",
+    "d3s": "spectrack.trackers.d3s.network:D3S",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet", "d3s"}
 """Kinds that are a backbone or make their own; others are given one, described apart."""
 MOBILENET = "mobilenet_v2"
 """The ``kind`` of a backbone that is no ResNet; the other arguments are then its own."""

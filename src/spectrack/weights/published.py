@@ -277,6 +277,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "http://data.vicos.si/alanl/d3s/SegmNet.pth.tar",
         "DAVIS-16 J 75.4, F 72.6, DAVIS-17 J 57.8, F 63.8",
         "none told",
+        network="spectrack.trackers.d3s.network:D3S",
     ),
     **{
         f"nanotrack_{version}": _row(
@@ -315,7 +316,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
             RESNET,
             f"https://download.pytorch.org/models/resnet{depth}-{digits}.pth",
             licence="BSD-3",
+            network=f"spectrack.networks.resnet:resnet{depth}",
             sha256=digits,
+            classes=1000,
         )
         for depth, digits in ((18, "f37072fd"), (50, "0676ba61"))
     },
