@@ -23,7 +23,9 @@ import cv2
 import numpy as np
 import torch
 
-from spectrack.training.recipes import RECIPES
+from spectrack.trackers.d3s.train import fresh_network, small_plan
+from spectrack.trackers.dimp.train_flags import DiMPArguments
+from spectrack.weights.described import save_described
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
@@ -31,8 +33,8 @@ from experiments.common import ROOT, Page, arguments
 from experiments.studies.box_trackers import Runs, kept, measures
 
 DATA = {"davis-val": "DAVIS val, 480p", "otb": "OTB", "vot2014": "VOT2014"}
-SMALL = {"dimp": "dimp-small", "d3s": "d3s-small"}
-"""Recipe to the tracker of its small form."""
+SMALL = {"dimp": "dimp-small", "d3s": "d3s"}
+"""Recipe to the tracker that runs its small form."""
 BESIDE = ("flow", "nanotrack", "csrt")
 SEED = 0
 
@@ -46,18 +48,23 @@ def trackers_of(options: argparse.Namespace) -> dict[str, str]:
             continue
         learned = run / f"{recipe}.safetensors"
         start = _start(recipe, options.work / "start")
-        found[f"{tracker}, start"] = f"{tracker}:weights={start}"
-        found[f"{tracker}, learned"] = f"{tracker}:weights={_named_by_content(learned, options)}"
+        copy = _named_by_content(learned, options)
+        found[f"{recipe}, small, start"] = f"{tracker}:weights={start}"
+        found[f"{recipe}, small, learned"] = f"{tracker}:weights={copy}"
     return found | {name: name for name in BESIDE}
 
 
 def _start(recipe: str, folder: Path) -> Path:
     """The weights that a small form begins with, written unless they are there."""
     file = folder / f"{recipe}.safetensors"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        made: Any = RECIPES[recipe].load()
-        made(data=folder, out=folder, small=True, seed=SEED).write_start(file)
+    if file.is_file():
+        return file
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe == "dimp":
+        DiMPArguments(data=folder, out=folder, small=True, seed=SEED).write_start(file)
+    else:
+        plan = small_plan()
+        save_described(file, fresh_network(plan, SEED), plan.network, {})
     return file
 
 
@@ -137,15 +144,15 @@ def _tables(page: Page, title: str, found: Mapping[str, dict[str, Any]]) -> None
 def _reading(facts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """What learning changed, and against what it has to stand."""
     lines = []
-    for tracker in SMALL.values():
-        start, learned = f"{tracker}, start", f"{tracker}, learned"
+    for recipe in SMALL:
+        start, learned = f"{recipe}, small, start", f"{recipe}, small, learned"
         told = [
             f"{found[learned]['iou'] - found[start]['iou']:+.3f} on {DATA[data]}"
             for data, found in facts.items()
             if start in found and learned in found
         ]
         if told:
-            lines.append(f"Learning changed the mean IoU of {tracker} by {', '.join(told)}.")
+            lines.append(f"Learning changed the mean IoU of {recipe}, small, by {', '.join(told)}.")
     return " ".join(lines) or "Nothing that learned was given."
 
 

@@ -18,12 +18,13 @@ from spectrack.weights.files import read_weights, write_weights
 from spectrack.weights.networks import load_network
 from tiny_training import little_work, write_image  # noqa: F401
 
+SOURCES = ("ccp", "duts", "ecssd", "feralcat")
 NAMES = ("one", "two", "three", "four", "five", "six")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six short sequences in the layout of DAVIS, and two stills."""
+    """Six short sequences in the layout of DAVIS, and two stills of every source."""
     root = tmp_path_factory.mktemp("data")
     davis = root / "davis2016"
     for number, name in enumerate(NAMES):
@@ -32,8 +33,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stem = f"240p/{name}/{t:05d}"
             write_image(davis / "JPEGImages" / f"{stem}.jpg", clip.frames_thwc[t])
             write_image(davis / "Annotations" / f"{stem}.png", clip.masks_thw[t])
-        if number < 2:
-            stills = root / "stills" / "ecssd"
+        for source in SOURCES if number < 2 else ():
+            stills = root / "stills" / source
             write_image(stills / "images" / f"{name}.jpg", clip.frames_thwc[0])
             write_image(stills / "masks" / f"{name}.png", 255 * clip.masks_thw[0].astype("uint8"))
     (davis / "ImageSets" / "240p").mkdir(parents=True)
@@ -59,7 +60,7 @@ def test_it_learns_and_what_it_learned_tracks(data, backbone, tmp_path, spectrac
                "--samples", "4", "--quiet", "--out", run]  # fmt: skip
     ran = spectrack(*command)
     assert ran.status == 0, ran.err
-    assert "2 stills and 5 videos" in ran.out
+    assert "8 stills and 5 videos" in ran.out
     assert "six" in ran.out
     file = run / "d3s.safetensors"
     network = load_network(str(file), D3S).network

@@ -316,10 +316,13 @@ PUBLISHED: dict[str, WeightsEntry] = {
             RESNET,
             f"https://download.pytorch.org/models/resnet{depth}-{digits}.pth",
             licence="BSD-3",
-            network=f"spectrack.networks.resnet:resnet{depth}",
+            network=network,
             sha256=digits,
             classes=1000,
         )
-        for depth, digits in ((18, "f37072fd"), (50, "0676ba61"))
+        for depth, digits, network in (
+            (18, "f37072fd", "spectrack.networks.resnet:resnet18"),
+            (50, "0676ba61", "spectrack.networks.resnet:resnet50"),
+        )
     },
 }

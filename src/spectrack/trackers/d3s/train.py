@@ -95,7 +95,7 @@ def small_plan() -> D3SPlan:
             epochs=18,
             batch_size=16,
             learning_rate=4e-3,
-            rates=(("segm_predictor.post0.1.", 5.0),),
+            rates=(("segm_predictor.post0.1.", 20.0),),
             schedule="cosine",
             clip=10.0,
             amp="bf16",
