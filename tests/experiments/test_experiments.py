@@ -36,7 +36,9 @@ IN_THE_RUN = (
     *("first_mask", "default_tracker", "occlusions", "drawn_boxes", "discriminative"),
 )
 NAMES = [
-    path.stem for path in sorted(EXPERIMENTS.glob("*/*.py")) if path.stem.startswith(IN_THE_RUN)
+    path.stem
+    for path in sorted(EXPERIMENTS.glob("*/*.py"))
+    if path.stem.startswith(IN_THE_RUN) and not path.stem.endswith("_figure")
 ]
 SCRIPTS = [
     "rts/rts_tables.py",
