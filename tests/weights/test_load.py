@@ -30,6 +30,9 @@ from spectrack.weights.table import WEIGHTS, WeightsEntry
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec" / "pytracking_family"
 
 
+BARE = "siamrpn_mobilev2_l234_dwxcorr"
+"""Weights of a network that is not here."""
+
 THIN = {"block": "basic", "depths": [1] * 4, "widths": [8] * 4, "stem": 8}
 
 
@@ -243,7 +246,8 @@ def test_networks_have_the_published_names_and_shapes(name):
     }
     shapes = WEIGHTS[name].shapes()
     assert shapes == published
-    assert table.fits(published)[0] == (name, Differences((), (), ()))
+    exact = [fit for fit, differences in table.fits(published) if not len(differences)]
+    assert name in exact  # beside others of the same network
 
 
 def test_shipped_weights_fit_their_network():
@@ -255,6 +259,6 @@ def test_shipped_weights_fit_their_network():
 
 
 def test_what_has_no_network_builds_none():
-    assert WEIGHTS["dimp50"].build() is None
-    assert WEIGHTS["dimp50"].shapes() is None
-    assert "dimp50" not in dict(table.fits({}))
+    assert WEIGHTS[BARE].build() is None
+    assert WEIGHTS[BARE].shapes() is None
+    assert BARE not in dict(table.fits({}))
