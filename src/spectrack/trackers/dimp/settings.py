@@ -91,7 +91,9 @@ class DiMPSettings:
         first_steps: Steps of the filter's learner in the first frame,
         steps: in every so many-th,
         hard_steps: and at a hard negative.
-        refine: Make the box fit by IoU-Net; without it the size of the target stays.
+        refine: Make the box fit by IoU-Net; without it the size goes by the best of the ``scales``.
+        scales: So many regions of different size are looked at in every frame, odd; published is 1.
+        scale_step: From one of them to the next, over 1.
         proposals: Boxes drawn about the first guess.
         best: So many boxes of the highest scores are averaged.
         dropouts: Copies of the first frame's features with maps left out.
@@ -119,6 +121,8 @@ class DiMPSettings:
     steps: int = 2
     hard_steps: int = 1
     refine: bool = True
+    scales: int = 1
+    scale_step: float = 1.02
     proposals: int = 9
     best: int = 3
     dropouts: int = 2
@@ -139,6 +143,10 @@ class DiMPSettings:
                 raise InputError(f"{name} is {getattr(self, name)}; give one over 0, below 1")
         if not 0 <= self.share < 1:
             raise InputError(f"share is {self.share}; give one from 0 to below 1")
+        if self.scales < 1 or self.scales % 2 == 0:
+            raise InputError(f"scales is {self.scales}; give an odd number from 1 on")
+        if not (math.isfinite(self.scale_step) and self.scale_step > 1):
+            raise InputError(f"scale_step is {self.scale_step}; give a number over 1")
         for name in ("every", "best"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
@@ -200,6 +208,7 @@ class DiMPSettings:
             max_scale_change=preset.max_scale_change,
             kernel=kernel,
             variations=self.variations,
+            scales=tuple(self.scale_step ** (n - self.scales // 2) for n in range(self.scales)),
             seed=self.seed,
         )
 
