@@ -172,6 +172,12 @@ RECIPES = {
         "d3s.safetensors",
         "d3s.json",
     ),
+    "kys": Recipe(
+        "spectrack.trackers.kys.train_flags:KYSArguments",
+        "KYS: its predictor, on a DiMP that stays",
+        "kys.safetensors",
+        "kys.json",
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from spectrack.tracking.localisation import Thresholds
 from spectrack.tracking.online_filter import FilterSettings, Scores
 from spectrack.tracking.online_frame import STRIDE, FrameSettings
 from spectrack.tracking.patches import Border
-from spectrack.tracking.variations import Variations
+from spectrack.tracking.variations import DIMP_VARIATIONS, Variations
 
 Variant = Literal["dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp", "small"]
 
@@ -54,15 +54,6 @@ PRESETS: dict[str, Preset] = {
 }
 """By variant, the values that its authors published; ``small`` is this house's own, see
 ``train dimp --small``."""
-
-FIRST_FRAME = Variations(
-    shifts=((0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6)),
-    mirrored=True,
-    blurs=((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)),
-    rotations=(10.0, -10.0, 45.0, -45.0),
-    dropouts=2,
-)
-"""Variations of the first frame: 15 samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +183,7 @@ class DiMPSettings:
     @property
     def variations(self) -> Variations:
         """Of the first frame."""
-        return replace(FIRST_FRAME, dropouts=self.dropouts, wander=self.wander)
+        return replace(DIMP_VARIATIONS, dropouts=self.dropouts, wander=self.wander)
 
     def frame(self, kernel: int) -> FrameSettings:
         """How frames are looked at.
