@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from siamese_scheme import FULL, UNIT, fill, image, listed_parameters, near, unit
-from spectrack.trackers.d3s.network import D3S
+from spectrack.trackers.d3s.network import d3s
 from spectrack.trackers.d3s.similarity import Template, similarities
 
 MAPS = {"conv1": (64, 192), "layer1": (256, 96), "layer2": (512, 48), "layer3": (1024, 24)}
@@ -16,7 +16,7 @@ MAPS = {"conv1": (64, 192), "layer1": (256, 96), "layer2": (512, 48), "layer3": 
 @pytest.fixture(scope="module")
 def network():
     """The published network with weights from names."""
-    return fill(D3S())
+    return fill(d3s())
 
 
 def mask_of(rows, cols):
@@ -35,7 +35,7 @@ MASK = mask_of(slice(130, 250), slice(120, 270))
 
 def test_names_and_shapes_are_the_published_ones():
     with torch.device("meta"):
-        state = D3S().state_dict()
+        state = d3s().state_dict()
     assert {n: tuple(t.shape) for n, t in state.items()} == listed_parameters("d3s")
 
 
