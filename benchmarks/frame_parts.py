@@ -7,7 +7,7 @@ follows a target, and ``rest`` is the whole frame without them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -61,16 +61,27 @@ def generated(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def tracker_of(name: str, given: Mapping[str, Any]) -> tuple[Tracker, int]:
-    """A tracker with the whole network of its weights, and how many numbers that has."""
+def tracker_of(
+    name: str, given: Mapping[str, Any], more: Iterable[str] = ()
+) -> tuple[Tracker, int]:
+    """A tracker with the whole network of its weights, and how many numbers that has.
+
+    Args:
+        name: Of the tracker.
+        given: Settings.
+        more: Weights of further networks that it is given, by name.
+    """
     entry = TRACKERS[name]
     settings = settings_of(name, **({"device": "cpu"} | dict(given)))
     weights = getattr(settings, "named_weights", None) or settings.weights
-    network = WEIGHTS[weights].build()
-    if network is None:
-        raise SystemExit(f"weights {weights} have no network")
-    tracker: Tracker = entry.load()(settings, generated(network))
-    return tracker, sum(p.numel() for p in network.parameters())
+    networks = []
+    for one in (weights, *more):
+        network = WEIGHTS[one].build()
+        if network is None:
+            raise SystemExit(f"weights {one} have no network")
+        networks.append(generated(network))
+    tracker: Tracker = entry.load()(settings, *networks)
+    return tracker, sum(p.numel() for network in networks for p in network.parameters())
 
 
 def clip(frames: int) -> list[FrameHWC]:

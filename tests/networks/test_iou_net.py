@@ -9,7 +9,8 @@ from torch import Tensor
 from golden import Golden
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
-from spectrack.networks.iou_net import AtomIoUNet, SearchMaps
+from spectrack.networks.iou_net import AtomIoUNet
+from spectrack.networks.search_maps import SearchMaps
 from thin import randomise
 
 INPUTS = {18: (128, 256), 50: (512, 1024)}
@@ -58,6 +59,53 @@ def test_boxes_and_images_do_not_know_each_other():
         for box in range(3):
             score = network.judge(alone, boxes[image : image + 1, box : box + 1])
             torch.testing.assert_close(score[0, 0], together[image, box])
+
+
+@pytest.mark.parametrize(
+    "near", [(20.0, 33.0, 50.0, 70.0), (-9.0, -20.0, 31.0, 40.0), (44.0, 60.0, 200.0, 300.0)]
+)
+def test_maps_of_a_part_are_those_of_the_whole(near: tuple[float, float, float, float]):
+    network = small()[0]
+    chance = torch.Generator().manual_seed(6)
+    layer2 = torch.randn((1, 6, 12, 10), generator=chance, dtype=torch.float64)
+    layer3 = torch.randn((1, 10, 6, 5), generator=chance, dtype=torch.float64)
+    whole, part = network.test_maps(layer2, layer3), network.test_maps_near(layer2, layer3, near)
+    assert part.fine_nchw.numel() < whole.fine_nchw.numel()
+    left, top, right, bottom = near
+    inside = [left, top, right - left, bottom - top]
+    inner = [left + 3.3, top + 5.1, right - left - 4, bottom - top - 9]
+    boxes = torch.tensor([[inside, inner]], dtype=torch.float64)
+    assert part.cover(boxes)
+    for ours, theirs in zip(
+        network.judge_and_gradient(part, boxes),
+        network.judge_and_gradient(whole, boxes),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_what_a_part_does_not_cover():
+    network = small()[0]
+    layer2, layer3 = torch.randn(1, 6, 12, 10).double(), torch.randn(1, 10, 6, 5).double()
+    part = network.test_maps_near(layer2, layer3, (16.0, 32.0, 48.0, 64.0))
+    whole = network.test_maps(layer2, layer3)
+
+    def covered(*box: float) -> bool:
+        boxes = torch.tensor([[[20.0, 40, 10, 10], box]], dtype=torch.float64)
+        assert whole.cover(boxes)
+        return part.cover(boxes)
+
+    assert covered(16, 32, 32, 32)
+    assert not covered(15, 32, 32, 32)
+    assert not covered(16, 31, 32, 32)
+    assert not covered(16, 32, 33, 32)
+    assert not covered(16, 32, 32, 33)
+    assert not covered(60, 40, -50, 10)
+    assert not covered(float("nan"), 32, 32, 32)
+    # beyond the image there is nothing to hold
+    rim = network.test_maps_near(layer2, layer3, (40.0, 60.0, 100.0, 120.0))
+    assert rim.cover(torch.tensor([[[42.0, 62, 900, 900]]]).double())
+    assert not rim.cover(torch.tensor([[[-20.0, 62, 5, 9]]]).double())
 
 
 def test_modulating_maps_equals_modulating_what_is_pooled():

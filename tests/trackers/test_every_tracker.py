@@ -115,6 +115,10 @@ def needs(tmp_path_factory):
         described = {"kind": "dimp", "backbone": BACKBONE, "learner": learner, **SMALL_DIMP}
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
+    described = {"kind": "dimp", "backbone": {"kind": "mobilenet_v2", "width": 0.25}, **SMALL_DIMP}
+    path = folder / "dimp-small.safetensors"
+    save_described(path, randomise(make_network(described)), described, {})
+    found["dimp-small"] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
     kys = write_thin_kys(folder / "kys.safetensors")
     found["kys"] = {"weights": str(kys), **SMALL_KYS}
     boxes = folder / "boxes.txt"

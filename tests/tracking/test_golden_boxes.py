@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from golden import Golden
-from spectrack.networks.iou_net import AtomIoUNet, SearchMaps
+from spectrack.networks.iou_net import AtomIoUNet
 from spectrack.networks.resnet import ResNet, resnet18, resnet50
+from spectrack.networks.search_maps import SearchMaps
 from spectrack.tracking.box_refinement import RELATIVE, RefinementSettings, climb
 
 LAYERS = ("layer2", "layer3")

@@ -175,3 +175,17 @@ def test_a_prepared_copy_answers_the_same_and_leaves_the_network(frames):
     ours, theirs = copy["body"](x, ["layer3"]), holder["body"](x, ["layer3"])
     torch.testing.assert_close(ours["layer3"], theirs["layer3"], atol=1e-4, rtol=1e-4)
     assert isinstance(holder["body"].bn1, torch.nn.BatchNorm2d)
+    assert hasattr(holder["body"], "layer4")
+    assert not hasattr(copy["body"], "layer4")
+
+
+def test_a_backbone_in_half_precision_gives_single(frames):
+    tracker, _ = make([])
+    pixels = torch.randint(0, 256, (1, 3, 64, 64)).float()
+    with torch.no_grad():
+        single = tracker.layers(pixels)
+        tracker._backbone.half()
+        half = tracker.layers(pixels)
+    for name, maps in half.items():
+        assert maps.dtype == torch.float32
+        torch.testing.assert_close(maps, single[name], atol=0.02, rtol=0.02)

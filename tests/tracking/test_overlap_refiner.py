@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from spectrack.networks.iou_net import AtomIoUNet
+from spectrack.tracking import overlap_refiner
 from spectrack.tracking.box_refinement import RefinementSettings, climb
 from spectrack.tracking.overlap_refiner import OverlapRefiner
 from thin import randomise
@@ -36,6 +37,28 @@ def test_one_box_climbs_as_said(network, layers):
     expected, _ = climb(boxes, lambda b: network.judge_and_gradient(target, b), ALONE)
     assert found == pytest.approx(expected[0].tolist())
     assert found != pytest.approx(BOX, abs=1e-6)
+
+
+def test_a_box_that_climbs_far_sees_the_whole_patch(network, layers, monkeypatch):
+    """From a small guess, by long steps, and with little room."""
+    monkeypatch.setattr(overlap_refiner, "ROOM", 0.01)
+    guess, long = (40.0, 8.0, 6.0, 5.0), RefinementSettings(proposals=0, best=1, step=60)
+    refiner = OverlapRefiner(network, long)
+    refiner.start(layers, BOX, np.random.default_rng(0))
+    found = refiner.refine(layers, guess)
+    target = network.test_maps(layers["layer2"], layers["layer3"]).modulate(refiner.modulation)
+    boxes = torch.tensor([guess])
+    seen = []
+
+    def judge(asked):
+        seen.append(asked)
+        return network.judge_and_gradient(target, asked)
+
+    expected, _ = climb(boxes, judge, long)
+    near = refiner._near(layers, guess)
+    assert near.cover(seen[0])
+    assert not all(map(near.cover, seen))
+    assert found == pytest.approx(expected[0].tolist(), rel=1e-4)
 
 
 def test_chance_begins_anew_with_every_target(network, layers):

@@ -8,12 +8,11 @@ in [-1, 1], PrDiMP and SuperDiMP a log-density that only compares boxes.
 
 As pooling is linear and works on every map alone, maps are modulated once a frame and not once a
 box. What stays to do for a box is small, and its gradient is written out: proposals climb without
-automatic differentiation, under ``torch.inference_mode`` too.
+automatic differentiation, under ``torch.inference_mode`` too. Maps can be had of a part of the
+image, where all boxes are about one place.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +20,14 @@ from torch import Tensor, nn
 
 from spectrack.errors import InputError
 from spectrack.networks.pooling import BoxMeans, prroi_pool
-
-FINE, COARSE = 1 / 8, 1 / 16
-"""Scales of layer2 and layer3."""
+from spectrack.networks.search_maps import (
+    COARSE,
+    FINE,
+    Modulation,
+    SearchMaps,
+    from_part,
+    partly,
+)
 
 FINE_BINS, COARSE_BINS = 5, 3
 """Bins along each side of a box that is judged."""
@@ -62,43 +66,6 @@ class LinearBlock(nn.Module):
             assert self.bn.running_var is not None
             gradient = gradient * (self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt())
         return gradient @ self.linear.weight
-
-
-@dataclass(frozen=True, slots=True)
-class Modulation:
-    """What a reference image and a box in it say of a target.
-
-    Attributes:
-        fine_nc: (N, C), factors of the maps of layer2, a row for each reference.
-        coarse_nc: Of those of layer3.
-    """
-
-    fine_nc: Tensor
-    coarse_nc: Tensor
-
-    def mean(self) -> Modulation:
-        """The mean over references of one target, (1, C) each."""
-        return Modulation(self.fine_nc.mean(0, keepdim=True), self.coarse_nc.mean(0, keepdim=True))
-
-
-@dataclass(frozen=True, slots=True)
-class SearchMaps:
-    """What a test image gives, whatever the boxes.
-
-    Attributes:
-        fine_nchw: (N, C, H / 8, W / 8).
-        coarse_nchw: (N, C, H / 16, W / 16).
-    """
-
-    fine_nchw: Tensor
-    coarse_nchw: Tensor
-
-    def modulate(self, modulation: Modulation) -> SearchMaps:
-        """Made to look for a target; one row of ``modulation`` for each image, or one for all."""
-        return SearchMaps(
-            self.fine_nchw * modulation.fine_nc[:, :, None, None],
-            self.coarse_nchw * modulation.coarse_nc[:, :, None, None],
-        )
 
 
 class AtomIoUNet(nn.Module):
@@ -154,6 +121,24 @@ class AtomIoUNet(nn.Module):
             self.conv3_2t(self.conv3_1t(layer2_nchw)), self.conv4_2t(self.conv4_1t(layer3_nchw))
         )
 
+    def test_maps_near(
+        self, layer2_nchw: Tensor, layer3_nchw: Tensor, box_xyxy: tuple[float, float, float, float]
+    ) -> SearchMaps:
+        """The same in a box alone, to judge boxes that lie in it or beyond the image.
+
+        Args:
+            layer2_nchw: Of test images.
+            layer3_nchw: Of test images.
+            box_xyxy: Left, top, right, bottom in pixels of the image.
+        """
+        fine, fine_part = partly(
+            nn.Sequential(self.conv3_1t, self.conv3_2t), layer2_nchw, box_xyxy, FINE
+        )
+        coarse, coarse_part = partly(
+            nn.Sequential(self.conv4_1t, self.conv4_2t), layer3_nchw, box_xyxy, COARSE
+        )
+        return SearchMaps(fine, coarse, fine_part, coarse_part)
+
     def judge(self, target: SearchMaps, boxes_npxywh: Tensor) -> Tensor:
         """Scores of boxes; differentiable in everything.
 
@@ -203,8 +188,11 @@ class AtomIoUNet(nn.Module):
         """Scores, pooled maps and hidden values of both layers."""
         boxes = corners(boxes_npxywh)
         pooled = [
-            BoxMeans(target.fine_nchw, boxes, (FINE_BINS, FINE_BINS), FINE),
-            BoxMeans(target.coarse_nchw, boxes, (COARSE_BINS, COARSE_BINS), COARSE),
+            BoxMeans(maps, from_part(part, boxes, scale), (bins, bins), scale)
+            for maps, part, bins, scale in (
+                (target.fine_nchw, target.fine_part, FINE_BINS, FINE),
+                (target.coarse_nchw, target.coarse_part, COARSE_BINS, COARSE),
+            )
         ]
         hidden = [
             block(means.maps.flatten(2).flatten(0, 1))

@@ -89,8 +89,9 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw))
-        x = self.project(F.relu6(self.dw(x)))
+        # in place: nobody else holds what a convolution has made, and new memory takes time
+        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw), inplace=True)
+        x = self.project(F.relu6(self.dw(x), inplace=True))
         return x + x_nchw if self.adds else x
 
 
@@ -209,7 +210,7 @@ class MobileNetLayers(nn.Module):
             if name not in LAYERS:
                 raise InputError(f"layer {name!r} was asked for; give of {', '.join(LAYERS)}")
             wanted[LAYERS[name]] = name
-        found, x = {}, F.relu6(self.stem(images_nchw))
+        found, x = {}, F.relu6(self.stem(images_nchw), inplace=True)
         for number, block in enumerate(self.blocks[: max(wanted, default=-1) + 1]):
             x = block(x)
             if number in wanted:

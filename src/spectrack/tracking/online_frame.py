@@ -38,6 +38,9 @@ Backbone = ResNet | MobileNetLayers
 STRIDE = 16
 """Pixels of the patch for a cell of the features that classifiers read (layer3)."""
 
+UNREAD = ("layer4", "fc")
+"""Parts of a backbone that no tracker of the family reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameSettings:
@@ -320,6 +323,8 @@ N = TypeVar("N", bound=nn.Module)
 def prepared(network: N, backbone: str, device: torch.device, half: bool) -> N:
     """A copy of a network, made for answering, where it runs.
 
+    Parts of the backbone behind layer3, which checkpoints hold and nothing reads, are left out.
+
     Args:
         network: Stays as it is.
         backbone: Name of its backbone.
@@ -327,7 +332,11 @@ def prepared(network: N, backbone: str, device: torch.device, half: bool) -> N:
         half: The backbone in half precision, if that is a GPU; what learns stays in single
             precision, as its sums of squares do not fit.
     """
-    copy = for_inference(network).to(device)
+    copy = for_inference(network)
+    body = copy.get_submodule(backbone)
+    for name in [name for name, _ in body.named_children() if name in UNREAD]:
+        delattr(body, name)
+    copy.to(device)
     if half and device.type == "cuda":
-        copy.get_submodule(backbone).half()
+        body.half()
     return copy

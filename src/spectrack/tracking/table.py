@@ -76,7 +76,7 @@ def _stark(variant: str, description: str) -> TrackerEntry:
     )
 
 
-def _dimp(variant: str, description: str, weights: str) -> TrackerEntry:
+def _dimp(variant: str, description: str, weights: str, speed: Speed = "slow") -> TrackerEntry:
     target = "spectrack.trackers.dimp.tracker:DiMPTracker"
     return TrackerEntry(
         target,
@@ -85,7 +85,7 @@ def _dimp(variant: str, description: str, weights: str) -> TrackerEntry:
         {"variant": variant},
         looks_at_crops=True,
         weights=(weights,),
-        speed="slow",
+        speed=speed,
     )
 
 
@@ -238,6 +238,12 @@ TRACKERS: dict[str, TrackerEntry] = {
     "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
     "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
     "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),
+    "dimp18": _dimp("dimp18", "DiMP: a filter learned on the spot, ResNet-18", "dimp18", "medium"),
+    "dimp50": _dimp("dimp50", "DiMP with ResNet-50", "dimp50"),
+    "prdimp18": _dimp("prdimp18", "PrDiMP: DiMP by probabilities, ResNet-18", "prdimp18", "medium"),
+    "prdimp50": _dimp("prdimp50", "PrDiMP with ResNet-50", "prdimp50"),
+    "superdimp": _dimp("superdimp", "SuperDiMP: DiMP-50 with PrDiMP's boxes", "super_dimp"),
+    "dimp-small": _dimp("small", "DiMP, small, of `train dimp --small`", "dimp_small", "medium"),
     "d3s": TrackerEntry(
         "spectrack.trackers.d3s.tracker:D3STracker",
         "D3S: a filter learned online for the place, and the target segmented there",
@@ -246,11 +252,6 @@ TRACKERS: dict[str, TrackerEntry] = {
         weights=("d3s", "resnet50"),
         speed="slow",
     ),
-    "dimp18": _dimp("dimp18", "DiMP: a filter learned on the spot, ResNet-18", "dimp18"),
-    "dimp50": _dimp("dimp50", "DiMP with ResNet-50", "dimp50"),
-    "prdimp18": _dimp("prdimp18", "PrDiMP: the same by probabilities, ResNet-18", "prdimp18"),
-    "prdimp50": _dimp("prdimp50", "PrDiMP with ResNet-50", "prdimp50"),
-    "superdimp": _dimp("superdimp", "SuperDiMP: DiMP-50 with PrDiMP's boxes", "super_dimp"),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability", "medium"),
     "kcf": _opencv("kcf", "OpenCV KCF: early says that fast or turning targets are lost", "medium"),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast"),

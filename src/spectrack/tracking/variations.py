@@ -63,6 +63,16 @@ class Variations:
         return patches + self.dropouts
 
 
+DIMP_VARIATIONS = Variations(
+    shifts=((0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6)),
+    mirrored=True,
+    blurs=((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)),
+    rotations=(10.0, -10.0, 45.0, -45.0),
+    dropouts=2,
+)
+"""Fifteen samples of the first frame, of DiMP and its successors."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstSamples:
     """Patches of a first frame.

@@ -12,7 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from spectrack.networks.iou_net import AtomIoUNet, Modulation
+from spectrack.networks.iou_net import AtomIoUNet
+from spectrack.networks.search_maps import Modulation
 from spectrack.training.data.samples import Sample
 from spectrack.training.discriminative_losses import box_divergence, overlap_error
 

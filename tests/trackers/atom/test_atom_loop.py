@@ -189,7 +189,7 @@ class PlainATOM:
         return "normal", top, first
 
     def refine(self, layers: dict[str, Tensor], middle: np.ndarray) -> None:
-        """The guess alone climbs."""
+        """The guess alone climbs; the centre is read off half a pixel further than it was put."""
         maps = self.network.bb_regressor.test_maps(layers["layer2"], layers["layer3"])
         target = maps.modulate(self.modulation)
         box = torch.tensor([[self.box_in_patch(middle)]], dtype=torch.float32)
@@ -202,7 +202,7 @@ class PlainATOM:
         w, h = max(w, 1), max(h, 1)
         if not 1 / 6 < w / h < 6:
             return
-        moved = np.array([y + (h - 1) / 2, x + (w - 1) / 2]) - (self.s.side - 1) / 2
+        moved = np.array([y + h / 2, x + w / 2]) - (self.s.side - 1) / 2
         self.pos, self.size = moved * self.scale + middle, np.array([h, w]) * self.scale
         self.scale = math.sqrt(np.prod(self.size) / np.prod(self.base))
 

@@ -85,10 +85,20 @@ def test_a_target_that_is_not_seen_stays_where_it_was(network, frames):
     assert tracker._classifier.memory.stored == 15
 
 
-def test_without_refinement_the_first_size_stays(network, frames):
-    tracker = DiMPTracker(replace(SETTINGS, refine=False), network)
+def test_without_refinement_the_best_scale_sets_the_size(network, frames, monkeypatch):
+    tracker = DiMPTracker(replace(SETTINGS, refine=False, scales=3, scale_step=1.3), network)
     tracker.init(frames[0], Target(BOX))
+    online = tracker._classifier
+    score_maps = online.score_maps
+
+    def third_is_best(layers):
+        found = score_maps(layers)
+        assert len(found) == 3
+        return torch.stack([found[0], found[1], found[2] + found.abs().max() * 3])
+
+    monkeypatch.setattr(online, "score_maps", third_is_best)
     answer = tracker.update(frames[1])
+    assert answer.box.w == pytest.approx(20 * 1.3, rel=0.05)
     assert answer.box.w / answer.box.h == pytest.approx(20 / 16)
 
 
@@ -150,6 +160,8 @@ def test_presets_are_the_published_values():
         ({"rate": 1.0}, "over 0, below 1"),
         ({"hard_rate": 0.0}, "over 0, below 1"),
         ({"share": 1.0}, "from 0 to below 1"),
+        ({"scales": 2}, "an odd number"),
+        ({"scale_step": 1.0}, "a number over 1"),
         ({"every": 0}, "give 1 or more"),
         ({"best": 0}, "give 1 or more"),
         ({"steps": -1}, "give 0 or more"),

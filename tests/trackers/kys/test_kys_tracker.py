@@ -11,9 +11,10 @@ from spectrack.networks.cost_volume import cost_volume
 from spectrack.structures import Box, Target
 from spectrack.trackers.kys.alignment import shifted, to_cells, to_corners
 from spectrack.trackers.kys.online import clipped_window, sight
-from spectrack.trackers.kys.settings import FIRST, KYSSettings
+from spectrack.trackers.kys.settings import KYSSettings
 from spectrack.trackers.kys.tracker import KYSTracker
 from spectrack.tracking.localisation import Flag
+from spectrack.tracking.variations import DIMP_VARIATIONS
 from thin_kys import SMALL_KYS, thin_kys
 
 BOX = Box(60, 36, 24, 20)
@@ -121,7 +122,7 @@ def test_what_is_known_is_kept_while_the_target_is_not_found(frames):
         assert answer.box == BOX
         assert not torch.equal(online.state, state)  # it goes on with what is seen
         state = online.state
-    assert online.memory.stored == stored == FIRST.count
+    assert online.memory.stored == stored == DIMP_VARIATIONS.count
     np.testing.assert_array_equal(tracker.state.pos_yx, place)
 
 

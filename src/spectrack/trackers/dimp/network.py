@@ -7,6 +7,9 @@ those of the published checkpoints.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
@@ -70,3 +73,12 @@ def published_dimp(depth: int = 50, learner: Learner = "dimp", sigma: float = 0.
     if depth == 50:
         return DiMP(resnet50(classes=1000), 512, 0, learner, sigma)
     raise InputError(f"depth is {depth}; give 18 or 50")
+
+
+SMALL: Mapping[str, Any] = {"features": 128, "blocks": 1, "sigma": 0.25 / 4.5 * 16, "iou_maps": 64}
+"""Sizes of the small network: 1.3 million numbers, of which 0.5 in its backbone."""
+
+
+def small_dimp() -> DiMP:
+    """SuperDiMP's head on MobileNetV2, see ``train dimp --small``."""
+    return DiMP(MobileNetLayers(), **SMALL)

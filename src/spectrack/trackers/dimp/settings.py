@@ -13,9 +13,9 @@ from spectrack.tracking.localisation import Thresholds
 from spectrack.tracking.online_filter import FilterSettings, Scores
 from spectrack.tracking.online_frame import STRIDE, FrameSettings
 from spectrack.tracking.patches import Border
-from spectrack.tracking.variations import Variations
+from spectrack.tracking.variations import DIMP_VARIATIONS, Variations
 
-Variant = Literal["dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp"]
+Variant = Literal["dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp", "small"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,10 @@ PRESETS: dict[str, Preset] = {
     "prdimp18": Preset("prdimp18", scores="softmax", absent=0.04),
     "prdimp50": Preset("prdimp50", 352, 6.0, "inside_major", 1.5, "softmax", 0.04),
     "superdimp": Preset("super_dimp", 352, 6.0, "inside_major", 1.5),
+    "small": Preset("dimp_small", 256, 4.5, "inside_major", 1.5),
 }
-"""By variant, the values that its authors published."""
-
-FIRST_FRAME = Variations(
-    shifts=((0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6)),
-    mirrored=True,
-    blurs=((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)),
-    rotations=(10.0, -10.0, 45.0, -45.0),
-    dropouts=2,
-)
-"""Variations of the first frame: 15 samples."""
+"""By variant, the values that its authors published; ``small`` is this house's own, see
+``train dimp --small``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,8 @@ class DiMPSettings:
     """How DiMP and its successors follow a target (Bhat et al., ICCV 2019, section 4).
 
     Args:
-        variant: ``dimp18``, ``dimp50``, ``prdimp18``, ``prdimp50`` or ``superdimp``.
+        variant: ``dimp18``, ``dimp50``, ``prdimp18``, ``prdimp50``, ``superdimp`` or
+            ``small``.
         weights: Published weights by name, or a file; the variant's where empty.
         side: Height and width of the search region as the network sees it, a multiple of 32; here
             and below, what is not given goes with the weights or the variant.
@@ -88,7 +82,9 @@ class DiMPSettings:
         first_steps: Steps of the filter's learner in the first frame,
         steps: in every so many-th,
         hard_steps: and at a hard negative.
-        refine: Make the box fit by IoU-Net; without it the size of the target stays.
+        refine: Make the box fit by IoU-Net; without it the size goes by the best of the ``scales``.
+        scales: So many regions of different size are looked at in every frame, odd; published is 1.
+        scale_step: From one of them to the next, over 1.
         proposals: Boxes drawn about the first guess.
         best: So many boxes of the highest scores are averaged.
         dropouts: Copies of the first frame's features with maps left out.
@@ -116,6 +112,8 @@ class DiMPSettings:
     steps: int = 2
     hard_steps: int = 1
     refine: bool = True
+    scales: int = 1
+    scale_step: float = 1.02
     proposals: int = 9
     best: int = 3
     dropouts: int = 2
@@ -136,6 +134,10 @@ class DiMPSettings:
                 raise InputError(f"{name} is {getattr(self, name)}; give one over 0, below 1")
         if not 0 <= self.share < 1:
             raise InputError(f"share is {self.share}; give one from 0 to below 1")
+        if self.scales < 1 or self.scales % 2 == 0:
+            raise InputError(f"scales is {self.scales}; give an odd number from 1 on")
+        if not (math.isfinite(self.scale_step) and self.scale_step > 1):
+            raise InputError(f"scale_step is {self.scale_step}; give a number over 1")
         for name in ("every", "best"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
@@ -181,7 +183,7 @@ class DiMPSettings:
     @property
     def variations(self) -> Variations:
         """Of the first frame."""
-        return replace(FIRST_FRAME, dropouts=self.dropouts, wander=self.wander)
+        return replace(DIMP_VARIATIONS, dropouts=self.dropouts, wander=self.wander)
 
     def frame(self, kernel: int) -> FrameSettings:
         """How frames are looked at.
@@ -197,6 +199,7 @@ class DiMPSettings:
             max_scale_change=preset.max_scale_change,
             kernel=kernel,
             variations=self.variations,
+            scales=tuple(self.scale_step ** (n - self.scales // 2) for n in range(self.scales)),
             seed=self.seed,
         )
 

@@ -17,14 +17,14 @@ from spectrack.networks.cost_volume import cost_volume
 from spectrack.networks.dimp_learners import STRIDE
 from spectrack.trackers.kys.alignment import recentring, shifted, to_cells, to_corners
 from spectrack.trackers.kys.network import KYS
-from spectrack.trackers.kys.settings import FIRST, KYSSettings
+from spectrack.trackers.kys.settings import KYSSettings
 from spectrack.tracking.first_frame import gaussian_label
 from spectrack.tracking.localisation import Flag, Sighting, find_peak
 from spectrack.tracking.online_filter import FilterSettings, OnlineFilter
 from spectrack.tracking.online_frame import Layers, View
 from spectrack.tracking.patches import PairYX, pair
 from spectrack.tracking.target_state import TargetState
-from spectrack.tracking.variations import FirstSamples
+from spectrack.tracking.variations import DIMP_VARIATIONS, FirstSamples
 
 PATCH = 3
 """Side of the patches that a cost volume compares, in cells."""
@@ -55,7 +55,7 @@ class KYSClassifier(OnlineFilter):
             first_steps=s.first_steps,
             steps=s.steps,
         )
-        super().__init__(network.dimp_classifier, learning, FIRST)
+        super().__init__(network.dimp_classifier, learning, DIMP_VARIATIONS)
         self._kys, self._predictor = settings, network.responses
 
     def start(

@@ -10,16 +10,7 @@ from typing import Literal
 from spectrack.errors import InputError
 from spectrack.tracking.box_refinement import RefinementSettings
 from spectrack.tracking.online_frame import STRIDE
-from spectrack.tracking.variations import Variations
-
-FIRST = Variations(
-    shifts=((0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6)),
-    mirrored=True,
-    blurs=((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)),
-    rotations=(10.0, -10.0, 45.0, -45.0),
-    dropouts=2,
-)
-"""Fifteen samples of the first frame, DiMP's."""
+from spectrack.tracking.variations import DIMP_VARIATIONS
 
 PUBLISHED: Mapping[str, float] = {"width": 288, "search": 5.0, "label": 0.25}
 """What goes with the published weights."""
@@ -108,8 +99,8 @@ class KYSSettings:
             raise InputError(f"volume is {self.volume!r}; give sum or mean")
         if self.every < 1:
             raise InputError(f"every is {self.every}; give 1 or more")
-        if self.memory <= FIRST.count:
-            raise InputError(f"memory is {self.memory}; give more than {FIRST.count}")
+        if self.memory <= DIMP_VARIATIONS.count:
+            raise InputError(f"memory is {self.memory}; give more than {DIMP_VARIATIONS.count}")
         _ = self.refinement  # says what is wrong with its numbers
 
     @property

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from spectrack.trackers.kys.network import KYS
 from spectrack.trackers.kys.online import KYSClassifier
-from spectrack.trackers.kys.settings import FIRST, KYSSettings
+from spectrack.trackers.kys.settings import KYSSettings
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
 from spectrack.tracking.overlap_refiner import OverlapRefiner
+from spectrack.tracking.variations import DIMP_VARIATIONS
 from spectrack.weights.networks import load_network
 
 
@@ -41,7 +42,7 @@ class KYSTracker(OnlineTracker):
             side=side,
             search=search,
             kernel=network.dimp_classifier.filter_size,
-            variations=FIRST,
+            variations=DIMP_VARIATIONS,
             seed=s.seed,
         )
         ready = prepared(network, "backbone_feature_extractor", device, s.half)

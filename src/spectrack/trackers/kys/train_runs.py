@@ -18,7 +18,7 @@ from spectrack.structures import Box, FrameHWC
 from spectrack.training.data.augmentation import brighter, jittered_box
 from spectrack.training.data.clips import Clip
 from spectrack.training.data.crops import TrainingCrop
-from spectrack.training.data.discriminative import STRIDE
+from spectrack.training.data.discriminative import STRIDE, boxes_of, pictures_of
 from spectrack.training.data.samples import ClipChoice, Sample, Source, sample_chance
 
 
@@ -144,10 +144,10 @@ class RunSamples:
             follows.append(self._shot(view.frame_hwc, view.box, near, rng))
             last = view.box
         return {
-            "train": _pictures(trains),
-            "train_boxes": _boxes(trains),
-            "run": _pictures(follows),
-            "run_boxes": _boxes(follows),
+            "train": pictures_of(trains),
+            "train_boxes": boxes_of(trains),
+            "run": pictures_of(follows),
+            "run_boxes": boxes_of(follows),
             "draw": torch.tensor(int(rng.integers(2**62))),
         }
 
@@ -170,12 +170,3 @@ class RunSamples:
 def _has_run(clip: Clip, settings: RunSettings) -> bool:
     whole = np.convolve(clip.visible_t, np.ones(settings.frames + 1), "valid")
     return len(clip.visible_t) > settings.frames and bool((whole == settings.frames + 1).any())
-
-
-def _pictures(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
-    stacked = torch.from_numpy(np.stack([picture for picture, _ in shots]))
-    return stacked.permute(0, 3, 1, 2).contiguous()
-
-
-def _boxes(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
-    return torch.tensor([tuple(box) for _, box in shots], dtype=torch.float32)

@@ -207,10 +207,10 @@ class LearningSamples:
         tests = [self._shot(clip.view(t), looks, s.test_scale, s.test_shift, rng) for t in after]
         judged = [self._judged(box, rng) for _, box in tests]
         return {
-            "train": _pictures(trains),
-            "test": _pictures(tests),
-            "train_boxes": _boxes(trains),
-            "test_boxes": _boxes(tests),
+            "train": pictures_of(trains),
+            "test": pictures_of(tests),
+            "train_boxes": boxes_of(trains),
+            "test_boxes": boxes_of(tests),
             **{
                 name: torch.from_numpy(np.stack([getattr(one, field) for one in judged]))
                 for name, field in (
@@ -258,10 +258,12 @@ class LearningSamples:
         return brighter(picture, 1 + float(rng.uniform(-s.bright, s.bright))), box
 
 
-def _pictures(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
+def pictures_of(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
+    """Crops with boxes: the crops, uint8 (N, 3, S, S)."""
     stacked = torch.from_numpy(np.stack([picture for picture, _ in shots]))
     return stacked.permute(0, 3, 1, 2).contiguous()
 
 
-def _boxes(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
+def boxes_of(shots: list[tuple[FrameHWC, Box]]) -> torch.Tensor:
+    """Crops with boxes: the boxes, float32 (N, 4)."""
     return torch.tensor([tuple(box) for _, box in shots], dtype=torch.float32)
