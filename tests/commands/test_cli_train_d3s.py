@@ -11,6 +11,7 @@ import torch
 
 from small_d3s import DESCRIBED, LITTLE
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.trackers.d3s import train as train_module
 from spectrack.trackers.d3s.network import D3S
 from spectrack.trackers.d3s.settings import D3SSettings
@@ -50,7 +51,7 @@ def backbone(tmp_path, monkeypatch) -> Path:
     thin = replace(plan, network=dict(DESCRIBED), pairs=replace(plan.pairs, side=64))
     monkeypatch.setattr(train_module, "small_plan", lambda: thin)
     file = tmp_path / "backbone.safetensors"
-    write_weights(file, D3S("mobilenet_v2", 0.25).feature_extractor.state_dict(), {})
+    write_weights(file, MobileNetLayers(0.25).state_dict(), {})
     return file
 
 
@@ -99,7 +100,7 @@ def test_it_learns_and_what_it_learned_tracks(data, backbone, tmp_path, spectrac
         (["--epochs", "0"], "--epochs"),
         (["--sequences", "seven"], "seven"),
         (["--backbone", "nothing.pth"], "nothing.pth do not exist"),
-        (["--backbone", "fear"], "do not fit the backbone mobilenet_v2"),
+        (["--backbone", "fear"], "do not fit the backbone, a MobileNetLayers"),
     ],
 )
 def test_mistakes_are_told_before_work_begins(data, tmp_path, spectrack, given, told):

@@ -11,19 +11,23 @@ from thin import randomise
 
 DESCRIBED: dict[str, Any] = {
     "kind": "d3s",
-    "features": "mobilenet_v2",
-    "width": 0.25,
+    "backbone": {"kind": "mobilenet_v2", "width": 0.25},
     "side": 64,
 }
 LITTLE = {"patch": 64, "first_rounds": 2, "first_steps": 3, "device": "cpu"}
 """Settings under which its filter does little work."""
 
 
-def small_d3s(seed: int = 0) -> D3S:
-    """The network, with random weights."""
+def fresh_d3s() -> D3S:
+    """The network, as it begins."""
     network = make_network(DESCRIBED)
     assert isinstance(network, D3S)
-    return randomise(network, seed)
+    return network
+
+
+def small_d3s(seed: int = 0) -> D3S:
+    """The network, with random weights."""
+    return randomise(fresh_d3s(), seed)
 
 
 def write_small_d3s(path: Path) -> Path:

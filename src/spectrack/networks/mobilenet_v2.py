@@ -24,12 +24,8 @@ OUTPUTS = (16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 32
 STEPS = {1, 3, 6, 13}
 """Blocks whose depthwise convolution takes every second pixel."""
 
-AT16 = 12
-KEPT = (0, 2, 5, AT16)
-"""Blocks after which features are kept, at strides 2, 4, 8 and 16."""
-
-LAYERS = dict(zip(("conv1", "layer1", "layer2", "layer3"), KEPT, strict=True))
-"""Names that a ResNet has for maps of the same strides, and the blocks that give them."""
+LAYERS = {"conv1": 0, "layer1": 2, "layer2": 5, "layer3": 12}
+"""Names that a ResNet has for maps of the same strides, 2 to 16, and the blocks that give them."""
 
 OutputStride = Literal[8, 16, 32]
 
@@ -43,7 +39,7 @@ class Features:
         at4: After block 2.
         at8: After block 5.
         at16: After block 12.
-        last: After block 16, or the last one there is, at the network's output stride.
+        last: After block 16, at the network's output stride.
     """
 
     at2: Tensor
@@ -107,24 +103,19 @@ class MobileNetV2(nn.Module):
         output_stride: Of the last blocks; below 32 they look around with dilation instead. The
             published networks for segmentation were trained at 16 (width 1) and 8 (width 0.5);
             restored to a larger stride they give the same features, subsampled.
-        blocks: The first 17 or 13 blocks; 13 end with what there is at stride 16.
 
     Raises:
-        InputError: If the stride is not 8, 16 or 32, or there are other blocks.
+        InputError: If the stride is not 8, 16 or 32.
     """
 
-    def __init__(
-        self, width: float = 1.0, output_stride: OutputStride = 32, blocks: int = len(OUTPUTS)
-    ) -> None:
+    def __init__(self, width: float = 1.0, output_stride: OutputStride = 32) -> None:
         super().__init__()
-        if blocks not in (AT16 + 1, len(OUTPUTS)):
-            raise InputError(f"blocks is {blocks}; give {AT16 + 1} or {len(OUTPUTS)}")
         if output_stride not in (8, 16, 32):
             raise InputError(f"the output stride is {output_stride}; give 8, 16 or 32")
         inputs = round(STEM * width)
         self.stem = SameConv(3, inputs, 3, 2)
-        made, stride, dilation = [], 2, 1
-        for number, full in enumerate(OUTPUTS[:blocks]):
+        blocks, stride, dilation = [], 2, 1
+        for number, full in enumerate(OUTPUTS):
             outputs, step, around = round(full * width), 1, dilation
             if number in STEPS:
                 if stride < output_stride:
@@ -132,9 +123,9 @@ class MobileNetV2(nn.Module):
                 else:  # the pixel a step would skip is looked past by all blocks behind
                     dilation *= 2
             widening = 1 if number == 0 else 6
-            made.append(InvertedResidual(inputs, outputs, widening, step, around))
+            blocks.append(InvertedResidual(inputs, outputs, widening, step, around))
             inputs = outputs
-        self.blocks = nn.ModuleList(made)
+        self.blocks = nn.ModuleList(blocks)
 
     def stem_maps(self, images_nchw: Tensor) -> Tensor:
         """What the stem makes of images, before its ReLU6: (N, 32 width, H / 2, W / 2).
@@ -150,10 +141,9 @@ class MobileNetV2(nn.Module):
         x, kept = F.relu6(maps_nchw), []
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in KEPT:
+            if number in (0, 2, 5, 12, 16):
                 kept.append(x)
-        at2, at4, at8, at16 = kept
-        return Features(at2, at4, at8, at16, x)
+        return Features(*kept)
 
     def forward(self, images_nchw: Tensor) -> Features:
         """Features of images (N, 3, H, W), RGB, p / 127.5 - 1 of bytes p."""
@@ -177,8 +167,8 @@ class MobileNetLayers(nn.Module):
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        upto = MobileNetV2(width, 16, AT16 + 1)
-        self.stem, self.blocks = upto.stem, upto.blocks
+        whole = MobileNetV2(width, 16)
+        self.stem, self.blocks = whole.stem, whole.blocks[: LAYERS["layer3"] + 1]
         self.channels = {name: round(OUTPUTS[n] * width) for name, n in LAYERS.items()}
 
     def normalise(self, rgb_nchw: Tensor) -> Tensor:

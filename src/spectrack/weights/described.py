@@ -32,11 +32,11 @@ KINDS = {
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "mdnet": "spectrack.trackers.mdnet.network:MDNet",
-    "dimp": "spectrack.trackers.dimp.network:DiMP",
     "d3s": "spectrack.trackers.d3s.network:D3S",
+    "dimp": "spectrack.trackers.dimp.network:DiMP",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet", "d3s"}
+WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
 """Kinds that are a backbone or make their own; others are given one, described apart."""
 MOBILENET = "mobilenet_v2"
 """The ``kind`` of a backbone that is no ResNet; the other arguments are then its own."""

@@ -277,7 +277,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "http://data.vicos.si/alanl/d3s/SegmNet.pth.tar",
         "DAVIS-16 J 75.4, F 72.6, DAVIS-17 J 57.8, F 63.8",
         "none told",
-        network="spectrack.trackers.d3s.network:D3S",
+        network="spectrack.trackers.d3s.network:d3s",
     ),
     **{
         f"nanotrack_{version}": _row(

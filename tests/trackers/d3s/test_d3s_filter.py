@@ -24,13 +24,15 @@ from spectrack.trackers.d3s.filter import (
     filter_features,
     principal_maps,
 )
-from spectrack.trackers.d3s.peaks import hann, located, score_map, upsampled
+from spectrack.trackers.d3s.peaks import hann, located, score_map
 from spectrack.trackers.d3s.settings import VARIATIONS, D3SSettings
 from spectrack.trackers.d3s.state import Rules, State
 from spectrack.tracking.first_frame import blur, gaussian_label, mirror, rotate
 from spectrack.tracking.localisation import Flag
 from spectrack.tracking.memory import SampleWeights
 from spectrack.tracking.patches import CentreCrop, pair, plan_patch
+from spectrack.tracking.score_upsampling import upsample_scores
+from thin import randomise
 
 SOLVED = 1e-2
 """Tolerance of what comes out of many steps, over the greatest value."""
@@ -54,28 +56,24 @@ def test_upsampling():
     raw = unit("input/d3s/raw_scores", 1, 1, 18, 18).numpy()[0, 0]
     window = np.fft.ifftshift(np.outer(hann(288), hann(288)))
     near("d3s_dcf", "window_sub", window[None, None, ::8, ::8], UNIT)
-    moved = np.fft.ifftshift(upsampled(raw, 288))
-    near("d3s_dcf", "scores_up_sub", moved[None, None, ::8, ::8], UNIT)
-    np.testing.assert_allclose(upsampled(raw, 36), slowly_upsampled(raw, 36), atol=1e-4)
+    fine = upsample_scores(torch.from_numpy(raw), (288, 288), 4).numpy()
+    near("d3s_dcf", "scores_up_sub", np.fft.ifftshift(fine)[None, None, ::8, ::8], UNIT)
 
 
-def slowly_upsampled(scores, side):
-    """A sum over all frequencies, at each pixel."""
-    n = len(scores)
-    spectrum = np.fft.fft2(scores) / n**2
-    found = np.zeros((side, side))
-    for ky in range(-n // 2, n // 2 + 1):
-        for kx in range(-n // 2, n // 2 + 1):
-            y, x = np.mgrid[:side, :side] / side
-            wave = np.exp(2j * math.pi * (ky * y + kx * x))
-            found += (spectrum[ky % n, kx % n] * wave).real
-    return found
+PEAKS = (
+    [((0.5, 0.5), 1)],
+    [((2.5, -1.5), 1)],
+    [((-3, 4.5), 1)],
+    [((0.5, 0.5), 1), ((5.5, 0.5), 1.5)],
+)
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_peaks(number):
     key, golden = f"loc{number}", siamese_golden("d3s_state")
-    raw, scale = golden[f"{key}_raw"][0, 0], 1.3
+    raw, scale = torch.from_numpy(golden[f"{key}_raw"][0, 0]), 1.3
+    label = sum(high * gaussian_label(at, 1.2, (16, 16), 1) for at, high in PEAKS[number])
+    near("d3s_state", f"{key}_raw", label[None, None], UNIT)
     found = score_map(raw, 256).scores_hw
     near("d3s_state", f"{key}_scores_sub", found[None, None, ::8, ::8], UNIT)
     target = pair((70, 50)) / np.float32(scale)
@@ -87,7 +85,7 @@ def test_peaks(number):
 
 
 def test_scores_below_minus_one_are_no_target():
-    scores = np.full((16, 16), -5, np.float32)
+    scores = torch.full((16, 16), -5.0)
     # away from its middle the window brings every score near zero
     target, limits = pair((50, 50)), D3SSettings(absent=0.1).thresholds
     assert located(scores, 256, target, limits).flag is Flag.NOT_FOUND
@@ -134,15 +132,13 @@ def test_the_filter_learned_alone(problem):
 
 def test_principal_maps_are_those_of_the_covariance(problem):
     x, _, _ = problem
-    values = siamese_golden("d3s_optim")["eigvals"]
     found = principal_maps(x, 8)
     flat = x.permute(1, 0, 2, 3).flatten(1).numpy().astype(float)
-    largest = np.sort(values)[::-1][:8]
-    spread = np.var(found.numpy().astype(float) @ flat, axis=1)
-    # as published up to the factor that covariances are told with
-    np.testing.assert_allclose(spread / spread[0], largest / largest[0], rtol=1e-3)
+    centred = flat - flat.mean(1, keepdims=True)
+    every = principal_maps(x, 24).numpy().astype(float)
+    near("d3s_optim", "eigvals", np.square(every @ centred).sum(1)[::-1], UNIT)
     np.testing.assert_allclose(found @ found.mT, np.eye(8), atol=1e-5)
-    left, _, _ = np.linalg.svd(flat - flat.mean(1, keepdims=True), full_matrices=False)
+    left, _, _ = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(np.abs(found.numpy() @ left[:, :8]), np.eye(8), atol=1e-2)
 
 
@@ -187,8 +183,8 @@ def test_the_first_frame_has_27_samples():
 def test_features_have_a_mean_square_of_one():
     chance = torch.Generator().manual_seed(0)
     patches = 255 * torch.rand(2, 3, 64, 64, generator=chance)
-    network = small_d3s()
-    for backbone in (network.feature_extractor, ResNet("basic", (1,) * 4, (4,) * 4, 4).eval()):
+    resnet = randomise(ResNet("basic", (1,) * 4, (4,) * 4, 4))
+    for backbone in (small_d3s().feature_extractor, resnet):
         maps = filter_features(backbone, patches)
         assert maps.shape[2:] == (4, 4)
         torch.testing.assert_close(maps.square().mean((1, 2, 3)), torch.ones(2))

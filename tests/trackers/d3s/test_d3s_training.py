@@ -12,8 +12,9 @@ import torch
 from small_d3s import DESCRIBED
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.structures import Box
-from spectrack.trackers.d3s.network import D3S, distance_maps
+from spectrack.trackers.d3s.network import distance_maps
 from spectrack.trackers.d3s.train import (
     TRAINING,
     fresh_network,
@@ -28,7 +29,6 @@ from spectrack.trackers.d3s.train_samples import PairSettings, SegmentationPairs
 from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import Source
 from spectrack.training.loop.schedule import advance, make_optimizer, make_schedule
-from spectrack.weights.described import save_described
 from spectrack.weights.files import write_weights
 from tiny_training import little_work  # noqa: F401
 
@@ -46,7 +46,7 @@ def plan(tmp_path_factory):
     """A thin network, with a file of a backbone to start from."""
     file = tmp_path_factory.mktemp("backbone") / "backbone.safetensors"
     torch.manual_seed(5)
-    backbone = D3S("mobilenet_v2", 0.25).feature_extractor
+    backbone = MobileNetLayers(0.25)
     write_weights(file, {f"backbone.{n}": t for n, t in backbone.state_dict().items()}, {})
     training = replace(
         TRAINING, epochs=3, batch_size=2, device="cpu", checkpoint_every=None, log_every=1
@@ -210,7 +210,7 @@ def test_the_published_schedule():
 
 @pytest.mark.parametrize("prefix", ["", "feature_extractor.", "backbone."])
 def test_a_backbone_may_be_part_of_another_network(plan, tmp_path, prefix):
-    given = D3S("mobilenet_v2", 0.25).feature_extractor.state_dict()
+    given = MobileNetLayers(0.25).state_dict()
     file = tmp_path / "given.safetensors"
     beside = {"head.weight": torch.zeros(3)}
     write_weights(file, {prefix + n: t for n, t in given.items()} | beside, {})
@@ -221,8 +221,8 @@ def test_a_backbone_may_be_part_of_another_network(plan, tmp_path, prefix):
 
 def test_a_backbone_that_does_not_fit_is_told(plan, tmp_path):
     file = tmp_path / "other.safetensors"
-    save_described(file, D3S("mobilenet_v2", 0.5), {"kind": "d3s"}, {})
-    with pytest.raises(InputError, match="do not fit the backbone mobilenet_v2: "):
+    write_weights(file, MobileNetLayers(0.5).state_dict(), {})
+    with pytest.raises(InputError, match="do not fit the backbone, a MobileNetLayers: "):
         fresh_network(replace(plan, backbone=str(file)), 0)
 
 

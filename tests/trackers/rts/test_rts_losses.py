@@ -25,6 +25,8 @@ def test_lovasz_is_that_of_the_reference(golden: Golden) -> None:
     golden.compare("losses", "lovasz.loss_full", lovasz_batch(logits, truth * 0 + 1))
     golden.compare("losses", "lovasz.loss_per_image", lovasz(logits.sigmoid(), truth) / 3)
     golden.compare("losses", "lovasz_hinge.per_image", lovasz_hinge(logits, truth) / 3)
+    together = lovasz_hinge(logits.reshape(1, 1, -1), truth.reshape(1, 1, -1))
+    golden.compare("losses", "lovasz_hinge.batch", together)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def filter_backbone(weights: str, network: D3S) -> ResNet | D3S:
     Raises:
         InputError: If such weights are not to be had, or are of no ResNet.
     """
-    if not weights and network.features == "mobilenet_v2":
+    if not weights and not isinstance(network.feature_extractor, ResNet):
         return network
     try:
         return load_network(weights or USUAL, ResNet).network

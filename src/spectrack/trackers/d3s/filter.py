@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from spectrack.networks.gauss_newton import Samples, learn_both, learn_filter, same_scores
-from spectrack.networks.mobilenet_v2 import MobileNetV2, normalised
-from spectrack.networks.resnet import ResNet
 from spectrack.structures import FrameHWC
-from spectrack.trackers.d3s.peaks import located
+from spectrack.trackers.d3s.network import Backbone
+from spectrack.trackers.d3s.peaks import KERNEL, located
 from spectrack.trackers.d3s.settings import VARIATIONS, D3SSettings
 from spectrack.trackers.d3s.state import State
 from spectrack.tracking.first_frame import gaussian_label
@@ -27,19 +26,17 @@ from spectrack.tracking.memory import SampleMemory, SampleWeights
 from spectrack.tracking.patches import PairYX, pair, plan_patch
 from spectrack.tracking.variations import first_samples
 
-MAPS, KERNEL, STRIDE = 64, 4, 16
-"""Maps behind the projection, the filter's side, and pixels of a patch for a cell of its maps."""
+MAPS, STRIDE = 64, 16
+"""Maps behind the projection, and pixels of a patch for a cell of its maps."""
 LABEL = 0.25
 """Standard deviation of the label in sides of the target."""
 TINY = 1e-10
 BATCH = 9
 """Patches of the first frame that go through the backbone together."""
 
-FilterBackbone = ResNet | MobileNetV2
-
 
 @torch.inference_mode()
-def filter_features(backbone: FilterBackbone, patches_nchw: Tensor) -> Tensor:
+def filter_features(backbone: Backbone, patches_nchw: Tensor) -> Tensor:
     """What the filter reads: maps at stride 16, their mean square over all of a patch 1.
 
     Args:
@@ -50,11 +47,8 @@ def filter_features(backbone: FilterBackbone, patches_nchw: Tensor) -> Tensor:
         float32 (N, C, H / 16, W / 16).
     """
     kind = next(backbone.parameters()).dtype
-    if isinstance(backbone, ResNet):
-        maps = backbone(backbone.normalise(patches_nchw).to(kind), ("layer3",))["layer3"]
-    else:
-        maps = backbone(normalised(patches_nchw).to(kind)).at16
-    maps = maps.float()
+    images = backbone.normalise(patches_nchw).to(kind)
+    maps: Tensor = backbone(images, ("layer3",))["layer3"].float()
     return maps / (maps.square().mean((1, 2, 3), keepdim=True) + TINY).sqrt()
 
 
@@ -107,7 +101,7 @@ class DiscriminativeFilter:
 
     def __init__(
         self,
-        backbone: FilterBackbone,
+        backbone: Backbone,
         settings: D3SSettings,
         frame_hwc: FrameHWC,
         state: State,
@@ -160,7 +154,7 @@ class DiscriminativeFilter:
             exact=True,
         )
         maps = self._project(filter_features(self._backbone, plan.cut(frame_hwc, self._device)))
-        scores = same_scores(maps, self._filter)[0].cpu().numpy()
+        scores = same_scores(maps, self._filter)[0]
         target_hw = state.size_hw / np.float32(state.scale)
         sighting = located(scores, side, target_hw, self._settings.thresholds)
         return Look(maps, middle, state.scale, sighting)

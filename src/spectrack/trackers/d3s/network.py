@@ -8,18 +8,16 @@ is not the one the filter reads: see :mod:`spectrack.trackers.d3s.filter`.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
-from spectrack.networks.mobilenet_v2 import AT16, MobileNetV2, normalised
-from spectrack.networks.resnet import ResNet
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
+from spectrack.networks.resnet import ResNet, resnet50
 from spectrack.trackers.d3s.similarity import Template, similarities
 
-Backbone = Literal["resnet50", "resnet18", "mobilenet_v2"]
+Backbone = ResNet | MobileNetLayers
 Layers = tuple[Tensor, Tensor, Tensor, Tensor]
 """Maps of a backbone at strides 2, 4, 8 and 16."""
 
@@ -27,7 +25,7 @@ SIDE = 384
 """Of the crops that the published network sees, pixels."""
 GIM_MAPS, WIDTHS = 64, (32, 16, 4, 2)
 """Maps of GIM, and of the pathway behind each of its steps."""
-RESNET_LAYERS = ("conv1", "layer1", "layer2", "layer3")
+LAYERS = ("conv1", "layer1", "layer2", "layer3")
 
 
 def distance_maps(places_n2: Tensor, side: int) -> Tensor:
@@ -48,63 +46,39 @@ def central_distance(side: int, device: torch.device | str = "cpu") -> Tensor:
 
 
 class D3S(nn.Module):
-    """The network of D3S; without arguments the published one.
+    """The network of D3S; :func:`d3s` is the published one.
 
     Args:
-        features: What they are of. ResNets have their classifier, too, as the published
-            checkpoint has; it is not used.
-        width: Of MobileNetV2, see :class:`~spectrack.networks.mobilenet_v2.MobileNetV2`.
+        backbone: Gives maps at strides 2, 4, 8 and 16, and makes pictures ready for itself.
         side: Of the square crops it sees, a multiple of 16.
 
     Attributes:
         feature_extractor: The backbone.
         segm_predictor: All that is learned.
-        features: As given.
         side: As given.
 
     Raises:
-        InputError: If it is told of another backbone or side.
+        InputError: If the side is another.
     """
 
-    def __init__(
-        self, features: Backbone = "resnet50", width: float = 1.0, side: int = SIDE
-    ) -> None:
+    def __init__(self, backbone: Backbone, side: int = SIDE) -> None:
         super().__init__()
-        if features not in get_args(Backbone):
-            known = ", ".join(get_args(Backbone))
-            raise InputError(f"features are of {features!r}; give one of {known}")
         if side < 16 or side % 16:
             raise InputError(f"side is {side}; give a multiple of 16")
-        self.features, self.side = features, side
-        self.feature_extractor: ResNet | MobileNetV2
-        channels: tuple[int, int, int, int]
-        if features == "mobilenet_v2":
-            self.feature_extractor = MobileNetV2(width, 16, AT16 + 1)
-            channels = tuple(round(n * width) for n in (16, 24, 32, 96))  # type: ignore[assignment]
-        else:
-            block, depths = (
-                ("bottleneck", (3, 4, 6, 3)) if features == "resnet50" else ("basic", (2, 2, 2, 2))
-            )
-            self.feature_extractor = ResNet(block, depths, classes=1000)
-            maps = self.feature_extractor.channels
-            channels = tuple(maps[name] for name in RESNET_LAYERS)  # type: ignore[assignment]
-        self.segm_predictor = SegmentationPredictor(channels)
+        self.side = side
+        self.feature_extractor = backbone
+        at2, at4, at8, at16 = (backbone.channels[name] for name in LAYERS)
+        self.segm_predictor = SegmentationPredictor((at2, at4, at8, at16))
 
     def normalise(self, rgb_nchw: Tensor) -> Tensor:
         """What the network reads of pictures (N, 3, H, W), RGB, 0 to 255."""
-        backbone = self.feature_extractor
-        return (
-            backbone.normalise(rgb_nchw) if isinstance(backbone, ResNet) else normalised(rgb_nchw)
-        )
+        return self.feature_extractor.normalise(rgb_nchw)
 
     def extract(self, images_nchw: Tensor) -> Layers:
         """Maps of pictures made ready by :meth:`normalise`, the finest first."""
-        backbone = self.feature_extractor
-        if isinstance(backbone, ResNet):
-            maps = backbone(images_nchw, RESNET_LAYERS)
-            return tuple(maps[name] for name in RESNET_LAYERS)
-        found = backbone(images_nchw)
-        return found.at2, found.at4, found.at8, found.at16
+        maps = self.feature_extractor(images_nchw, LAYERS)
+        at2, at4, at8, at16 = (maps[name] for name in LAYERS)
+        return at2, at4, at8, at16
 
     def template(self, images_nchw: Tensor, masks_n1hw: Tensor) -> Template:
         """The first frame of targets: pictures by :meth:`normalise`, masks of 0 and 1."""
@@ -125,6 +99,11 @@ class D3S(nn.Module):
     ) -> Tensor:
         """Logits (N, 2, H, W) of test pictures, from training pictures with their masks."""
         return self.segment(test_nchw, self.template(train_nchw, masks_n1hw), distance_n1hw)
+
+
+def d3s() -> D3S:
+    """The network of the published checkpoint, with ImageNet's classes, which it does not use."""
+    return D3S(resnet50(classes=1000))
 
 
 class SegmentationPredictor(nn.Module):

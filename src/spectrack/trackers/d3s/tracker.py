@@ -19,8 +19,8 @@ from spectrack.networks.resnet import ResNet
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.trackers.d3s.backbones import filter_backbone, without_classes
 from spectrack.trackers.d3s.crop import Corners, Crop, filled, grown
-from spectrack.trackers.d3s.filter import DiscriminativeFilter, FilterBackbone
-from spectrack.trackers.d3s.network import D3S, central_distance
+from spectrack.trackers.d3s.filter import DiscriminativeFilter
+from spectrack.trackers.d3s.network import D3S, Backbone, central_distance
 from spectrack.trackers.d3s.settings import D3SSettings
 from spectrack.trackers.d3s.state import (
     LOST,
@@ -84,7 +84,7 @@ class D3STracker(Tracker):
             backbone = filter_backbone(s.filter_weights, network)
         self._side = network.side
         self._network = without_classes(for_inference(network)).to(self._device)
-        self._backbone: FilterBackbone
+        self._backbone: Backbone
         if isinstance(backbone, D3S):
             self._backbone = self._network.feature_extractor
         else:

@@ -80,7 +80,7 @@ class D3SPlan:
 
 def published_plan() -> D3SPlan:
     """The published training, on the videos that are given."""
-    return D3SPlan(network={"kind": "d3s"}, backbone="resnet50")
+    return D3SPlan(network={"kind": "d3s", "backbone": {"classes": 1000}}, backbone="resnet50")
 
 
 def small_plan() -> D3SPlan:
@@ -104,7 +104,7 @@ def small_plan() -> D3SPlan:
         ),
         pairs=PairSettings(side=256, box=0.1, flip=0.5, shown=1, frames=2),
         samples=1600,
-        network={"kind": "d3s", "features": "mobilenet_v2", "side": 256},
+        network={"kind": "d3s", "backbone": {"kind": "mobilenet_v2"}, "side": 256},
         backbone="mask_in_box",
         videos=0.5,
         clips=1200,
@@ -136,8 +136,8 @@ def fresh_network(plan: D3SPlan, seed: int) -> D3S:
     differences = compare(own, shapes_of(best))
     if len(differences):
         raise InputError(
-            f"weights {plan.backbone} do not fit the backbone {network.features}: "
-            f"{differences.text()}; give those of such a network"
+            f"weights {plan.backbone} do not fit the backbone, a "
+            f"{type(network.feature_extractor).__name__}: {differences.text()}; give those of one"
         )
     network.feature_extractor.load_state_dict(best, strict=False)
     return network
