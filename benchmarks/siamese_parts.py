@@ -12,22 +12,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from frame_parts import BOX, BUSY, Times, clip, time_parts, tracker_of
 
-from spectrack.structures import Box, FrameHWC, Target
-from spectrack.tracking.base import Tracker
-from spectrack.tracking.table import TRACKERS, settings_of
-from spectrack.weights.table import WEIGHTS
+from spectrack.structures import FrameHWC, Target
+from spectrack.tracking.table import TRACKERS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # where experiments/ lies
@@ -55,64 +50,7 @@ PARTS: dict[str, Mapping[str, str]] = {
         for name in ("stark-s50", "stark-st50", "stark-st101")
     },
 }
-BUSY = "Other programs ran on the same cores: only the processor time is told."
 COLUMNS = ("whole", "backbone", "head", "crop", "choice", "other", "rest", "first")
-BOX = Box(380, 200, 96, 72)
-
-
-@dataclass
-class Times:
-    """Milliseconds of a part, a number for every frame."""
-
-    wall: list[float] = field(default_factory=list)
-    work: list[float] = field(default_factory=list)
-
-    def next_frame(self) -> None:
-        """Begin the sum of another frame."""
-        self.wall.append(0.0)
-        self.work.append(0.0)
-
-    def timed(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, added to the sum of the frame."""
-
-        def call(*args: Any, **named: Any) -> Any:
-            wall, work = time.perf_counter(), time.process_time()
-            out = run(*args, **named)
-            self.wall[-1] += 1e3 * (time.perf_counter() - wall)
-            self.work[-1] += 1e3 * (time.process_time() - work)
-            return out
-
-        return call
-
-
-def generated(network: nn.Module) -> nn.Module:
-    """Filters that keep the scale of their input; normalisations and biases stay as made."""
-    chance = torch.Generator().manual_seed(0)
-    for value in network.state_dict().values():
-        if value.ndim > 1:
-            noise = torch.randn(value.shape, generator=chance)
-            value.copy_(noise * (1.0 / value[0].numel()) ** 0.5)
-    return network.eval()
-
-
-def tracker_of(name: str, given: Mapping[str, Any]) -> tuple[Tracker, int]:
-    """A tracker with the whole network of its weights, and how many numbers that has."""
-    entry = TRACKERS[name]
-    settings = settings_of(name, device="cpu", **given)
-    weights = getattr(settings, "named_weights", None) or settings.weights
-    network = WEIGHTS[weights].build()
-    if network is None:
-        raise SystemExit(f"weights {weights} have no network")
-    tracker: Tracker = entry.load()(settings, generated(network))
-    return tracker, sum(p.numel() for p in network.parameters())
-
-
-def clip(frames: int) -> list[FrameHWC]:
-    """Smooth noise of 854x480 that moves a little."""
-    rng = np.random.default_rng(0)
-    small = rng.integers(0, 256, (32, 56, 3), dtype=np.uint8)
-    large = cv2.resize(small, (900, 500), interpolation=cv2.INTER_CUBIC)
-    return [np.ascontiguousarray(large[t : t + 480, 2 * t : 2 * t + 854]) for t in range(frames)]
 
 
 def measure(name: str, given: Mapping[str, Any], frames: list[FrameHWC]) -> dict[str, Times]:
@@ -122,10 +60,7 @@ def measure(name: str, given: Mapping[str, Any], frames: list[FrameHWC]) -> dict
     first = times["first"]
     first.next_frame()
     first.timed(tracker.init)(frames[0], Target(BOX))
-    for part, place in PARTS[name].items():
-        *way, method = place.split(".")
-        owner = reduce(getattr, way, tracker)
-        setattr(owner, method, times[part].timed(getattr(owner, method)))
+    time_parts(tracker, PARTS[name], times)
     update = times["whole"].timed(tracker.update)
     mask_hw = BOX.fill((frames[0].shape[1], frames[0].shape[0])).astype(np.float32)
     for frame in frames[1:]:

@@ -34,6 +34,7 @@ EXPERIMENTS = (
     "sftrackpp/default_tracker",
     "studies/occlusions",
     "studies/drawn_boxes",
+    "studies/discriminative",
     "sftrackpp/sftrack_tables",
 )
 """In this order: an experiment may read what one before it wrote."""

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.datasets.table import open_dataset
+from spectrack.metrics.regions import jaccard_t
 from spectrack.metrics.success import overlap_t
 from spectrack.structures import Box, Target
 from spectrack.trackers.sftrack.inputs import named
@@ -63,8 +64,9 @@ def follow(tracker: Tracker, sequence: VideoSequence, most: int | None = None) -
         most: Frames at most.
 
     Returns:
-        ``iou`` and ``score`` of every frame with truth but the first, ``frames`` that it answered
-        for, and ``seconds`` of the process that it took.
+        ``iou`` and ``score`` of every frame with truth but the first, ``j`` of its masks where both
+        it and the truth have some, ``frames`` that it answered for, and ``seconds`` of the process
+        that it took.
     """
     with sequence.frames() as opened:
         frames = [frame.copy() for frame in opened][:most]
@@ -77,6 +79,9 @@ def follow(tracker: Tracker, sequence: VideoSequence, most: int | None = None) -
     overlaps = overlap_t(_rows([answers[t].box for t in there]), _rows([truth[t] for t in there]))
     scores = [answers[t].score if answers[t].found else 0.0 for t in there]
     found = {"iou": overlaps.tolist(), "score": scores}
+    masks = [(answers[t].hard_mask(), sequence.truth_mask(t)) for t in there]
+    if masks and all(mask is not None and true is not None for mask, true in masks):
+        found["j"] = jaccard_t(*zip(*masks, strict=True)).tolist()
     return found | {"frames": len(frames), "seconds": seconds}
 
 

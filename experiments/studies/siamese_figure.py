@@ -7,46 +7,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
-from experiments.common import BLUE, GREY, INK, RED, ROOT, STYLE
+from experiments.common import BLUE, GREY, RED, ROOT, STYLE
+from experiments.studies.rows_figure import HEIGHT, STEP, Column, Row, draw_headings, draw_row
 
-PALE, PALE_BLUE, PALE_RED = "#f3f3f3", "#dcebf7", "#fae6e3"
 COLUMNS = (
-    ("what it looks at", 1.65, 2.2),
-    ("features", 4.15, 2.05),
-    ("compared by", 6.5, 2.1),
-    ("for every cell", 8.9, 2.05),
-    ("answer", 11.25, 2.2),
+    Column("what it looks at", 1.65, 2.2),
+    Column("features", 4.15, 2.05),
+    Column("compared by", 6.5, 2.1),
+    Column("for every cell", 8.9, 2.05),
+    Column("answer", 11.25, 2.2),
 )
-"""Heading, left edge and width."""
-HEIGHT, STEP = 0.72, 1.02
-
-
-@dataclass(frozen=True)
-class Row:
-    """A tracker.
-
-    Args:
-        name: With its year.
-        cells: A text for every column.
-        new: Columns that hold what it brought.
-        learns: Columns that learn while tracking.
-    """
-
-    name: str
-    cells: tuple[str, str, str, str, str]
-    new: tuple[int, ...]
-    learns: tuple[int, ...] = ()
-
 
 ROWS = (
     Row(
@@ -137,10 +114,10 @@ def draw(out: Path) -> Path:
         top = STEP * len(ROWS) + 0.35
         axes.set(xlim=(0, 13.5), ylim=(-0.45, top + 0.45))
         axes.axis("off")
-        for heading, left, width in COLUMNS:
-            axes.text(left + width / 2, top + 0.12, heading, ha="center", fontsize=9, color=INK)
+        draw_headings(axes, COLUMNS, top + 0.12)
         for number, row in enumerate(ROWS):
-            _row(axes, row, top - 0.2 - STEP * number - HEIGHT - (0.15 if number else 0))
+            y = top - 0.2 - STEP * number - HEIGHT - (0.15 if number else 0)
+            draw_row(axes, COLUMNS, row, y)
         divide = top - 0.2 - STEP + 0.07
         axes.plot([0, 13.45], [divide, divide], color=GREY, lw=0.9, ls="--")
         for x, colour, text in (
@@ -156,31 +133,6 @@ def draw(out: Path) -> Path:
         figure.savefig(path, dpi=110, bbox_inches="tight")
         plt.close(figure)
     return path
-
-
-def _row(axes: Axes, row: Row, y: float) -> None:
-    """One tracker from left to right."""
-    axes.text(0.05, y + HEIGHT / 2, row.name, va="center", fontsize=9, color=INK, weight="bold")
-    for column, ((_, left, width), text) in enumerate(zip(COLUMNS, row.cells, strict=True)):
-        fill, edge = PALE, INK
-        if column in row.learns:
-            fill, edge = PALE_RED, RED
-        elif column in row.new:
-            fill, edge = PALE_BLUE, BLUE
-        shape = FancyBboxPatch(
-            (left, y), width, HEIGHT, boxstyle="round,pad=0.02,rounding_size=0.1",
-            fc=fill, ec=edge, lw=0.9,
-        )  # fmt: skip
-        axes.add_patch(shape)
-        axes.text(
-            left + width / 2, y + HEIGHT / 2, text, ha="center", va="center", fontsize=7.4,
-            color=INK,
-        )  # fmt: skip
-        if column:
-            start = COLUMNS[column - 1][1] + COLUMNS[column - 1][2] + 0.03
-            style = {"arrowstyle": "-|>", "color": INK, "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
-            middle = y + HEIGHT / 2
-            axes.annotate("", (left - 0.03, middle), (start, middle), arrowprops=style)
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ from spectrack.weights.files import read_weights, sha256_of
 from spectrack.weights.load import load_weights
 from spectrack.weights.table import WEIGHTS
 
+BARE = "siamrpn_mobilev2_l234_dwxcorr"
+"""Weights of a network that is not here: any numbers are as good as theirs."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -54,7 +57,11 @@ def test_the_list_tells_what_is_where(spectrack, cache):
     assert states == dict.fromkeys(WEIGHTS, "absent") | dict.fromkeys(shipped, "shipped")
     assert all(row["licence"] and row["paper"] for row in listed)
     unknown = {row["name"] for row in listed if row["state"] != "shipped" and not row["sources"]}
-    assert unknown == {"mdnet", "siamfc_alexnet"}  # nobody tells where they are to be had
+    assert unknown == {
+        "mdnet",
+        "siamfc_alexnet",
+        "dimp_small",
+    }  # nobody tells where they are to be had
     assert all(source.startswith("http") for row in listed for source in row["sources"])
 
 
@@ -101,7 +108,7 @@ def test_verify_tells_the_nearest_network_and_what_differs(spectrack, net, tmp_p
     assert (ran.status, missing) == (1, 4)
     assert "does not fit rts50: 4 missing (clf_encoder.res1." in ran.out
     assert " and 1 more), 1 extra (more.weight)" in ran.out
-    assert "no network is there yet for dimp18" in ran.out
+    assert "no network is there yet for super_dimp_simple" in ran.out
     other = spectrack("weights", "verify", path, "--network", "sta")
     assert other.status == 1
     assert "does not fit sta: " in other.out
@@ -144,36 +151,36 @@ def test_verify_finds_numbers_that_are_not_finite(spectrack, tmp_path):
 
 
 def test_what_has_no_network_yet_is_pulled_unverified(spectrack, tmp_path, cache):
-    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / "dimp50.pth")
-    ran = spectrack("weights", "pull", "dimp50", "--from", path)
+    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / f"{BARE}.pth")
+    ran = spectrack("weights", "pull", BARE, "--from", path)
     assert ran.status == 0
-    assert "no network for dimp50 yet, so it was not verified" in ran.err
-    assert (cache / "dimp50.safetensors").is_file()
-    ran = spectrack("weights", "verify", "dimp50", "--network", "dimp50")
+    assert f"no network for {BARE} yet, so it was not verified" in ran.err
+    assert (cache / f"{BARE}.safetensors").is_file()
+    ran = spectrack("weights", "verify", BARE, "--network", BARE)
     assert (ran.status, ran.out) == (2, "")
-    assert "there is no network for dimp50 yet" in ran.err
+    assert f"there is no network for {BARE} yet" in ran.err
 
 
 def test_what_was_pulled_is_held_to_from_then_on(spectrack, tmp_path, cache):
     """Verify notices another file in the cache; a pull says what is recorded."""
-    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / "kys.pth")
-    ran = spectrack("weights", "pull", "kys", "--from", path)
+    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / f"{BARE}.pth")
+    ran = spectrack("weights", "pull", BARE, "--from", path)
     digest = sha256_of(path)
-    assert f"no SHA-256 of kys.pth is published; {digest} is recorded" in ran.err
-    record = json.loads((cache / "kys.json").read_text())
+    assert f"no SHA-256 of {WEIGHTS[BARE].file} is published; {digest} is recorded" in ran.err
+    record = json.loads((cache / f"{BARE}.json").read_text())
     assert record["sha256"] == digest
-    file = cache / "kys.safetensors"
+    file = cache / f"{BARE}.safetensors"
     assert record["cached_sha256"] == sha256_of(file)
-    assert json.loads(spectrack("weights", "verify", "kys", "--json").out)["changed"] is False
+    assert json.loads(spectrack("weights", "verify", BARE, "--json").out)["changed"] is False
     file.write_bytes((WEIGHTS["sftrack"].shipped() or file).read_bytes())
-    ran = spectrack("weights", "verify", "kys")
+    ran = spectrack("weights", "verify", BARE)
     assert (ran.status, ran.err) == (1, "")
     assert f"is another file than was pulled (SHA-256 {record['cached_sha256']})" in ran.out
-    ran = spectrack("weights", "pull", "kys", "--from", path)
+    ran = spectrack("weights", "pull", BARE, "--from", path)
     assert (ran.status, ran.out) == (2, "")
     assert "pass --overwrite to fetch it anew" in ran.err
-    assert spectrack("weights", "pull", "kys", "--from", path, "--overwrite").status == 0
-    assert spectrack("weights", "pull", "kys").status == 0
+    assert spectrack("weights", "pull", BARE, "--from", path, "--overwrite").status == 0
+    assert spectrack("weights", "pull", BARE).status == 0
 
 
 def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):
@@ -188,11 +195,11 @@ def test_nothing_is_overwritten_silently(spectrack, tmp_path, cache):
     assert out.read_bytes() == held
     assert spectrack("weights", "convert", second, "--out", out, "--overwrite").status == 0
     assert torch.equal(read_weights(out).tensors["a"], torch.zeros(2))
-    kys = cache / "kys.safetensors"
+    kept = cache / f"{BARE}.safetensors"
     for path, flags in ((first, ()), (second, ()), (second, ("--overwrite",))):
-        assert spectrack("weights", "pull", "kys", "--from", path, *flags).status == 0
+        assert spectrack("weights", "pull", BARE, "--from", path, *flags).status == 0
         expected = torch.zeros(2) if flags else torch.ones(2)
-        assert torch.equal(read_weights(kys).tensors["a"], expected)
+        assert torch.equal(read_weights(kept).tensors["a"], expected)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,30 @@ class Stays(Tracker):
         return Prediction(self._box, score=0.9)
 
 
+class Masks(Tracker):
+    """Answers with the left half of the frame, and with all of it in the last one."""
+
+    def _init(self, frame_hwc, target):
+        self._time = 0
+        return Prediction(target.box)
+
+    def _update(self, frame_hwc):
+        self._time += 1
+        mask = np.zeros(frame_hwc.shape[:2], bool)
+        mask[:, : 30 if self._time == 2 else 15] = True
+        return Prediction(Box.from_mask(mask), mask)
+
+
+def test_masks_are_counted_where_the_truth_has_some(experiment):
+    frames, truth = np.zeros((3, 20, 30, 3), np.uint8), np.zeros((20, 30), bool)
+    truth[:, :15] = True
+    sequence = VideoSequence(
+        "one", tuple("012"), lambda: ArrayFrames(frames), read_mask=lambda _: truth
+    )
+    assert experiment.follow(Masks(), sequence)["j"] == pytest.approx([1, 0.5])
+    assert "j" not in experiment.follow(Stays(), sequence)
+
+
 def test_a_run_counted_by_hand(experiment):
     truth = [Box(0, 0, 10, 10), Box(5, 0, 10, 10), None, Box(0, 0, 10, 10)]
     frames = np.zeros((4, 20, 30, 3), np.uint8)

@@ -33,10 +33,12 @@ def module(name):
 
 IN_THE_RUN = (
     *("fig", "table", "time_", "doubt", "sftrack_tables"),
-    *("first_mask", "default_tracker", "occlusions", "drawn_boxes"),
+    *("first_mask", "default_tracker", "occlusions", "drawn_boxes", "discriminative"),
 )
 NAMES = [
-    path.stem for path in sorted(EXPERIMENTS.glob("*/*.py")) if path.stem.startswith(IN_THE_RUN)
+    path.stem
+    for path in sorted(EXPERIMENTS.glob("*/*.py"))
+    if path.stem.startswith(IN_THE_RUN) and not path.stem.endswith("_figure")
 ]
 SCRIPTS = [
     "rts/rts_tables.py",

@@ -10,7 +10,13 @@ import torch.nn.functional as F
 from backbone_golden import FILES, SUMS, backbone_weights, formula_image, golden_features
 from siamese_golden import meet
 from spectrack.errors import InputError
-from spectrack.networks.mobilenet_v2 import InvertedResidual, MobileNetV2, SameConv, normalised
+from spectrack.networks.mobilenet_v2 import (
+    InvertedResidual,
+    MobileNetLayers,
+    MobileNetV2,
+    SameConv,
+    normalised,
+)
 from spectrack.weights.described import make_network
 from spectrack.weights.load import load_weights
 
@@ -185,3 +191,23 @@ def test_published_weights_have_the_golden_sums(name):
         sums.append([weight.sum(), weight.abs().sum(), bias.sum(), bias.abs().sum()])
     stored = golden_features()[key]
     meet("golden_backbones", key, np.array(sums, float), stored, rtol=1e-12, atol=1e-9)
+
+
+def test_layers_are_the_features_of_the_whole_network():
+    whole, layers = MobileNetV2(0.5, 16).eval(), MobileNetLayers(0.5).eval()
+    layers.start_from(whole)
+    pictures = torch.randint(0, 256, (2, 3, 64, 80), dtype=torch.uint8)
+    with torch.no_grad():
+        full, found = whole(normalised(pictures)), layers(layers.normalise(pictures))
+        assert list(layers(layers.normalise(pictures), ("layer2",))) == ["layer2"]
+    for name, maps in {"conv1": "at2", "layer1": "at4", "layer2": "at8", "layer3": "at16"}.items():
+        assert torch.equal(found[name], getattr(full, maps)), name
+        assert found[name].shape[1] == layers.channels[name]
+
+
+def test_layers_that_do_not_fit_are_told():
+    layers = MobileNetLayers(0.5)
+    with pytest.raises(InputError, match="same width"):
+        layers.start_from(MobileNetV2(1.0))
+    with pytest.raises(InputError, match="layer 'layer4'"):
+        layers(torch.zeros(1, 3, 32, 32), ("layer4",))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spectrack.errors import InputError
-from spectrack.networks.pooling import prroi_pool
+from spectrack.networks.pooling import BoxMeans, prroi_pool
 
 
 def bilinear(plane: Tensor, y: float, x: float) -> float:
@@ -72,3 +72,36 @@ def test_bad_boxes_are_refused():
         prroi_pool(torch.ones(1, 1, 4, 4), torch.ones(4), (1, 1))
     with pytest.raises(InputError, match="3 boxes for 1 images"):
         prroi_pool(torch.ones(1, 1, 4, 4), torch.ones(3, 4), (1, 1))
+
+
+@pytest.mark.parametrize("size", [(2, 3), (5, 5), (1, 1)])
+def test_written_out_gradient_is_that_of_automatic_differentiation(size: tuple[int, int]):
+    chance = torch.Generator().manual_seed(4)
+    maps = torch.randn((2, 3, 9, 11), dtype=torch.float64, generator=chance)
+    boxes = torch.tensor(
+        [[[3.3, 2.1, 30.7, 18], [-9, 5, 8.4, 60], [7, 7, 7, 20]], [[80, 1, 95, 9], [1, 2, 3, 4]] * 1
+         + [[20.2, 9.3, 9.9, 19.1]]],
+        dtype=torch.float64, requires_grad=True,
+    )  # fmt: skip
+    pooled = BoxMeans(maps, boxes, size, 0.25)
+    weights = torch.randn(pooled.means.shape, dtype=torch.float64, generator=chance)
+    (expected,) = torch.autograd.grad((pooled.means * weights).sum(), boxes)
+    torch.testing.assert_close(pooled.box_gradient(weights), expected)
+
+
+def test_many_boxes_in_an_image_equal_one_at_a_time():
+    chance = torch.Generator().manual_seed(5)
+    maps = torch.randn((2, 3, 9, 11), dtype=torch.float64, generator=chance)
+    boxes = torch.rand((2, 4, 2), dtype=torch.float64, generator=chance) * 20 - 5
+    boxes = torch.cat((boxes, boxes + 3 + boxes.abs()), -1)
+    together = BoxMeans(maps, boxes, (3, 2), 0.5).maps
+    image = torch.tensor([0] * 4 + [1] * 4)
+    each = prroi_pool(maps, boxes.flatten(0, 1), (3, 2), 0.5, image)
+    torch.testing.assert_close(together.flatten(0, 1), each)
+
+
+def test_a_box_that_is_no_number_spoils_no_other():
+    maps = torch.ones(1, 1, 8, 8)
+    boxes = torch.tensor([[[1.0, 1, 5, 5], [float("nan")] * 4]])
+    means = BoxMeans(maps, boxes, (2, 2)).means
+    assert torch.equal(means[0, 0], torch.ones(2, 2, 1))

@@ -14,6 +14,8 @@ import torch
 from fear_golden import random_fear
 from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
+from small_d3s import LITTLE as LITTLE_D3S
+from small_d3s import write_small_d3s
 from small_mdnet import LITTLE, write_small_mdnet
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
@@ -23,6 +25,7 @@ from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import write_weights
 from spectrack.weights.table import WEIGHTS
 from thin import SIZE, randomise
+from thin_kys import SMALL_KYS, write_thin_kys
 from thin_stark import write_thin_stark
 
 WIDTH, HEIGHT = 64, 48
@@ -36,6 +39,8 @@ SIAMESE = {
     "siamban": {"kind": "siamban", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
     "siammask": {"kind": "siammask", "maps": 8, "planes": (4, 4, 8, 8), "stem": 4},
 }
+DIMP = ("dimp18", "dimp50", "prdimp18", "prdimp50", "superdimp")
+SMALL_DIMP = {"features": 8, "blocks": 1, "iou_maps": 8}
 FROM_FILES = {"external"}
 FROM_THE_CLOCK = {"mil"}  # OpenCV seeds its random numbers by the time
 
@@ -96,9 +101,26 @@ def needs(tmp_path_factory):
     found["fear"] = {"weights": str(fear), "device": "cpu"}
     mdnet = str(write_small_mdnet(folder / "mdnet.safetensors"))
     found["mdnet"] = {"weights": mdnet, **LITTLE}
+    found["d3s"] = {"weights": str(write_small_d3s(folder / "d3s.safetensors")), **LITTLE_D3S}
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}
+    described = {"kind": "atom", "backbone": BACKBONE, "maps": 8}
+    path = folder / "atom.safetensors"
+    save_described(path, randomise(make_network(described)), described, {})
+    found["atom"] = {"weights": str(path), "side": 96, "device": "cpu"}
+    for name in DIMP:
+        learner = "prdimp" if name.startswith("pr") else "dimp"
+        path = folder / f"{learner}.safetensors"
+        described = {"kind": "dimp", "backbone": BACKBONE, "learner": learner, **SMALL_DIMP}
+        save_described(path, randomise(make_network(described)), described, {})
+        found[name] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
+    described = {"kind": "dimp", "backbone": {"kind": "mobilenet_v2", "width": 0.25}, **SMALL_DIMP}
+    path = folder / "dimp-small.safetensors"
+    save_described(path, randomise(make_network(described)), described, {})
+    found["dimp-small"] = {"weights": str(path), "side": 96, "memory": 20, "device": "cpu"}
+    kys = write_thin_kys(folder / "kys.safetensors")
+    found["kys"] = {"weights": str(kys), **SMALL_KYS}
     boxes = folder / "boxes.txt"
     boxes.write_text("20,14,18,14\n" * 200)
     found["external"] = {"path": str(boxes)}

@@ -8,13 +8,14 @@ Gauss-Newton steepest descent (RTS supplement; Bhat et al., ECCV 2020, Eq. 7-8) 
 with slopes d = dr/ds the gradient is g = corr(x, d r) + reg^2 f, its image h = (d (x * g), reg g),
 and the exact step |g|^2 / |h|^2. As the scores move by -step (x * g), which h needs anyway, one
 iteration costs one convolution and one correlation, without automatic differentiation; where
-gradients are wanted the closed form is differentiable itself.
+gradients are wanted the closed form is differentiable itself. Newton steps on other objectives
+(PrDiMP) have the same form with their own slope and curvature in the scores: :func:`minimise`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,25 @@ HALVES = (torch.float16, torch.bfloat16)
 
 Residual = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From scores (N, S, O, H, W) to residuals and their slopes dr/ds, both of that shape."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How an objective changes with the scores, at some scores.
+
+    Attributes:
+        loss: The objective, without the filter's regularisation.
+        gradient: Of it (or of half of it, with the curvature) in the scores, (N, S, O, H, W).
+        curvature: Along a change of the scores (N, S, O, H, W), for every sequence (S,).
+    """
+
+    loss: Tensor
+    gradient: Tensor
+    curvature: Callable[[Tensor], Tensor]
+
+
+Objective = Callable[[Tensor], Slope]
+"""From scores (N, S, O, H, W) to the slope there."""
 
 
 class InstanceL2Norm(nn.Module):
@@ -50,10 +70,13 @@ class InstanceL2Norm(nn.Module):
         return x * (self.scale * (x[0].numel() / (energy + 1e-5)).sqrt())
 
 
-def feature_head(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """A 3x3 convolution and :class:`InstanceL2Norm` (F and G of RTS, section 3.2 and 3.3)."""
+def feature_head(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """A 3x3 convolution and :class:`InstanceL2Norm` for a filter of the side ``kernel``.
+
+    They are F and G of RTS (section 3.2 and 3.3) and the features of DiMP.
+    """
     conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-    return nn.Sequential(conv, InstanceL2Norm((1 / (outputs * 9)) ** 0.5))
+    return nn.Sequential(conv, InstanceL2Norm((1 / (outputs * kernel**2)) ** 0.5))
 
 
 def apply_filters(features_nschw: Tensor, filters_sockk: Tensor) -> Tensor:
@@ -108,18 +131,72 @@ def _sum_of_products(a_nij: Tensor, b_njk: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Descent:
-    """What :func:`descend` found.
+    """What :func:`descend` or :func:`minimise` found.
 
     Attributes:
         filters: (S, O, C, K, K), the last iterate.
         iterates: All of them with the start, n + 1; only the last one unless asked for.
-        losses: (n + 1,) sum of squared residuals over their number, over all sequences; without
-            gradient, for people.
+        losses: (n + 1,), of all sequences together; without gradient, for people.
     """
 
     filters: Tensor
     iterates: list[Tensor]
     losses: Tensor
+
+
+def minimise(
+    filters_sockk: Tensor,
+    features_nschw: Tensor,
+    objective: Objective,
+    strength: Tensor | float,
+    iterations: int,
+    step: Tensor | float = 1.0,
+    damping: float = 0.0,
+    keep: bool = False,
+) -> Descent:
+    """Steepest descent with steps by the curvature along the gradient.
+
+    The step is |g|^2 / (curvature + (strength + damping) |g|^2) for every sequence.
+
+    Args:
+        filters_sockk: Start.
+        features_nschw: Features of the samples, single precision as :class:`InstanceL2Norm` gives
+            them, also under ``torch.autocast``.
+        objective: Of the scores.
+        strength: What strength |f|^2 adds to it.
+        iterations: Steps.
+        step: Part of the step that is taken, one number.
+        damping: Makes steps shorter.
+        keep: Return every iterate.
+
+    Returns:
+        The last filter, and the way there; losses are the objective's sum over all sequences with
+        the regularisation.
+    """
+    # Exact steps need exact products: mixed precision around the solver stops here.
+    with torch.autocast(features_nschw.device.type, enabled=False):
+        filters = filters_sockk.to(features_nschw.dtype)
+        scores = apply_filters(features_nschw, filters)
+        iterates, losses = [filters], []
+        for _ in range(iterations):
+            slope = objective(scores)
+            losses.append(_with_regularisation(slope.loss, filters, strength))
+            gradient = correlate(features_nschw, slope.gradient, filters.shape[-1])
+            gradient = gradient + strength * filters
+            change = apply_filters(features_nschw, gradient)
+            size = gradient.square().sum((1, 2, 3, 4))
+            curvature = slope.curvature(change) + (strength + damping) * size
+            length = step * (size / curvature.clamp(min=LEAST_CURVATURE))
+            filters = filters - length[:, None, None, None, None] * gradient
+            scores = scores - length[:, None, None, None] * change
+            iterates = [*iterates, filters] if keep else [filters]
+        losses.append(_with_regularisation(objective(scores).loss, filters, strength))
+        return Descent(filters, iterates, torch.stack(losses))
+
+
+@torch.no_grad()
+def _with_regularisation(loss: Tensor, filters: Tensor, strength: Tensor | float) -> Tensor:
+    return (loss + strength * filters.square().sum()).sum()
 
 
 def descend(
@@ -134,8 +211,7 @@ def descend(
 
     Args:
         filters_sockk: Start.
-        features_nschw: Features of the samples, single precision as :class:`InstanceL2Norm` gives
-            them, also under ``torch.autocast``.
+        features_nschw: As :func:`minimise` takes them.
         residual: From scores to residuals and slopes, see :func:`weighted_residual` and
             :func:`hinge_residual`.
         regularisation: Factor on the filter among the residuals; its square counts.
@@ -143,34 +219,29 @@ def descend(
         keep: Return every iterate.
 
     Returns:
-        The last filter, and the way there.
+        The last filter, and the way there; losses are sums of squared residuals over their number.
     """
-    strength = regularisation**2
-    # Exact steps need exact products: mixed precision around the solver stops here.
-    with torch.autocast(features_nschw.device.type, enabled=False):
-        filters = filters_sockk.to(features_nschw.dtype)
-        scores = apply_filters(features_nschw, filters)
-        iterates, losses = [filters], []
-        for _ in range(iterations):
-            values, slopes = residual(scores)
-            losses.append(_loss(values, filters, strength))
-            gradient = correlate(features_nschw, slopes * values, filters.shape[-1])
-            gradient = gradient + strength * filters
-            change = apply_filters(features_nschw, gradient)
-            size = gradient.square().sum((1, 2, 3, 4))
-            curvature = (slopes * change).square().sum((0, 2, 3, 4)) + strength * size
-            step = size / curvature.clamp(min=LEAST_CURVATURE)
-            filters = filters - step[:, None, None, None, None] * gradient
-            scores = scores - step[:, None, None, None] * change
-            iterates = [*iterates, filters] if keep else [filters]
-        losses.append(_loss(residual(scores)[0], filters, strength))
-        return Descent(filters, iterates, torch.stack(losses))
+    objective, strength = least_squares(residual), regularisation**2
+    found = minimise(filters_sockk, features_nschw, objective, strength, iterations, keep=keep)
+    kernel, outputs = filters_sockk.shape[-1], filters_sockk.shape[1]
+    frames, sequences, _, height, width = features_nschw.shape
+    even = 1 - kernel % 2
+    values = frames * sequences * outputs * (height + even) * (width + even)
+    return replace(found, losses=found.losses / (values + filters_sockk.numel()))
 
 
-@torch.no_grad()
-def _loss(values: Tensor, filters: Tensor, strength: Tensor | float) -> Tensor:
-    total = values.square().sum() + strength * filters.square().sum()
-    return total.sum() / (values.numel() + filters.numel())
+def least_squares(residual: Residual) -> Objective:
+    """Half of sum r(s)^2, with Gauss-Newton's curvature; its loss is the whole sum."""
+
+    def objective(scores: Tensor) -> Slope:
+        values, slopes = residual(scores)
+
+        def curvature(change: Tensor) -> Tensor:
+            return (slopes * change).square().sum((0, 2, 3, 4))
+
+        return Slope(values.detach().square().sum(), slopes * values, curvature)
+
+    return objective
 
 
 def weighted_residual(labels: Tensor, weights: Tensor | None = None) -> Residual:

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from spectrack.networks.atrous_resnet import AtrousResNet50
 from spectrack.networks.frozen_norm import FrozenBatchNorm2d
+from spectrack.networks.iou_net import LinearBlock
 from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
 
 M = TypeVar("M", bound=nn.Module)
@@ -21,10 +22,10 @@ ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish)
 def for_inference(network: M) -> M:
     """A copy that answers the same, up to rounding, in less time.
 
-    Normalisations that follow a convolution are folded into it, activations behind one work in its
-    place (a new array of a megabyte costs as much as a convolution), memory is laid out channels
-    last, and no parameter asks for gradients. The copy has other parameter names; keep the original
-    to load or to store weights.
+    Normalisations that follow a convolution or a linear map are folded into it, activations behind
+    one work in its place (a new array of a megabyte costs as much as a convolution), memory is laid
+    out channels last, and no parameter asks for gradients. The copy has other parameter names; keep
+    the original to load or to store weights.
 
     Args:
         network: Any network of this room.
@@ -37,6 +38,9 @@ def for_inference(network: M) -> M:
         if isinstance(module, ResNet | AtrousResNet50 | BasicBlock | Bottleneck):
             for number in (1, 2, 3):
                 _fold(module, f"conv{number}", f"bn{number}")
+        elif isinstance(module, LinearBlock) and isinstance(module.bn, nn.BatchNorm1d):
+            module.linear = fuse_linear_bn_eval(module.linear, module.bn)
+            module.bn = nn.Identity()
         elif isinstance(module, nn.Sequential):
             for before, after in pairwise(list(module._modules)):
                 _fold(module, before, after)

@@ -7,6 +7,7 @@ two on an even size pads behind alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,9 @@ OUTPUTS = (16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 32
 
 STEPS = {1, 3, 6, 13}
 """Blocks whose depthwise convolution takes every second pixel."""
+
+LAYERS = {"conv1": 0, "layer1": 2, "layer2": 5, "layer3": 12}
+"""Names that a ResNet has for maps of the same strides, 2 to 16, and the blocks that give them."""
 
 OutputStride = Literal[8, 16, 32]
 
@@ -85,8 +89,9 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw))
-        x = self.project(F.relu6(self.dw(x)))
+        # in place: nobody else holds what a convolution has made, and new memory takes time
+        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw), inplace=True)
+        x = self.project(F.relu6(self.dw(x), inplace=True))
         return x + x_nchw if self.adds else x
 
 
@@ -148,3 +153,66 @@ class MobileNetV2(nn.Module):
 def normalised(images_nchw: Tensor) -> Tensor:
     """uint8 RGB to the network's numbers, float32 in [-1, 1]."""
     return images_nchw.to(torch.float32) / 127.5 - 1
+
+
+class MobileNetLayers(nn.Module):
+    """The network up to stride 16, read by layers as :class:`~spectrack.networks.resnet.ResNet` is.
+
+    Args:
+        width: See :class:`MobileNetV2`.
+
+    Attributes:
+        channels: Maps that each layer gives, by its name.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        whole = MobileNetV2(width, 16)
+        self.stem, self.blocks = whole.stem, whole.blocks[: LAYERS["layer3"] + 1]
+        self.channels = {name: round(OUTPUTS[n] * width) for name, n in LAYERS.items()}
+
+    def normalise(self, rgb_nchw: Tensor) -> Tensor:
+        """What the network reads, from pictures (N, 3, H, W) with values 0 to 255."""
+        return normalised(rgb_nchw)
+
+    def start_from(self, published: MobileNetV2) -> None:
+        """Take over the weights of a network of the same width.
+
+        Raises:
+            InputError: If it has another width.
+        """
+        own = self.state_dict()
+        given = {name: t for name, t in published.state_dict().items() if name in own}
+        if any(own[name].shape != given[name].shape for name in own):
+            raise InputError(
+                f"a MobileNetV2 of {published.stem.out_channels} maps after its stem was given to "
+                f"one of {self.stem.out_channels}; give weights of the same width"
+            )
+        self.load_state_dict(given)
+
+    def forward(
+        self, images_nchw: Tensor, layers: Iterable[str] = tuple(LAYERS)
+    ) -> dict[str, Tensor]:
+        """Maps at the layers asked for; deeper ones are not computed.
+
+        Args:
+            images_nchw: (N, 3, H, W), see :meth:`normalise`.
+            layers: Of :data:`LAYERS`.
+
+        Returns:
+            By name, (N, channels[name], H / stride, W / stride), rounded up.
+
+        Raises:
+            InputError: For a layer that there is not.
+        """
+        wanted = {}
+        for name in layers:
+            if name not in LAYERS:
+                raise InputError(f"layer {name!r} was asked for; give of {', '.join(LAYERS)}")
+            wanted[LAYERS[name]] = name
+        found, x = {}, F.relu6(self.stem(images_nchw), inplace=True)
+        for number, block in enumerate(self.blocks[: max(wanted, default=-1) + 1]):
+            x = block(x)
+            if number in wanted:
+                found[wanted[number]] = x
+        return found

@@ -97,6 +97,8 @@ class ResNet(nn.Module):
         caffe: Stride in the first convolution of a bottleneck, and input as Caffe2 has it.
         frozen: Normalisations that keep their numbers, see :class:`FrozenBatchNorm2d`.
         deepest: The last of the four layers that it has.
+        classes: Outputs of the layer that tells classes apart. No tracker asks it, but checkpoints
+            that began with weights of ImageNet hold it (DiMP, ATOM, KYS, D3S); 0 for none.
 
     Attributes:
         channels: Maps that each layer gives, by its name.
@@ -114,6 +116,7 @@ class ResNet(nn.Module):
         caffe: bool = False,
         frozen: bool = False,
         deepest: str = LAYERS[-1],
+        classes: int = 0,
     ) -> None:
         super().__init__()
         if block not in ("basic", "bottleneck"):
@@ -144,6 +147,8 @@ class ResNet(nn.Module):
             self.channels[name] = inputs
             if name == deepest:
                 break
+        if classes:
+            self.fc = nn.Linear(inputs, classes)
         mean, std = (BGR_MEAN, (1.0, 1.0, 1.0)) if caffe else (RGB_MEAN, RGB_STD)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -192,14 +197,18 @@ class ResNet(nn.Module):
         return found
 
 
-def resnet18(widths: Sequence[int] = (64, 128, 256, 512), stem: int = 64) -> ResNet:
+def resnet18(
+    widths: Sequence[int] = (64, 128, 256, 512), stem: int = 64, classes: int = 0
+) -> ResNet:
     """ResNet-18, or a thinner one of its form."""
-    return ResNet("basic", (2, 2, 2, 2), widths, stem)
+    return ResNet("basic", (2, 2, 2, 2), widths, stem, classes=classes)
 
 
-def resnet50(widths: Sequence[int] = (64, 128, 256, 512), stem: int = 64) -> ResNet:
+def resnet50(
+    widths: Sequence[int] = (64, 128, 256, 512), stem: int = 64, classes: int = 0
+) -> ResNet:
     """ResNet-50 of torchvision (DiMP-50, PrDiMP-50, KYS)."""
-    return ResNet("bottleneck", (3, 4, 6, 3), widths, stem)
+    return ResNet("bottleneck", (3, 4, 6, 3), widths, stem, classes=classes)
 
 
 def caffe_resnet50() -> ResNet:

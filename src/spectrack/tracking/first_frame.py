@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,6 +40,33 @@ def blur(patch_nchw: Tensor, sigma_yx: tuple[float, float]) -> Tensor:
         padding = (half, 0) if axis == 2 else (0, half)
         patch_nchw = F.conv2d(patch_nchw, kernel, padding=padding, groups=channels)
     return patch_nchw
+
+
+def rotate(patch_nchw: Tensor, degrees: float) -> Tensor:
+    """Turned about the middle; edge pixels go on beyond the patch.
+
+    Args:
+        patch_nchw: Float images on the CPU.
+        degrees: Counter-clockwise as one sees it, rows running down.
+    """
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    # Rows and columns change places in the centre: the published trackers turn square patches only,
+    # where it does not matter.
+    centre = (np.array(patch_nchw.shape[2:]) - 1) / 2
+    matrix = np.column_stack([turn, centre - turn @ centre])
+    size_wh = (patch_nchw.shape[3], patch_nchw.shape[2])
+    turned = [
+        cv2.warpAffine(
+            np.ascontiguousarray(image.permute(1, 2, 0).numpy()),
+            matrix,
+            size_wh,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for image in patch_nchw
+    ]
+    return torch.from_numpy(np.stack(turned)).permute(0, 3, 1, 2)
 
 
 def gaussian_label(

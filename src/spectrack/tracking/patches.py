@@ -160,6 +160,7 @@ def plan_patch(
     frame_hw: tuple[int, int],
     border: Border,
     max_scale_change: float | None = None,
+    exact: bool = False,
 ) -> Patch:
     """Decide which pixels make a patch.
 
@@ -172,6 +173,8 @@ def plan_patch(
             ``inside`` shrinks it until it fits into the frame, ``inside_major`` until one of its
             sides does, and both move it inside as far as they can.
         max_scale_change: Shrink by no more than this factor; any factor where left out.
+        exact: Halves of windows are rounded down, as in the older programs (D3S): a window has
+            the pixels asked for.
     """
     pos = [int(v) for v in pair(pos_yx)]
     sample, output, frame = pair(sample_hw), pair(output_hw), pair(frame_hw)
@@ -188,6 +191,8 @@ def plan_patch(
     for at, side, whole, first in zip(pos, sides, frame_hw, offset, strict=True):
         size = len(range(first, whole, step))
         low, high = at - (side - 1) / 2, at + side / 2 + 1
+        if exact:
+            low, high = float(at - (side - 1) // 2), float(at + side // 2 + 1)
         if border != "replicate":
             low, high = _inside(low, high, size)
         edges.append((low, high))

@@ -19,15 +19,16 @@ def sampled_window(
     frame_hwc: FrameHWC,
     window: tuple[int, int, int, int],
     side: int,
-    colour: tuple[float, float, float],
+    colour: tuple[float, float, float] | None,
 ) -> FrameHWC:
     """A window of a frame, stretched to a square.
 
     Args:
-        frame_hwc: uint8 RGB.
+        frame_hwc: uint8 RGB, or of another number of channels.
         window: Whole pixels x, y, w, h; may reach out of the frame, and lie beside it.
         side: Of the square.
-        colour: Of pixels outside of the frame, rounded to whole grey levels.
+        colour: Of pixels outside of the frame, rounded to whole grey levels; where it is None the
+            frame's border goes on.
 
     Returns:
         uint8 (side, side, 3), interpolated linearly without smoothing.
@@ -38,9 +39,10 @@ def sampled_window(
     height, width = frame_hwc.shape[:2]
     picked = frame_hwc[rows.clip(0, height - 1)[:, None], cols.clip(0, width - 1)]
     picked = picked.astype(np.float32)
-    fill = np.rint(colour).astype(np.float32)
-    picked[(rows < 0) | (rows >= height)] = fill
-    picked[:, (cols < 0) | (cols >= width)] = fill
+    if colour is not None:
+        fill = np.rint(colour[: frame_hwc.shape[2]]).astype(np.float32)
+        picked[(rows < 0) | (rows >= height)] = fill
+        picked[:, (cols < 0) | (cols >= width)] = fill
     tall = picked[:side] + lower_h[:, None, None] * (picked[side:] - picked[:side])
     found = tall[:, :side] + right_w[:, None] * (tall[:, side:] - tall[:, :side])
     return np.rint(found).astype(np.uint8)

@@ -76,6 +76,19 @@ def _stark(variant: str, description: str) -> TrackerEntry:
     )
 
 
+def _dimp(variant: str, description: str, weights: str, speed: Speed = "slow") -> TrackerEntry:
+    target = "spectrack.trackers.dimp.tracker:DiMPTracker"
+    return TrackerEntry(
+        target,
+        description,
+        "boxes",
+        {"variant": variant},
+        looks_at_crops=True,
+        weights=(weights,),
+        speed=speed,
+    )
+
+
 TRACKERS: dict[str, TrackerEntry] = {
     "sftrack": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -206,9 +219,39 @@ TRACKERS: dict[str, TrackerEntry] = {
         weights=("mdnet",),
         speed="slow",
     ),
+    "atom": TrackerEntry(
+        "spectrack.trackers.atom.tracker:ATOMTracker",
+        "ATOM: a classifier learned online, and boxes that climb on predicted overlap",
+        "boxes",
+        looks_at_crops=True,
+        weights=("atom_default",),
+        speed="medium",
+    ),
+    "kys": TrackerEntry(
+        "spectrack.trackers.kys.tracker:KYSTracker",
+        "KYS: DiMP's filter, and what is known of the things around",
+        "boxes",
+        looks_at_crops=True,
+        weights=("kys",),
+        speed="slow",
+    ),
     "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
     "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
     "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),
+    "dimp18": _dimp("dimp18", "DiMP: a filter learned on the spot, ResNet-18", "dimp18", "medium"),
+    "dimp50": _dimp("dimp50", "DiMP with ResNet-50", "dimp50"),
+    "prdimp18": _dimp("prdimp18", "PrDiMP: DiMP by probabilities, ResNet-18", "prdimp18", "medium"),
+    "prdimp50": _dimp("prdimp50", "PrDiMP with ResNet-50", "prdimp50"),
+    "superdimp": _dimp("superdimp", "SuperDiMP: DiMP-50 with PrDiMP's boxes", "super_dimp"),
+    "dimp-small": _dimp("small", "DiMP, small, of `train dimp --small`", "dimp_small", "medium"),
+    "d3s": TrackerEntry(
+        "spectrack.trackers.d3s.tracker:D3STracker",
+        "D3S: a filter learned online for the place, and the target segmented there",
+        "masks",
+        looks_at_crops=True,
+        weights=("d3s", "resnet50"),
+        speed="slow",
+    ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability", "medium"),
     "kcf": _opencv("kcf", "OpenCV KCF: early says that fast or turning targets are lost", "medium"),
     "mil": _opencv("mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast"),

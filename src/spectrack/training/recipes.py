@@ -154,6 +154,30 @@ RECIPES = {
         "mdnet.safetensors",
         "mdnet.json",
     ),
+    "dimp": Recipe(
+        "spectrack.trackers.dimp.train_flags:DiMPArguments",
+        "DiMP, PrDiMP, SuperDiMP, or a small one",
+        "dimp.safetensors",
+        "dimp.json",
+    ),
+    "atom": Recipe(
+        "spectrack.trackers.atom.train_flags:ATOMArguments",
+        "ATOM's IoU-Net, on a backbone that stays as it is",
+        "atom.safetensors",
+        "atom.json",
+    ),
+    "d3s": Recipe(
+        "spectrack.trackers.d3s.train_flags:D3SArguments",
+        "D3S's segmentation, a small one or the published one",
+        "d3s.safetensors",
+        "d3s.json",
+    ),
+    "kys": Recipe(
+        "spectrack.trackers.kys.train_flags:KYSArguments",
+        "KYS: its predictor, on a DiMP that stays",
+        "kys.safetensors",
+        "kys.json",
+    ),
 }
 
 

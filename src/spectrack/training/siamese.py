@@ -1,7 +1,8 @@
 """Siamese trackers learn: how much of everything, which parts, and what it brought.
 
 Every tracker of the family says what is its own in a :class:`Learner`: what pairs look like and
-what should be answered, the loss, and which parameters learn. The rest is the same for all.
+what should be answered, the loss, and which parameters learn. The rest is the same for all, and for
+other trackers of boxes that learn from clips: these say how they make samples of clips.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,10 +20,12 @@ from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.tracking.base import Tracker
+from spectrack.training.data.clips import Clip, VideoClip
 from spectrack.training.data.samples import Sample, Source
 from spectrack.training.data.siamese_pairs import Pair, SiamesePairs
 from spectrack.training.frozen import freeze_norms
 from spectrack.training.held_out import box_overlaps
+from spectrack.training.loop.order import Samples
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.siamese_schedule import WarmUp
@@ -121,6 +124,7 @@ class Learner(Generic[N]):
         network: Class of its network.
         plan: How much of everything, if nothing else is asked.
         samples: What makes samples of pairs for a network, by a plan.
+        data: What makes samples of clips by a plan, in place of such pairs.
         loss: Of a network for a batch of such samples; the mean over them.
         tracker: A network, on the CPU and in evaluation mode, to the tracker that it makes.
         small: How much of everything where little time is given; the plan where left out.
@@ -129,11 +133,14 @@ class Learner(Generic[N]):
             learn from nothing.
         learns: Whether a parameter learns: its name, the plan, and whether the backbone does now.
         tell: What else a file of weights of the network says.
+        judge: Figures of a network on clips that were held out, by a plan, after every epoch; none
+            where left out.
     """
 
     network: type[N]
     plan: SiamesePlan
-    samples: Callable[[N, Any], Callable[[Pair, np.random.Generator], Sample]]
+    samples: Callable[[N, Any], Callable[[Pair, np.random.Generator], Sample]] | None = None
+    data: Callable[[Sequence[Source], Any], Samples] | None = None
     loss: Callable[[nn.Module, Sample], Tensor]
     tracker: Callable[[N], Tracker]
     small: SiamesePlan | None = None
@@ -142,6 +149,7 @@ class Learner(Generic[N]):
         backbone or not name.startswith(BACKBONE)
     )
     tell: Callable[[N], dict[str, Any]] = lambda network: {}
+    judge: Callable[[N, Sequence[Clip], Any], dict[str, float]] | None = None
 
 
 def described(
@@ -165,6 +173,7 @@ def learn(
     *,
     extra: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    held_out: Sequence[Clip] = (),
 ) -> TrainResult:
     """Learn, or go on where a run stopped.
 
@@ -176,6 +185,7 @@ def learn(
         plan: How much of everything; the learner's where left out.
         extra: More that decides the outcome.
         progress: Called with the steps done and in all.
+        held_out: Clips that the network is judged on after every epoch.
 
     Returns:
         What the last run came to.
@@ -185,8 +195,7 @@ def learn(
             :func:`spectrack.training.loop.trainer.train`.
     """
     plan = plan or learner.plan
-    make = learner.samples(network, plan)
-    data = SiamesePairs(sources, plan.samples, make, reach=plan.reach, negative=plan.negative)
+    data = _samples(learner, network, sources, plan)
     # twice as fast on a CPU
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stages = plan.stages()
@@ -199,16 +208,29 @@ def learn(
             freeze_norms(model, learning=not plan.fixed_norms)
             return learner.loss(model, batch)
 
+        def judge(model: nn.Module) -> dict[str, float]:
+            assert learner.judge is not None
+            return learner.judge(cast(N, model), held_out, plan)
+
         result = train(
             network,
             data,
             loss,
             training,
             folder if len(stages) == 1 else folder / f"stage{number}",
+            validate=judge if learner.judge is not None and held_out else None,
             extra={**plan.asked(), **(extra or {})},
             progress=progress,
         )
     return result
+
+
+def _samples(learner: Learner[N], network: N, sources: Sequence[Source], plan: Any) -> Samples:
+    if learner.data is not None:
+        return learner.data(sources, plan)
+    assert learner.samples is not None, "a learner makes samples of pairs, or of clips"
+    make = learner.samples(network, plan)
+    return SiamesePairs(sources, plan.samples, make, reach=plan.reach, negative=plan.negative)
 
 
 def begun(learner: Learner[N], start: str, backbone_of: str, small: bool) -> N:
@@ -275,7 +297,8 @@ def learn_on(
     found = {"before": box_overlaps(_tracker(learner, network), held_out, watch)}
     start = {name: value.clone() for name, value in network.state_dict().items()}
     folder = file.parent / "learning"
-    learn(learner, network, sources, folder, plan, extra=extra, progress=progress)
+    apart: list[Clip] = [] if learner.judge is None else [VideoClip(video) for video in held_out]
+    learn(learner, network, sources, folder, plan, extra=extra, progress=progress, held_out=apart)
     network.load_state_dict(blended(start, network.cpu().state_dict(), plan.blend))
     found["after"] = box_overlaps(_tracker(learner, network), held_out, watch)
     tensors = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}

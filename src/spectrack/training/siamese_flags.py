@@ -1,4 +1,4 @@
-"""What training recipes of Siamese trackers take, and what they do with it."""
+"""What training recipes of trackers of boxes take, and what they do with it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SiameseArguments(RecipeArguments):
-    """Learn on from weights of a Siamese tracker.
+class ClipArguments(RecipeArguments):
+    """Learn from clips: stills that are set in motion, and annotated videos.
 
     Class attributes:
         NAME: Of the recipe and of the file of weights.
@@ -56,12 +56,10 @@ class SiameseArguments(RecipeArguments):
     """Weights to start from: a name, or a file."""
     permissive: Flag = False
     """Only data whose terms allow any use."""
-    backbone: Flag = False
-    """The backbone learns, too, at a tenth of the rate; it stays as it is otherwise."""
     epochs: OptionalCount = None
-    """Passes over the pairs."""
+    """Passes over the samples."""
     samples: OptionalCount = None
-    """Pairs in an epoch."""
+    """Samples in an epoch."""
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
     """Only these sequences of DAVIS."""
     seed: Annotated[int, arg(metavar="N")] = 0
@@ -77,9 +75,7 @@ class SiameseArguments(RecipeArguments):
         Raises:
             InputError: If the weights cannot be used.
         """
-        from spectrack.training.siamese import begun
-
-        return begun(learner, self.start, "", False), replace(learner.plan, backbone=self.backbone)
+        raise NotImplementedError
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
@@ -87,7 +83,6 @@ class SiameseArguments(RecipeArguments):
             "data": str(self.data.resolve()),
             "start": self.start,
             "permissive": self.permissive,
-            "backbone": self.backbone,
             "epochs": self.epochs,
             "samples": self.samples,
             "sequences": self.sequences,
@@ -164,3 +159,21 @@ class SiameseArguments(RecipeArguments):
             "command": f"spectrack train {self.NAME}{' --permissive' if self.permissive else ''}",
             "seed": self.seed,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiameseArguments(ClipArguments):
+    """Learn on from weights of a Siamese tracker."""
+
+    backbone: Flag = False
+    """The backbone learns, too, at a tenth of the rate; it stays as it is otherwise."""
+
+    def begun(self, learner: Learner[Any]) -> tuple[Any, SiamesePlan]:
+        """See :meth:`ClipArguments.begun`."""
+        from spectrack.training.siamese import begun
+
+        return begun(learner, self.start, "", False), replace(learner.plan, backbone=self.backbone)
+
+    def asked(self) -> dict[str, Any]:
+        """What decides the outcome."""
+        return super().asked() | {"backbone": self.backbone}

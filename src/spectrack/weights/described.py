@@ -12,12 +12,15 @@ from typing import Any
 from torch import nn
 
 from spectrack.errors import InputError
+from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.networks.resnet import ResNet
 from spectrack.weights.entry import build_network
 from spectrack.weights.files import WeightFile, write_weights
 from spectrack.weights.matching import Differences, compare, shapes_of
 
 KINDS = {
+    "atom": "spectrack.trackers.atom.network:ATOM",
+    "kys": "spectrack.trackers.kys.network:KYS",
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
     "sta": "spectrack.networks.sta:STA",
@@ -29,10 +32,14 @@ KINDS = {
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "mdnet": "spectrack.trackers.mdnet.network:MDNet",
+    "d3s": "spectrack.trackers.d3s.network:D3S",
+    "dimp": "spectrack.trackers.dimp.network:DiMP",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
 WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
-"""Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
+"""Kinds that are a backbone or make their own; others are given one, described apart."""
+MOBILENET = "mobilenet_v2"
+"""The ``kind`` of a backbone that is no ResNet; the other arguments are then its own."""
 
 
 def make_network(description: Mapping[str, Any]) -> nn.Module:
@@ -40,8 +47,9 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
 
     Args:
         description: ``kind`` (see :data:`KINDS`), ``backbone`` (arguments of
-            :class:`~spectrack.networks.resnet.ResNet`; not of a kind in :data:`WHOLE`), and the
-            other arguments of the network.
+            :class:`~spectrack.networks.resnet.ResNet`, or with the ``kind`` :data:`MOBILENET` of
+            :class:`~spectrack.networks.mobilenet_v2.MobileNetLayers`; not of a kind in
+            :data:`WHOLE`), and the other arguments of the network.
 
     Raises:
         InputError: If it does not describe a network.
@@ -55,10 +63,16 @@ def make_network(description: Mapping[str, Any]) -> nn.Module:
             "and its backbone"
         )
     try:
-        parts = () if backbone is None else (ResNet(**backbone),)
+        parts = () if backbone is None else (_backbone(**backbone),)
         return build_network(KINDS[kind], *parts, **rest)
     except (TypeError, ValueError) as error:
         raise InputError(f"a network of kind {kind} cannot be made so: {error}") from error
+
+
+def _backbone(kind: str = "resnet", **arguments: Any) -> nn.Module:
+    if kind not in ("resnet", MOBILENET):
+        raise ValueError(f"its backbone is of the kind {kind!r}; give resnet or {MOBILENET}")
+    return ResNet(**arguments) if kind == "resnet" else MobileNetLayers(**arguments)
 
 
 def save_described(

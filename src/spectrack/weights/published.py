@@ -46,6 +46,7 @@ FEAR_TERMS = (
 )
 STARK_NETWORK = "spectrack.trackers.stark.network:stark"
 LWL_NETWORK = "spectrack.trackers.lwl.network:lwl"
+DIMP_NETWORK = "spectrack.trackers.dimp.network:published_dimp"
 
 
 def _row(
@@ -75,7 +76,13 @@ def _row(
 
 
 def _dimp(
-    file: str, description: str, paper: str, source: str, *figures: str | None
+    file: str,
+    description: str,
+    paper: str,
+    source: str,
+    *figures: str | None,
+    network: str | None = None,
+    **arguments: Any,
 ) -> WeightsEntry:
     names = (
         "VOT2018 EAO",
@@ -87,7 +94,8 @@ def _dimp(
         "GOT-10k AO",
     )
     told = [f"{n} {f}" for n, f in zip(names, figures, strict=True) if f is not None]
-    return _row(file, description, paper, f"gdrive:{source}", ", ".join(told))
+    drive = f"gdrive:{source}"
+    return _row(file, description, paper, drive, ", ".join(told), network=network, **arguments)
 
 
 PUBLISHED: dict[str, WeightsEntry] = {
@@ -130,6 +138,8 @@ PUBLISHED: dict[str, WeightsEntry] = {
         DIMP,
         "1MAjrRJDCbL0DSjUKFyDkUuYS1-cYBNjk",
         *(".402", "66.0", "61.0", "64.3", "53.5", "72.3", "57.9"),
+        network=DIMP_NETWORK,
+        depth=18,
     ),
     "dimp50": _dimp(
         "dimp50.pth",
@@ -137,6 +147,8 @@ PUBLISHED: dict[str, WeightsEntry] = {
         DIMP,
         "1qgachgqks2UGjKx-GdO1qylBDdB1f9KN",
         *(".440", "68.4", "61.9", "65.3", "56.9", "74.0", "61.1"),
+        network=DIMP_NETWORK,
+        depth=50,
     ),
     "prdimp18": _dimp(
         "prdimp18.pth.tar",
@@ -144,6 +156,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1ycm3Uu63j-uCkz4qt0SG6rY_k5UFlhVo",
         *(".385", "68.0", "63.3", "65.3", "56.4", "75.0", "61.2"),
+        network=DIMP_NETWORK,
+        depth=18,
+        learner="prdimp",
     ),
     "prdimp50": _dimp(
         "prdimp50.pth.tar",
@@ -151,6 +166,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1zbQUVXKsGvBEOc-I1NuGU6yTMPth_aI5",
         *(".442", "69.6", "63.5", "68.0", "59.8", "75.8", "63.4"),
+        network=DIMP_NETWORK,
+        depth=50,
+        learner="prdimp",
     ),
     "super_dimp": _dimp(
         "super_dimp.pth.tar",
@@ -158,6 +176,9 @@ PUBLISHED: dict[str, WeightsEntry] = {
         PRDIMP,
         "1qDptswis2FxihLRYLVRGDvx6aUoAVVLv",
         *(None, "70.1", "64.8", "67.7", "63.1", "78.1", None),
+        network=DIMP_NETWORK,
+        depth=50,
+        sigma=22 / 24,
     ),
     "super_dimp_simple": _dimp(
         "super_dimp_simple.pth.tar",
@@ -172,6 +193,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         ATOM,
         "1VNyr-Ds0khjM0zaq6lU-xfY74-iWxBvU",
         *(".401", "66.3", "58.4", "64.2", "51.5", "70.3", "55.6"),
+        network="spectrack.trackers.atom.network:atom18",
     ),
     "kys": _dimp(
         "kys.pth",
@@ -179,6 +201,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         KYS,
         "1nJTBxpuBhN0WGSvG7Zm3yBc9JAC6LnEn",
         *(".462", "69.5", "63.4", None, "55.4", "74.0", "63.6"),
+        network="spectrack.trackers.kys.network:kys50",
     ),
     **SIAMESE,
     "stark_s50": _row(
@@ -254,6 +277,7 @@ PUBLISHED: dict[str, WeightsEntry] = {
         "http://data.vicos.si/alanl/d3s/SegmNet.pth.tar",
         "DAVIS-16 J 75.4, F 72.6, DAVIS-17 J 57.8, F 63.8",
         "none told",
+        network="spectrack.trackers.d3s.network:d3s",
     ),
     **{
         f"nanotrack_{version}": _row(
@@ -292,8 +316,13 @@ PUBLISHED: dict[str, WeightsEntry] = {
             RESNET,
             f"https://download.pytorch.org/models/resnet{depth}-{digits}.pth",
             licence="BSD-3",
+            network=network,
             sha256=digits,
+            classes=1000,
         )
-        for depth, digits in ((18, "f37072fd"), (50, "0676ba61"))
+        for depth, digits, network in (
+            (18, "f37072fd", "spectrack.networks.resnet:resnet18"),
+            (50, "0676ba61", "spectrack.networks.resnet:resnet50"),
+        )
     },
 }

@@ -50,6 +50,13 @@ WEIGHTS: dict[str, WeightsEntry] = {
         arguments={"version": "v3"},
         asset="nanotrack.safetensors",
     ),
+    "dimp_small": WeightsEntry(
+        description="DiMP, small, as `spectrack train dimp --small` makes it",
+        file="dimp.safetensors",
+        paper="Bhat et al., DiMP, ICCV 2019; Danelljan et al., PrDiMP, CVPR 2020",
+        licence="of the data that it learned from, see the file",
+        networks={"": "spectrack.trackers.dimp.network:small_dimp"},
+    ),
     **PUBLISHED,
     **BACKBONES,
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 from golden import Golden
 from spectrack.errors import InputError
@@ -20,6 +23,7 @@ from spectrack.training.data.augmentation import (
 )
 from spectrack.training.data.crops import TrainingCrop
 from spectrack.training.data.samples import SampleSettings, training_label
+from spectrack.training.data.target_maps import target_densities, target_labels
 
 FRAME_WH = (230, 150)
 
@@ -43,6 +47,20 @@ def test_crops_are_those_of_the_reference(golden: Golden, number: int) -> None:
     golden.compare("geometry", f"crop{number}.mask", crop.mask(mask))
     inside = np.array(tuple(crop.box(Box(70, 50, 30, 20))))
     golden.compare("geometry", f"crop{number}.gt_in_crop", inside)
+
+
+def test_the_square_crop_is_that_of_the_reference(golden: Golden) -> None:
+    frame = golden.scheme.img("geo.im", FRAME_WH[1], FRAME_WH[0])
+    box = Box(60, 40, 50, 40)
+    crop = TrainingCrop.plan(box, FRAME_WH, (96, 96), 5.0, "replicate")
+    golden.compare("geometry", "atom_crop.im", crop.image(frame).transpose(2, 0, 1))
+    golden.compare("geometry", "atom_crop.rf", 96 / crop.w)
+    middle = crop.box_about(box, box)
+    assert middle.center == (47.5, 47.5)
+    factor = 96 / crop.w
+    moved = crop.box_about(Box(70, 30, 25, 80), box)
+    assert moved.center == pytest.approx((47.5 - 2.5 * factor, 47.5 + 10 * factor))
+    assert (moved.w, moved.h) == pytest.approx((25 * factor, 80 * factor))
 
 
 def test_rotation_and_mirror_are_those_of_the_reference(golden: Golden) -> None:
@@ -92,6 +110,28 @@ def test_jitter_has_its_range_and_spread() -> None:
     assert tuple(still) == tuple(box)
 
 
+def test_labels_of_many_boxes_are_those_of_the_reference(golden: Golden) -> None:
+    boxes = [
+        *([96, 48, 96, 64], [300, 200, 100, 90], [0, 0, 50, 50]),
+        *([400, 100, 80, 120], [700, 400, 100, 60], [416, 240, 10, 10]),
+    ]
+    where = torch.tensor(boxes).reshape(2, 3, 4)
+    sigma = 0.05 * math.sqrt(26 * 15)
+    golden.compare("losses", "hinge.label", target_labels(where, (832, 480), 32, sigma))
+    where = torch.tensor([100, 90, 80, 60])
+    density = target_densities(where, (288, 288), 16, 0.05 * 18)
+    golden.compare("losses", "klgrid.density", density[None, None])
+
+
+def test_a_density_out_of_sight_is_nothing() -> None:
+    density = target_densities(torch.tensor([-900.0, 0, 10, 10]), (64, 64), 16, 0.9)
+    assert density.shape == (5, 5)
+    assert float(density.sum()) == 0
+    odd = target_labels(torch.tensor([24.0, 24, 16, 16]), (64, 64), 16, 0.9, kernel=3)
+    assert odd.shape == (4, 4)
+    np.testing.assert_allclose(odd, odd.flip(0), atol=1e-7)
+
+
 def test_light_and_grey() -> None:
     frame = np.array([[[200, 100, 0], [10, 20, 30]]], np.uint8)
     np.testing.assert_array_equal(brighter(frame, 1.5), [[[255, 150, 0], [15, 30, 45]]])
@@ -99,6 +139,8 @@ def test_light_and_grey() -> None:
     expected = 0.114 * frame[..., 0] + 0.587 * frame[..., 1] + 0.299 * frame[..., 2]
     np.testing.assert_allclose(plain[..., 0], expected, atol=0.6)
     assert np.ptp(plain, axis=2).max() == 0
+    right = 0.299 * frame[..., 0] + 0.587 * frame[..., 1] + 0.114 * frame[..., 2]
+    np.testing.assert_allclose(grey(frame, exchanged=False)[..., 0], right, atol=0.6)
 
 
 def test_a_box_without_area_is_told() -> None:

@@ -6,8 +6,6 @@ and 3.6). Its state is the target's centre and size as this branch knows them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,33 +15,14 @@ from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.settings import FIRST_SAMPLES, RTSSettings
 from spectrack.tracking.few_shot import backbone_layers
 from spectrack.tracking.first_frame import blur, box_in_patch, gaussian_label, mirror
+from spectrack.tracking.localisation import Peak
 from spectrack.tracking.memory import SampleMemory, SampleWeights
 from spectrack.tracking.patches import PairYX, Patch, pair, plan_patch
-from spectrack.tracking.search_region import Placement, box_about, centre_of, scale_of
+from spectrack.tracking.search_region import Placement, centre_of
+from spectrack.tracking.target_state import TargetState
 
 BLURS = ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
 """Standard deviations of the blurred variations of the first frame, down and across."""
-
-LEAST_SIDE = 10
-"""A target found by its score alone is never taken to be smaller, in pixels."""
-
-BEYOND = 0.3
-"""Share of its size by which such a target's centre may leave the frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The highest score of a patch.
-
-    Attributes:
-        score: Its value.
-        row: Its place in the score map.
-        col: Its place across.
-    """
-
-    score: float
-    row: int
-    col: int
 
 
 class InstanceBranch:
@@ -67,13 +46,12 @@ class InstanceBranch:
     ) -> None:
         self._network, self._settings = network, settings
         patch_hw = self._patch_hw = (settings.height, settings.width)
-        self._frame_hw = (frame_hwc.shape[0], frame_hwc.shape[1])
-        self.pos_yx, self.size_hw = placement.pos_yx, placement.size_hw
-        self.scale, self._base_hw = placement.scale, placement.base_hw
+        frame_hw = (frame_hwc.shape[0], frame_hwc.shape[1])
+        self.state = TargetState(placement.pos_yx, placement.size_hw, placement.scale, frame_hw)
         self.found = True
-        middle = np.round(self.pos_yx)
+        scale, middle = placement.scale, np.round(placement.pos_yx)
         plan = plan_patch(
-            middle, np.float32(self.scale) * pair(patch_hw), patch_hw, self._frame_hw, "replicate"
+            middle, np.float32(scale) * pair(patch_hw), patch_hw, frame_hw, "replicate"
         )
         patch = plan.cut(frame_hwc, device)
         blurred = [blur(patch, sigma) for sigma in BLURS]
@@ -82,13 +60,13 @@ class InstanceBranch:
         ]
         features = network.instance_features(layer3.float())
         self._feature_hw = (features.shape[2], features.shape[3])
-        box = box_in_patch(self.pos_yx, self.size_hw, middle, self.scale, patch_hw)
+        box = box_in_patch(placement.pos_yx, placement.size_hw, middle, scale, patch_hw)
         self.boxes_xywh = torch.tensor([box] * len(features), device=device)
         start = network.first_instance_filter(features, self.boxes_xywh)
         self._kernel = start.shape[-1]
-        cell = pair(self._feature_hw) / pair(patch_hw) * self._base_hw
+        cell = pair(self._feature_hw) / pair(patch_hw) * placement.base_hw
         self.sigma = float(np.sqrt(cell[0] * cell[1])) * settings.label
-        labels = self._label(middle, self.scale, device).expand(len(features), -1, -1)
+        labels = self._label(middle, scale, device).expand(len(features), -1, -1)
         self.filter_ckk = network.learn_instance(
             start, features, labels, None, settings.instance_first_steps
         )
@@ -126,8 +104,7 @@ class InstanceBranch:
         s = self._settings
         self.found = peak.score >= s.presence
         if seen is not None:
-            self.pos_yx, self.size_hw = centre_of(seen), pair((seen.h, seen.w))
-            self.scale = scale_of(self.size_hw, s.search, self._patch_hw)
+            self.state.fit(centre_of(seen), pair((seen.h, seen.w)))
         elif self.found:
             self._go_to(peak, patch)
         if not self.found:
@@ -148,30 +125,18 @@ class InstanceBranch:
     @property
     def box(self) -> Box:
         """The target as this branch knows it."""
-        return box_about(self.pos_yx, self.size_hw)
+        return self.state.box
 
     def _go_to(self, peak: Peak, patch: Patch) -> None:
         cells = pair(self._feature_hw)
         map_hw = cells + (1 - self._kernel % 2)
         moved = pair((peak.row, peak.col)) - (map_hw - 1) / 2
         moved = moved * (pair(self._patch_hw) / cells) * np.float32(patch.scale)
-        frame, reach = pair(self._frame_hw), np.float32(BEYOND) * self.size_hw
-        self.pos_yx = np.maximum(np.minimum(patch.pos_yx + moved, frame + reach), -reach)
-        least = (LEAST_SIDE / self._base_hw).max()
-        most = (frame / self._base_hw).min()
-        self.scale = float(max(min(np.float32(patch.scale), most), least))
-        self.size_hw = self._base_hw * np.float32(self.scale)
+        self.state.move(pair(patch.pos_yx + moved))
+        self.state.rescale(patch.scale)
 
     def _label(self, patch_pos_yx: PairYX, scale: float, device: torch.device) -> Tensor:
         cells = pair(self._feature_hw) / (np.float32(scale) * pair(self._patch_hw))
-        y, x = cells * (self.pos_yx - patch_pos_yx) + np.float32(0.5)
+        y, x = cells * (self.state.pos_yx - patch_pos_yx) + np.float32(0.5)
         centre = (float(y), float(x))
         return gaussian_label(centre, self.sigma, self._feature_hw, self._kernel, device)
-
-
-def find_peak(scores_nhw: Tensor) -> Peak:
-    """The highest score of a map (1, h, w); of equal ones the one in the first column."""
-    flat = scores_nhw[0].mT.flatten()
-    score, index = torch.stack([flat.max().double(), flat.argmax().double()]).tolist()
-    col, row = divmod(int(index), scores_nhw.shape[1])
-    return Peak(score, row, col)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from spectrack.errors import InputError
 from spectrack.networks.dcf import Descent, apply_filters, descend, feature_head, hinge_residual
 from spectrack.networks.few_shot import FewShotSegmenter
+from spectrack.networks.filter_initializer import FilterInitializer
 from spectrack.networks.label_encoder import LabelEncoder, start
-from spectrack.networks.pooling import prroi_pool
 from spectrack.networks.resnet import ResNet, caffe_resnet50
 
 POOL_SCALE = 1 / 16
@@ -25,30 +25,6 @@ POOL_SCALE = 1 / 16
 read, often past the maps' edge; the published checkpoint learned it so."""
 
 INSTANCE_REGULARISATION = 0.01
-
-
-class FilterInitializer(nn.Module):
-    """P: a first filter, pooled from the target's box.
-
-    Args:
-        maps: Maps of G.
-        size: Height and width of the filter.
-        pool_scale: What boxes are multiplied by to be pooled.
-    """
-
-    def __init__(self, maps: int, size: int, pool_scale: float) -> None:
-        super().__init__()
-        self.size, self.pool_scale = size, pool_scale
-        self.filter_conv = nn.Conv2d(maps, maps, 3, padding=1)
-
-    def forward(self, features_nschw: Tensor, boxes_nsxywh: Tensor) -> Tensor:
-        """Features (N, S, C, H, W) and boxes (N, S, 4) in pixels -> filters (S, 1, C, K, K)."""
-        frames, sequences = features_nschw.shape[:2]
-        maps = self.filter_conv(features_nschw.flatten(0, 1))
-        boxes = boxes_nsxywh.flatten(0, 1).to(maps.dtype)
-        corners = boxes.new_tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]])
-        pooled = prroi_pool(maps, boxes @ corners.mT, (self.size, self.size), self.pool_scale)
-        return pooled.view(frames, sequences, 1, *pooled.shape[1:]).mean(0)
 
 
 class InstanceBranch(nn.Module):

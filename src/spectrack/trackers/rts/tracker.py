@@ -17,7 +17,7 @@ from torch import Tensor
 from spectrack.networks.resnet import LAYERS
 from spectrack.networks.sta import STA
 from spectrack.structures import Box, FrameHWC, Prediction, Target
-from spectrack.trackers.rts.instance import InstanceBranch, find_peak
+from spectrack.trackers.rts.instance import InstanceBranch
 from spectrack.trackers.rts.network import RTS
 from spectrack.trackers.rts.settings import RTSSettings
 from spectrack.tracking.base import Tracker
@@ -30,6 +30,7 @@ from spectrack.tracking.few_shot import (
     for_tracking,
 )
 from spectrack.tracking.first_mask import FirstMask
+from spectrack.tracking.localisation import find_peak
 from spectrack.tracking.memory import SampleWeights
 from spectrack.tracking.patches import Patch
 from spectrack.tracking.search_region import Placement
@@ -145,7 +146,7 @@ class RTSTracker(Tracker):
         self._seen = seen
         peak = None
         if instance is not None and scores is not None:
-            peak = find_peak(scores)
+            peak = find_peak(scores[0].cpu().numpy())
             box = None if seen.lost or seen.small else seen.measures.box
             instance.update(self._number, peak, patch, coarse, box)
         box, found = self._answer(seen)
@@ -182,7 +183,7 @@ class RTSTracker(Tracker):
         elif not (seen.lost or seen.small):
             self.placement.follow(measures.pos_yx, measures.size_hw(self.settings.deviations))
         elif instance is not None and self.settings.fallback:
-            self.placement.follow(instance.pos_yx, instance.size_hw)
+            self.placement.follow(instance.state.pos_yx, instance.state.size_hw)
         else:
             self.placement.wait()
 

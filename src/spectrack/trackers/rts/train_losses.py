@@ -13,10 +13,8 @@ from torch.nn import functional
 
 from spectrack.errors import InputError
 from spectrack.trackers.rts.network import RTSOutput
+from spectrack.training.discriminative_losses import hinge_error
 from spectrack.training.losses import lovasz
-
-NEAR = 0.05
-"""Where a label is at least so large, the score must meet it; elsewhere it must not exceed 0."""
 
 
 def lovasz_batch(logits_nhw: Tensor, truth_nhw: Tensor) -> Tensor:
@@ -39,22 +37,6 @@ def lovasz_batch(logits_nhw: Tensor, truth_nhw: Tensor) -> Tensor:
         )
     soft = logits_nhw.float().sigmoid()
     return lovasz(soft.reshape(1, 1, -1), truth_nhw.reshape(1, 1, -1))
-
-
-def instance_hinge(scores: Tensor, labels: Tensor, near: float = NEAR) -> Tensor:
-    """Mean squared error of scores; away from the target only scores above 0 are wrong.
-
-    Args:
-        scores: Any shape.
-        labels: Same shape, Gaussians at the target.
-        near: See :data:`NEAR`.
-
-    Returns:
-        Scalar.
-    """
-    wanted = labels >= near
-    errors = torch.where(wanted, scores - labels, scores.relu())
-    return errors.square().mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +75,7 @@ def rts_loss(
     w = weights or LossWeights()
     scores = output.scores_itshw.float()
     steps = len(scores) - 1
-    each = torch.stack([instance_hinge(iterate, labels_tshw) for iterate in scores])
+    each = torch.stack([hinge_error(iterate, labels_tshw) for iterate in scores])
     instance = w.iterate * each.sum() / (max(steps, 1) if w.average else 1)
     total = w.mask * lovasz_batch(output.logits_tshw, masks_tshw) + instance
     if w.pixels:

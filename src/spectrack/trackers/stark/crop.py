@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from spectrack.structures import Box, FrameHWC, HardHW
 from spectrack.trackers.stark.network import SEARCH_SIDE
-from spectrack.tracking.windows import cut
+from spectrack.tracking.windows import counted_size, cut, square_about
 
 TEMPLATE_FACTOR, SEARCH_FACTOR = 2.0, 5.0
 """Sides of the squares over the root of the box's area."""
@@ -50,13 +49,8 @@ def crop_about(frame_hwc: FrameHWC, box: Box, factor: float, side: int) -> Crop:
         The crop. As in the published program, the last column and row of the frame already count
         as outside where the square reaches beyond them.
     """
-    window = max(math.ceil(math.sqrt(box.w * box.h) * factor), 1)
-    cx, cy = box.center
-    x, y = round(cx - window / 2), round(cy - window / 2)
-    height, width = (
-        limit - 1 if start + window >= limit else limit
-        for start, limit in zip((y, x), frame_hwc.shape, strict=False)
-    )
+    x, y, window = square = square_about(box, factor)
+    height, width = counted_size((frame_hwc.shape[0], frame_hwc.shape[1]), square)
     outside_hw = _outside(y, window, height, side)[:, None] | _outside(x, window, width, side)
     if min(x, y) + window <= 0 or x >= width or y >= height:
         pixels_hwc = np.zeros((side, side, 3), np.uint8)

@@ -47,13 +47,16 @@ def jittered_box(
     return Box(cx - w / 2, cy - h / 2, w, h)
 
 
-def grey(frame_hwc: FrameHWC) -> FrameHWC:
+def grey(frame_hwc: FrameHWC, exchanged: bool = True) -> FrameHWC:
     """A picture without colours, in three equal channels.
 
-    The weights of red and blue are exchanged, as in the published training, which takes the
-    channels for red, green, blue when they are blue, green, red.
+    Args:
+        frame_hwc: uint8 RGB.
+        exchanged: With the weights of red and blue exchanged, as in the published training of RTS,
+            which takes the channels for red, green, blue when they are blue, green, red.
     """
-    return np.dstack([cv2.cvtColor(frame_hwc, cv2.COLOR_BGR2GRAY)] * 3)
+    kind = cv2.COLOR_BGR2GRAY if exchanged else cv2.COLOR_RGB2GRAY
+    return np.dstack([cv2.cvtColor(frame_hwc, kind)] * 3)
 
 
 def flipped(picture: NDArray[Pixel]) -> NDArray[Pixel]:

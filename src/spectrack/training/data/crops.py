@@ -97,6 +97,22 @@ class TrainingCrop:
         fx, fy = self.size_wh[0] / self.w, self.size_wh[1] / self.h
         return Box((box.x - self.x) * fx, (box.y - self.y) * fy, box.w * fx, box.h * fy)
 
+    def box_about(self, box: Box, middle: Box) -> Box:
+        """The same where the crop's middle pixel stands for the middle of a box.
+
+        As ATOM's training has it, which does not mind that a crop begins at a whole pixel.
+
+        Args:
+            box: Of the frame.
+            middle: What the crop was planned about.
+        """
+        factor = self.size_wh[0] / self.w
+        (cx, cy), (mx, my) = box.center, middle.center
+        w, h = box.w * factor, box.h * factor
+        x = (self.size_wh[0] - 1) / 2 + (cx - mx) * factor - w / 2
+        y = (self.size_wh[1] - 1) / 2 + (cy - my) * factor - h / 2
+        return Box(x, y, w, h)
+
     def _cut(self, image: NDArray[Pixel]) -> tuple[NDArray[Pixel], tuple[int, int, int, int]]:
         """What is in the frame, and the padding: top, bottom, left, right.
 

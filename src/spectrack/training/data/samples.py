@@ -16,7 +16,6 @@ from torch import Tensor
 
 from spectrack.errors import InputError
 from spectrack.structures import Box
-from spectrack.tracking.first_frame import gaussian_label
 from spectrack.training.data.augmentation import (
     brighter,
     flipped,
@@ -29,6 +28,7 @@ from spectrack.training.data.augmentation import (
 )
 from spectrack.training.data.clips import Clip, View
 from spectrack.training.data.crops import TrainingCrop
+from spectrack.training.data.target_maps import target_labels
 
 STRIDE = 32
 """Pixels of the network's input for one cell of the instance branch's features."""
@@ -101,12 +101,8 @@ def training_label(box: Box, settings: SampleSettings, kernel: int = 4) -> Tenso
     Returns:
         float32 (H / 32 + 1, W / 32 + 1).
     """
-    width, height = settings.size_wh
-    cells = (height // STRIDE, width // STRIDE)
-    cx, cy = box.center
-    half = 0.5 if kernel % 2 == 0 else 0.0
-    off = ((cy - height / 2) / STRIDE + half, (cx - width / 2) / STRIDE + half)
-    return gaussian_label(off, settings.label_sigma, cells, kernel)
+    where = torch.tensor(tuple(box), dtype=torch.float32)
+    return target_labels(where, settings.size_wh, STRIDE, settings.label_sigma, kernel)
 
 
 def draw_frames(
@@ -152,6 +148,48 @@ class Source:
     share: float = 1.0
 
 
+class ClipChoice:
+    """Draws clips of sources.
+
+    Args:
+        sources: Where clips come from.
+        least: Clips need more frames in sight than this.
+        told: What to say if none has.
+
+    Raises:
+        InputError: If no clip is long enough.
+
+    Attributes:
+        count: Clips in all.
+    """
+
+    def __init__(self, sources: Sequence[Source], least: int, told: str) -> None:
+        self._clips = [[c for c in s.clips if int(c.visible_t.sum()) > least] for s in sources]
+        shares = np.array([s.share if c else 0 for s, c in zip(sources, self._clips, strict=True)])
+        if not shares.sum() > 0:
+            raise InputError(told)
+        self._shares = shares / shares.sum()
+        self.count = sum(len(clips) for clips in self._clips)
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """A clip: first its source by the shares, then any of it."""
+        clips = self._clips[int(rng.choice(len(self._shares), p=self._shares))]
+        return clips[int(rng.integers(len(clips)))]
+
+
+def sample_chance(seed: int | None, index: int) -> np.random.Generator:
+    """Where the chance of a sample comes from.
+
+    Args:
+        seed: With it the sample is the same in every epoch; without it a new one, drawn from
+            torch's global generator.
+        index: Number of the sample.
+    """
+    if seed is None:
+        return np.random.default_rng(int(torch.randint(2**62, ())))
+    return np.random.default_rng((seed, index))
+
+
 class TrackingSamples:
     """Random samples of clips.
 
@@ -182,24 +220,16 @@ class TrackingSamples:
     ) -> None:
         least = 2 * (1 + settings.test_frames) if fewest is None else fewest
         self._settings, self._count, self._seed = settings, count, seed
-        self._clips = [[c for c in s.clips if int(c.visible_t.sum()) > least] for s in sources]
-        shares = np.array([s.share if c else 0 for s, c in zip(sources, self._clips, strict=True)])
-        if not shares.sum() > 0:
-            raise InputError(f"no clip shows its object in more than {least} frames; give longer")
-        self._shares = shares / shares.sum()
+        told = f"no clip shows its object in more than {least} frames; give longer"
+        self._clips = ClipChoice(sources, least, told)
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Sample:
         """A sample, drawn from torch's global generator, or by the seed and its number."""
-        if self._seed is None:
-            rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        else:
-            rng = np.random.default_rng((self._seed, index))
-        s = self._settings
-        clips = self._clips[int(rng.choice(len(self._shares), p=self._shares))]
-        clip = clips[int(rng.integers(len(clips)))]
+        rng, s = sample_chance(self._seed, index), self._settings
+        clip = self._clips.draw(rng)
         first, later = draw_frames(clip.visible_t, rng, s.test_frames, s.reach)
         rolls = [_Roll.draw(s, rng)] * 2
         if not s.together:

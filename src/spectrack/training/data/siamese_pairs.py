@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from spectrack.errors import InputError
-from spectrack.training.data.clips import Clip, View
-from spectrack.training.data.samples import Sample, Source
+from spectrack.training.data.clips import View
+from spectrack.training.data.samples import ClipChoice, Sample, Source, sample_chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,38 +72,27 @@ class SiamesePairs:
         negative: float = 0.2,
         seed: int | None = None,
     ) -> None:
-        self._clips = [[c for c in s.clips if c.visible_t.any()] for s in sources]
-        shares = np.array([s.share if c else 0 for s, c in zip(sources, self._clips, strict=True)])
-        if not shares.sum() > 0:
-            raise InputError("no clip shows its object; give one that does")
-        self._shares = shares / shares.sum()
+        told = "no clip shows its object; give one that does"
+        self._clips = ClipChoice(sources, 0, told)
         self._count, self._make, self._seed = count, make, seed
         self._reach, self._negative = reach, negative
-        self._alone = sum(len(clips) for clips in self._clips) < 2
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Sample:
         """A sample, drawn from torch's global generator, or by the seed and its number."""
-        if self._seed is None:
-            rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        else:
-            rng = np.random.default_rng((self._seed, index))
+        rng = sample_chance(self._seed, index)
         return self._make(self.draw(rng), rng)
 
     def draw(self, rng: np.random.Generator) -> Pair:
         """A random pair."""
-        clip = self._clip(rng)
+        clip = self._clips.draw(rng)
         first, second = draw_partner(clip.visible_t, rng, self._reach)
-        if rng.random() >= self._negative or self._alone:
+        if rng.random() >= self._negative or self._clips.count < 2:
             return Pair(clip.view(first), clip.view(second), True)
-        other = self._clip(rng)
+        other = self._clips.draw(rng)
         while other is clip:
-            other = self._clip(rng)
+            other = self._clips.draw(rng)
         shown = int(rng.choice(np.flatnonzero(other.visible_t)))
         return Pair(clip.view(first), other.view(shown), False)
-
-    def _clip(self, rng: np.random.Generator) -> Clip:
-        clips = self._clips[int(rng.choice(len(self._shares), p=self._shares))]
-        return clips[int(rng.integers(len(clips)))]

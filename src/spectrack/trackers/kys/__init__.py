@@ -1,0 +1,1 @@
+"""KYS: know your surroundings (Bhat et al., ECCV 2020)."""
