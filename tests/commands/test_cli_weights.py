@@ -54,7 +54,11 @@ def test_the_list_tells_what_is_where(spectrack, cache):
     assert states == dict.fromkeys(WEIGHTS, "absent") | dict.fromkeys(shipped, "shipped")
     assert all(row["licence"] and row["paper"] for row in listed)
     unknown = {row["name"] for row in listed if row["state"] != "shipped" and not row["sources"]}
-    assert unknown == {"mdnet", "siamfc_alexnet"}  # nobody tells where they are to be had
+    assert unknown == {
+        "mdnet",
+        "siamfc_alexnet",
+        "pixelwise",
+    }  # nobody tells where they are to be had
     assert all(source.startswith("http") for row in listed for source in row["sources"])
 
 

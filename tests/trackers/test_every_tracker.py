@@ -15,6 +15,7 @@ from fear_golden import random_fear
 from random_mask_in_box import write_random_mask_in_box
 from random_sftrack import write_random_weights
 from small_mdnet import LITTLE, write_small_mdnet
+from small_pixelwise import write_small_pixelwise
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
@@ -96,6 +97,8 @@ def needs(tmp_path_factory):
     found["fear"] = {"weights": str(fear), "device": "cpu"}
     mdnet = str(write_small_mdnet(folder / "mdnet.safetensors"))
     found["mdnet"] = {"weights": mdnet, **LITTLE}
+    pixelwise = str(write_small_pixelwise(folder / "pixelwise.safetensors"))
+    found["pixelwise"] = {"weights": pixelwise, "device": "cpu", "smallest": 8.0}
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}

@@ -151,7 +151,7 @@ def test_a_page_instead_of_the_file_leaves_the_cache_as_it_was(entry, site):
 def test_every_row_tells_where_it_is_from():
     for name, row in WEIGHTS.items():
         assert re.fullmatch(r"[a-z0-9_]+", name)
-        assert row.asset or row.sources or name in NO_SOURCE, name
+        assert row.asset or row.sources or row.recipe or name in NO_SOURCE, name
         assert all(re.match(r"gdrive:|gfolder:|https?://", s) for s in row.sources), name
         backbone = name.startswith("resnet") or name in BACKBONES  # of which no figures are told
         untold = backbone or name in ("sta", "fear_xs", "fear_xs_noembs")

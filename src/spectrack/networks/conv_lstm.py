@@ -63,12 +63,14 @@ class ConvLSTM(nn.Module):
         nn.init.zeros_(self.of_input.bias)
         nn.init.constant_(self.of_input.bias[hidden : 2 * hidden], FORGET_BIAS)
         peepholes = None if size_hw is None else nn.Parameter(torch.zeros(3, hidden, *size_hw))
+        self.peepholes: nn.Parameter | None
         self.register_parameter("peepholes", peepholes)
 
     def start(self, like_nchw: Tensor) -> State:
         """A state of zeros for inputs of this size, kind and device."""
         n, _, height, width = like_nchw.shape
-        zeros = like_nchw.new_zeros((n, self.hidden, height, width))
+        kind = torch.promote_types(like_nchw.dtype, torch.float32)
+        zeros = like_nchw.new_zeros((n, self.hidden, height, width), dtype=kind)
         return State(zeros, zeros)
 
     def forward(self, x_nchw: Tensor, state: State | None = None) -> State:
@@ -106,9 +108,11 @@ class ConvLSTM(nn.Module):
     def _step(self, gates_nchw: Tensor, state: State) -> State:
         """What Eq. 1 makes of the convolved inputs."""
         gates = gates_nchw + self.of_hidden(state.hidden)
+        # under mixed precision convolutions alone are done in less: a memory adds up small changes
+        gates = gates.to(state.cell.dtype)
         i, f, candidate, o = gates.chunk(4, 1)
         if self.peepholes is not None:
-            of_i, of_f, of_o = self.peepholes
+            of_i, of_f, of_o = self.peepholes.unbind()
             i, f = i + of_i * state.cell, f + of_f * state.cell
         cell = f.sigmoid() * state.cell + i.sigmoid() * candidate.tanh()
         if self.peepholes is not None:

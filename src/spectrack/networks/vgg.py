@@ -60,7 +60,7 @@ class VGG(nn.Module):
     def from_pool1(self, maps_nchw: Tensor) -> list[Tensor]:
         """What each pooling gives, strides 2 to 16; the last one is pool4, (N, 512, H/16, W/16)."""
         given, x = [], maps_nchw
-        for layer in self.features[FIRST_POOL:]:
+        for layer in list(self.features)[FIRST_POOL:]:
             x = layer(x)
             if isinstance(layer, nn.MaxPool2d):
                 given.append(x)
@@ -71,7 +71,7 @@ class VGG(nn.Module):
         return self._run(images_nchw, 0, len(self.features))
 
     def _run(self, x: Tensor, first: int, end: int) -> Tensor:
-        for layer in self.features[first:end]:
+        for layer in list(self.features)[first:end]:
             x = layer(x)
         return x
 

@@ -206,6 +206,13 @@ TRACKERS: dict[str, TrackerEntry] = {
         weights=("mdnet",),
         speed="slow",
     ),
+    "pixelwise": TrackerEntry(
+        "spectrack.trackers.pixelwise.tracker:PixelwiseTracker",
+        "pixel-wise tracking: ConvLSTMs say where to look, and what is the target there",
+        "masks",
+        looks_at_crops=True,
+        weights=("pixelwise",),
+    ),
     "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
     "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
     "stark-st101": _stark("st101", "STARK-ST with ResNet-101"),

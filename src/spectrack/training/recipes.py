@@ -154,6 +154,12 @@ RECIPES = {
         "mdnet.safetensors",
         "mdnet.json",
     ),
+    "pixelwise": Recipe(
+        "spectrack.trackers.pixelwise.train_flags:PixelwiseArguments",
+        "pixel-wise tracking: where to look, and what is the target there",
+        "pixelwise.safetensors",
+        "pixelwise.json",
+    ),
 }
 
 

@@ -29,9 +29,19 @@ KINDS = {
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "mdnet": "spectrack.trackers.mdnet.network:MDNet",
+    "pixelwise": "spectrack.trackers.pixelwise.network:Pixelwise",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
+WHOLE = {
+    "mobilenet_v2",
+    "siamfc",
+    "siamrpn",
+    "siamrpn++",
+    "siamban",
+    "siammask",
+    "mdnet",
+    "pixelwise",
+}
 """Kinds that are a backbone or make their own; others are given a ResNet, described apart."""
 
 

@@ -50,6 +50,14 @@ WEIGHTS: dict[str, WeightsEntry] = {
         arguments={"version": "v3"},
         asset="nanotrack.safetensors",
     ),
+    "pixelwise": WeightsEntry(
+        description="pixel-wise tracking, the small form: where to look, and what is the target",
+        file="pixelwise.safetensors",
+        paper="Song, Li and Wang, Pixel-wise Object Tracking, 2017",
+        licence="those of what it is learned from; no weights of this paper were published",
+        networks={"": "spectrack.trackers.pixelwise.network:small_pixelwise"},
+        recipe="spectrack train pixelwise --data DATA --out RUN",
+    ),
     **PUBLISHED,
     **BACKBONES,
 }
