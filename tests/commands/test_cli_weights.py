@@ -58,7 +58,7 @@ def test_the_list_tells_what_is_where(spectrack, cache):
         "mdnet",
         "siamfc_alexnet",
         "pixelwise",
-    }  # nobody tells where they are to be had
+    }  # nobody tells
     assert all(source.startswith("http") for row in listed for source in row["sources"])
 
 

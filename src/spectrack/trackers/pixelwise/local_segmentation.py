@@ -35,7 +35,8 @@ class LocalSegmentation(nn.Module):
         maps: Of F-CNN.
         memory: Hidden maps of each ConvLSTM; M-CNN has four times as many, h and c of both.
         decoder: Maps of the deconvolutions but the last.
-        skips: Show the decoder the extractor's finer features; the paper's sees the memory alone.
+        skips: Show the decoder the extractor's finer features, kept in a range by tanh as those of
+            F-CNN are; the paper's sees the memory alone.
         peepholes: Hadamard peepholes; without them the memory knows no place.
         width: Share of the extractor's maps.
 
@@ -57,7 +58,7 @@ class LocalSegmentation(nn.Module):
         super().__init__()
         if side < STRIDE or side % STRIDE:
             raise InputError(f"regions have a side of {side}; give a multiple of {STRIDE}")
-        self.side, self.skips = side, skips
+        self.side = side
         self.extractor = make_extractor(extractor, width)
         deep, finer = self.extractor.deep, self.extractor.finer
         self.m_cnn = nn.Sequential(
@@ -77,6 +78,7 @@ class LocalSegmentation(nn.Module):
             ConvLSTM(inputs, memory, size_hw=size) for inputs in (maps, memory)
         )
         more = tuple(reversed(finer)) if skips else (0, 0, 0)  # strides 8, 4, 2
+        self.finer = nn.ModuleList(nn.Conv2d(maps, maps, 1) for maps in more if maps)
         inputs = [memory, *(a + b for a, b in zip(decoder, more, strict=True))]
         self.decoder = nn.ModuleList(
             nn.ConvTranspose2d(i, o, 5, stride=2, padding=2, output_padding=1)
@@ -133,7 +135,8 @@ class LocalSegmentation(nn.Module):
         for number, layer in enumerate(self.decoder):
             if number:
                 x = F.leaky_relu(x)
-                if self.skips:
-                    x = torch.cat([x, finer[number - 1].to(x.dtype)], 1)
+                if len(self.finer):
+                    more = self.finer[number - 1](finer[number - 1]).tanh()
+                    x = torch.cat([x, more.to(x.dtype)], 1)
             x = layer(x)
         return x[:, 0].float()

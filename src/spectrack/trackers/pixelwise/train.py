@@ -80,7 +80,7 @@ class PixelwisePlan:
     halves: TrainSettings = LOCAL
     local: TrainSettings = LOCAL_AT_LAST
     local_steps: int = 100
-    judged: int = 24
+    judged: int = 16
     regions: RegionSettings = field(default_factory=RegionSettings)
     true_maps: TrainSettings = GLOBAL
     predicted_maps: TrainSettings = GLOBAL_AGAIN

@@ -87,4 +87,5 @@ class GlobalLoss:
         overlap = torch.where(area > 0, weighted / area.clamp_min(1e-6), 0).mean()
         before = theta_tn3[max(self.first - 2, 0) : -1]
         changes = torch.linalg.vector_norm(theta_tn3[max(self.first - 1, 1) :] - before, dim=2)
-        return overlap + self.steady * changes.mean()
+        # one frame alone has none before it
+        return overlap + self.steady * changes.sum() / max(changes.numel(), 1)
