@@ -212,6 +212,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         looks_at_crops=True,
         weights=("pixelwise",),
+        speed="medium",
     ),
     "stark-s50": _stark("s50", "STARK-S: a transformer beside the first frame, ResNet-50"),
     "stark-st50": _stark("st50", "STARK-ST: the same with a second, later template"),
