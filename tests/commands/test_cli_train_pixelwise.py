@@ -109,6 +109,23 @@ def test_it_learns_and_what_it_learned_tracks(data, tmp_path, spectrack):
     assert len(list((tmp_path / "out" / "masks").iterdir())) == 5
 
 
+def test_videos_with_masks_of_their_own_can_be_added(data, tmp_path, spectrack, monkeypatch):
+    davis, more = data / "davis2016", tmp_path / "more"
+    for kind, folder in (("frames", "JPEGImages"), ("masks", "Annotations")):
+        (more / kind).mkdir(parents=True)
+        (more / kind / "other").symlink_to(davis / folder / "240p" / "three")
+    given = []
+    learn = "spectrack.trackers.pixelwise.train_flags.PixelwiseArguments._fold"
+    monkeypatch.setattr(learn, lambda self, videos, *_: given.extend(videos) or {})
+    run = ["train", "pixelwise", "--data", data, "--sequences", "one", "--out", tmp_path / "run"]
+    assert spectrack(*run, "--more", more).status == 0
+    assert [video.name for video in given] == ["one", "other"]
+    assert given[1].truth_mask(2).shape == given[1].frames()[2].shape[:2]
+    ran = spectrack(*run, "--more", tmp_path / "none")
+    assert ran.status == 2
+    assert "frames/NAME and masks/NAME" in ran.err
+
+
 def test_folds_follow_every_sequence_once(data, tmp_path, spectrack):
     run = tmp_path / "run"
     ran = spectrack(

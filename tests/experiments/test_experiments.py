@@ -39,6 +39,7 @@ NAMES = [
     path.stem for path in sorted(EXPERIMENTS.glob("*/*.py")) if path.stem.startswith(IN_THE_RUN)
 ]
 SCRIPTS = [
+    "pixelwise/pixelwise_noise.py",
     "pixelwise/pixelwise_tables.py",
     "rts/rts_tables.py",
     "sfsegpp/spectral_figures.py",

@@ -113,3 +113,41 @@ def test_the_per_frame_network_learns_the_first_frame_and_forgets_the_last_targe
     truth = torch.from_numpy(crop.cut(masks[0].astype(np.float32)))[None]
     loss = torch.nn.functional.binary_cross_entropy_with_logits
     assert loss(tuned, truth) < 0.9 * loss(plain, truth)
+
+
+def test_the_roc_is_the_one_of_all_pairs(rng):
+    """Its area is the chance that a pixel on the target has the higher probability."""
+    noise = module("pixelwise_noise")
+    on, off = rng.integers(0, 5, 40) + 2, rng.integers(0, 5, 60)
+    histograms = [np.bincount(v, minlength=noise.BINS) for v in (on, off)]
+    alarms, hits, area = noise.roc(*histograms)
+    assert (alarms[0], hits[0], alarms[-1], hits[-1]) == (0, 0, 1, 1)
+    pairs = [(a > b) + 0.5 * (a == b) for a in on for b in off]
+    assert area == pytest.approx(np.mean(pairs))
+
+
+def test_clips_are_segmented_and_memories_drawn():
+    noise = module("pixelwise_noise")
+    from spectrack.trackers.pixelwise.train_footage import footage_of_video
+    from spectrack.trackers.pixelwise.train_regions import LocalSamples, RegionSettings
+
+    one, _ = video(14)
+    settings = RegionSettings(side=32, frames=9, smallest=16)
+    samples = LocalSamples([footage_of_video(one)], 2, settings.fixed(), seed=0)
+    network = small_pixelwise().local_segmentation
+    on, off, overlaps = noise.segmented(network, samples)
+    truth = sum(int(samples[n]["masks"][1:].sum()) for n in range(2))
+    assert on.sum() == truth
+    assert on.sum() + off.sum() == 2 * 9 * 32 * 32
+    assert overlaps.shape == (2, 9)
+    with torch.inference_mode():
+        sample = samples[1]
+        memory = network.start(sample["images"][:1], sample["masks"][None, :1].float())
+        for t in range(1, 10):
+            logits, memory = network(sample["images"][t, None], memory)
+            hard, true = logits[0].numpy() >= 0, sample["masks"][t].numpy() > 0
+            assert overlaps[1, t - 1] == pytest.approx(jaccard(hard, true), abs=1e-6)
+    noisy = LocalSamples([footage_of_video(one)], 1, settings, seed=0)[0]
+    figure = noise.memories({"plain": network, "noise": network}, noisy)
+    assert len(figure.axes) == 48
+    noise.plt.close(figure)

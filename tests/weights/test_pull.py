@@ -154,7 +154,7 @@ def test_every_row_tells_where_it_is_from():
         assert row.asset or row.sources or row.recipe or name in NO_SOURCE, name
         assert all(re.match(r"gdrive:|gfolder:|https?://", s) for s in row.sources), name
         backbone = name.startswith("resnet") or name in BACKBONES  # of which no figures are told
-        untold = backbone or name in ("sta", "fear_xs", "fear_xs_noembs")
+        untold = backbone or row.recipe or name in ("sta", "fear_xs", "fear_xs_noembs")
         assert row.figures or row.asset or untold or name in NO_SOURCE, name
 
 

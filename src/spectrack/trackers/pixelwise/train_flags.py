@@ -14,6 +14,7 @@ from spectrack.errors import InputError
 from spectrack.training.recipes import (
     Begin,
     OptionalCount,
+    OptionalFolder,
     RecipeArguments,
     Rows,
     Stage,
@@ -68,6 +69,9 @@ class PixelwiseArguments(RecipeArguments):
     """Samples of a step of the local network."""
     folds: OptionalCount = None
     """Cross validation over the sequences with so many folds."""
+    more: OptionalFolder = None
+    """Folder of further videos, DIR/frames/NAME with a mask for each frame in DIR/masks/NAME:
+    VOT2016 with its masks, or videos whose masks `track` has made from boxes."""
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
     """Only these sequences of DAVIS."""
     seed: Annotated[int, arg(metavar="N")] = 0
@@ -93,6 +97,7 @@ class PixelwiseArguments(RecipeArguments):
             "steps": self.steps,
             "batch": self.batch,
             "folds": self.folds,
+            "more": None if self.more is None else str(self.more.resolve()),
             "sequences": self.sequences,
             "seed": self.seed,
         }
@@ -115,11 +120,14 @@ class PixelwiseArguments(RecipeArguments):
         import shutil
 
         from spectrack.datasets.davis import Davis2016
+        from spectrack.trackers.pixelwise.train_footage import videos_in
         from spectrack.trackers.pixelwise.train_held_out import fold_of
         from spectrack.training.held_out import hold_out
 
         names = words(self.sequences)
         videos = list(Davis2016(self.data / "davis2016", "train", "240p", names).values())
+        if self.more is not None:
+            videos += videos_in(self.more)
         backbone = self._backbone()
         started = time.perf_counter()
         begin()
@@ -175,7 +183,9 @@ class PixelwiseArguments(RecipeArguments):
             plan,
             stills=stills,
             about={
-                "data": "DAVIS-2016 train" + (", ECSSD, DUTS, CCP, FeralCat" if stills else ""),
+                "data": "DAVIS-2016 train"
+                + (", ECSSD, DUTS, CCP, FeralCat" if stills else "")
+                + ("" if self.more is None else f", videos of {self.more.name}"),
                 "terms": "research use",
                 "command": f"spectrack train pixelwise --form {self.form}",
                 "start": self.start or START,

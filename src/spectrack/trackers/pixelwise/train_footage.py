@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
+from spectrack.datasets.folder import mask_sequence
 from spectrack.datasets.synthetic.motion import MotionSettings, synthetic_motion
 from spectrack.datasets.synthetic.stills import Still
+from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, HardHW
 
 FEWEST_PIXELS = 10
@@ -88,3 +91,21 @@ def footage_of_still(
     height, width = clip.frames_thwc.shape[1:3]
     name = f"{still.source}/{still.stem}"
     return _footage(name, clip.frames_thwc.__getitem__, list(clip.masks_thw), (width, height))
+
+
+def videos_in(folder: Path) -> list[VideoSequence]:
+    """Videos of a folder: frames in ``frames/NAME``, and a mask for each in ``masks/NAME``.
+
+    Raises:
+        InputError: If there are none, or masks or frames of one are not there.
+    """
+    names = sorted(p.name for p in (folder / "masks").glob("*/"))
+    if not names:
+        raise InputError(
+            f"{folder} holds no videos; give a folder with frames/NAME and masks/NAME for each"
+        )
+    # a link is called what it is called here
+    return [
+        replace(mask_sequence(folder / "masks" / name, folder / "frames" / name), name=name)
+        for name in names
+    ]
