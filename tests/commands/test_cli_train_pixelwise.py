@@ -117,11 +117,11 @@ def test_videos_with_masks_of_their_own_can_be_added(data, tmp_path, spectrack, 
     given = []
     learn = "spectrack.trackers.pixelwise.train_flags.PixelwiseArguments._fold"
     monkeypatch.setattr(learn, lambda self, videos, *_: given.extend(videos) or {})
-    run = ["train", "pixelwise", "--data", data, "--sequences", "one", "--out", tmp_path / "run"]
-    assert spectrack(*run, "--more", more).status == 0
+    command = ["train", "pixelwise", "--data", data, "--sequences", "one"]
+    assert spectrack(*command, "--more", more, "--out", tmp_path / "run").status == 0
     assert [video.name for video in given] == ["one", "other"]
     assert given[1].truth_mask(2).shape == given[1].frames()[2].shape[:2]
-    ran = spectrack(*run, "--more", tmp_path / "none")
+    ran = spectrack(*command, "--more", tmp_path / "none", "--out", tmp_path / "another")
     assert ran.status == 2
     assert "frames/NAME and masks/NAME" in ran.err
 
