@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from random_sftrack import write_random_weights
 from small_pixelwise import Bright, small_pixelwise, write_small_pixelwise
 from spectrack.errors import InputError
 from spectrack.structures import Box, Target
@@ -193,6 +194,19 @@ def test_a_file_says_what_network_it_is_of(tmp_path):
     same.init(frame()[0], Target(mask=frame()[1]))
     picture = frame(32)[0]
     np.testing.assert_array_equal(tracker.update(picture).mask, same.update(picture).mask)
+
+
+def test_it_is_an_input_of_sftrack(tmp_path):
+    file = write_small_pixelwise(tmp_path / "weights.safetensors")
+    sftrack = write_random_weights(tmp_path / "sftrack.safetensors")
+    inputs = f"carried,pixelwise:weights={file};device=cpu;presence=0"
+    tracker = make_tracker("sftrack", inputs=inputs, masks="feat2seg", weights=str(sftrack))
+    picture, mask = frame()
+    tracker.init(picture, Target(mask=mask))
+    answer = tracker.update(frame(32)[0])
+    assert answer.mask.shape == (H, W)
+    assert [name.split(":")[0] for name in tracker.explanation.names] == ["carried", "pixelwise"]
+    assert tracker.explanation.hypotheses[1] is not None
 
 
 def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
