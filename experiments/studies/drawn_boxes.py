@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from experiments.common import Page, arguments
 from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.synthetic.faded import Faded
-from spectrack.metrics.regions import box_iou
+from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
 
@@ -36,7 +36,7 @@ DRAWN = 2
 """Ways of drawing boxes off."""
 EDGES, MARGIN = 0.05, (-0.08, 0.12)
 """Deviation of each edge by itself, and the range of what is added at all, in sides."""
-WAYS = ("given", "tight", "FEAR-XS")
+WAYS = ("given", "tight", "FEAR-XS", "J")
 
 
 def one_thread():
@@ -62,7 +62,7 @@ def offsets(name, side, number):
 
 
 def follow(job, root, tracker, frames_most):
-    """Mean box IoU of each way over the frames but the first, and the most of a mask outside."""
+    """Mean box IoU of each way and J over the frames but the first; the most of a mask outside."""
     name, side, number = job
     data = Davis2016(root, "train", "240p", [name])
     sequence = (data if side is None else Faded(data, side=side, grey=side < 40))[name]
@@ -79,7 +79,8 @@ def follow(job, root, tracker, frames_most):
             p = one.update(frame)
             hard, hypothesis = p.hard_mask(), one.explanation.hypotheses[0]
             answers = (p.box, Box.from_mask(hard), hypothesis and hypothesis.box)
-            for way, box in zip(WAYS, answers, strict=True):
+            found["J"].append(jaccard(hard, sequence.truth_mask(t)))
+            for way, box in zip(WAYS[:-1], answers, strict=True):
                 truth = None if tight is None else drawn(tight, off)
                 found[way].append(0.0 if box is None or truth is None else box_iou(box, truth))
             if p.box is not None:
@@ -111,7 +112,7 @@ def main():
     page.text(
         f"Box IoU of `{options.tracker}` on {len(names)} training sequences of DAVIS-2016 at 240p "
         "that no network learned from: *given* is what it reports, *tight* the box of its mask, "
-        "*FEAR-XS* its box tracker's. Of a mask at most "
+        "*FEAR-XS* its box tracker's; J of its mask beside. Of a mask at most "
         f"{100 * max(outside for _, outside in results.values()):.1f} % lie outside its box."
     )
     page.table(["targets", "boxes drawn", *WAYS], rows)

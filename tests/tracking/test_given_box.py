@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectrack.structures import Box
-from spectrack.tracking.given_box import DOUBT, SHARE, GivenBox
+from spectrack.tracking.given_box import DOUBT, SHARE, SPREAD, SPREADS, GivenBox
 
 SIZE_WH = (200, 120)
 
@@ -72,3 +72,44 @@ def test_borders_and_empty_masks() -> None:
     wide = GivenBox((1.0, 1.0, 1.0, 1.0))(soft(Box(150, 90, 40, 20)))
     assert wide is not None
     assert wide.xyxy == (110, 70, 200, 120)
+
+
+def test_a_box_without_its_margins() -> None:
+    drawn = GivenBox.of(Box(26, 19, 55, 26), soft(Box(31, 17, 40, 20)))
+    np.testing.assert_allclose(drawn.tighten(Box(26, 19, 55, 26)).xyxy, (31, 17, 71, 37))
+    np.testing.assert_allclose(drawn.tighten(Box(52, 38, 110, 52)).xyxy, (62, 34, 142, 74))
+
+
+def test_a_mask_that_has_spread_is_cut_towards_the_box_trackers_box() -> None:
+    boxes = [Box(60, 40, 40, 20), Box(0, 0, 9, 9)]  # the second is of something else
+    for width in (40, 45, 50, 56, 62, 70):
+        mask = soft(Box(60, 40, width, 20))
+        mask[0, 0] = 0.3  # far off and below a half
+        weight = np.clip((np.log(width / 40) - SPREADS) / (SPREAD - SPREADS), 0, 1)
+        cut = GivenBox().cut(mask, boxes)
+        if weight == 0:
+            assert cut is mask
+        else:
+            right = 60 + width + weight * (40 - width)
+            expected = mask * Box.from_xyxy(60, 40, right, 60).fill(SIZE_WH)
+            np.testing.assert_array_equal(cut, expected)
+            assert np.count_nonzero(mask) == width * 20 + 1, "the mask given stays as it was"
+    assert weight == 1
+    assert np.count_nonzero(cut[:, 100:]) == 0
+
+
+def test_how_much_larger_is_judged_by_the_first_frame() -> None:
+    first, mask = soft(Box(60, 40, 20, 20)), soft(Box(60, 40, 40, 20))
+    box = Box(60, 40, 20, 20)
+    assert GivenBox.of(box, first).cut(mask, [box]) is not mask
+    # The given box held but a half of the target, and so does the box tracker's later.
+    half = GivenBox.of(box, mask)
+    kept = half.cut(mask, [box])
+    assert np.count_nonzero(kept >= 0.5) > 0.97 * 800
+
+
+def test_nothing_is_cut_without_a_box_near_or_without_a_mask() -> None:
+    mask, empty = soft(Box(60, 40, 40, 20)), soft(Box(0, 0, 0, 0))
+    assert GivenBox().cut(mask, [Box(150, 90, 20, 20)]) is mask
+    assert GivenBox().cut(mask, []) is mask
+    assert GivenBox().cut(empty, [Box(60, 40, 40, 20)]) is empty

@@ -4,12 +4,18 @@ Boxes that people give are seldom the tightest ones of what they mean: some leav
 follow rules of a benchmark. Where the given box and the box of the first mask differ clearly, later
 boxes differ from those of later masks in the same way; and a box tracker, which began with the
 given box too, has a share in them. Where the given box is the tight one, so are later boxes.
+
+It tells, too, how large the mask's box was beside the box tracker's when all began. A mask that
+later spreads onto what the target is a part of, or stands beside, grows beyond that, and is cut.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from spectrack.structures import Box, SoftHW
 from spectrack.tracking.colour import covering_box
@@ -24,22 +30,31 @@ SHARE = 0.3
 NEAR = 0.3
 """IoU from which on a box tracker's box is about the same thing as the mask."""
 
+SPREADS, SPREAD = 0.15, 0.45
+"""How much larger than box trackers' the box of a mask may be, as the logarithm of their areas'
+ratio, before it is cut a little, and when it is cut to theirs."""
+
+
+Margins = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class GivenBox:
     """How the box of the first frame was drawn.
 
-    The three numbers of this module were chosen on five DAVIS training sequences that no network
+    The numbers of this module were chosen on five DAVIS training sequences that no network
     here learned from, with boxes drawn off at random, and the same sequences made smaller.
 
     Args:
         margins: What the given box has beyond that of the first mask, at the left, the top, the
             right and the bottom, in sides of the latter; positive outward.
         share: Of box trackers' boxes in the answer, up to :data:`SHARE`.
+        seen: The margins as they were, of which ``margins`` are what is believed.
     """
 
-    margins: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    margins: Margins = (0.0, 0.0, 0.0, 0.0)
     share: float = 0.0
+    seen: Margins = (0.0, 0.0, 0.0, 0.0)
 
     @classmethod
     def of(cls, given: Box, mask_hw: SoftHW) -> GivenBox:
@@ -57,7 +72,7 @@ class GivenBox:
         (x1, y1, x2, y2), (a1, b1, a2, b2) = seen.xyxy, tight.xyxy
         out = ((a1 - x1) / tight.w, (b1 - y1) / tight.h, (x2 - a2) / tight.w, (y2 - b2) / tight.h)
         left, top, right, bottom = (belief * margin for margin in out)
-        return cls((left, top, right, bottom), SHARE * belief)
+        return cls((left, top, right, bottom), SHARE * belief, out)
 
     def draw(self, tight: Box) -> Box:
         """A mask's box with the margins."""
@@ -66,6 +81,39 @@ class GivenBox:
         x1, x2 = x1 - left * tight.w, x2 + right * tight.w
         y1, y2 = y1 - top * tight.h, y2 + bottom * tight.h
         return Box.from_xyxy(x1, y1, x2, y2)
+
+    def tighten(self, drawn: Box) -> Box:
+        """A box tracker's box without the margins that the given one had."""
+        left, top, right, bottom = self.seen
+        w, h = drawn.w / (1 + left + right), drawn.h / (1 + top + bottom)
+        return Box(drawn.x + left * w, drawn.y + top * h, w, h)
+
+    def cut(self, soft_hw: SoftHW, boxes: Sequence[Box]) -> SoftHW:
+        """A later mask, without what it has spread onto.
+
+        Args:
+            soft_hw: Soft mask (H, W).
+            boxes: Of box trackers in this frame.
+
+        Returns:
+            The same map where it has not grown beyond the boxes; else a copy that is zero outside
+            of a box between its own and theirs.
+        """
+        tight = Box.from_mask(soft_hw >= 0.5)
+        if tight is None:
+            return soft_hw
+        theirs = _mean([one for box in boxes if (one := self.tighten(box)).iou(tight) >= NEAR])
+        if theirs is None:
+            return soft_hw
+        grown = math.log(tight.area / theirs.area)
+        weight = min(max((grown - SPREADS) / (SPREAD - SPREADS), 0.0), 1.0)
+        if weight == 0:
+            return soft_hw
+        edges = [a + weight * (b - a) for a, b in zip(tight.xyxy, theirs.xyxy, strict=True)]
+        rows, cols = Box.from_xyxy(*edges).slices(soft_hw.shape[::-1])
+        out = np.zeros_like(soft_hw)
+        out[rows, cols] = soft_hw[rows, cols]
+        return out
 
     def __call__(self, soft_hw: SoftHW, boxes: Sequence[Box] = ()) -> Box | None:
         """The box of a later mask.
@@ -83,11 +131,18 @@ class GivenBox:
         if tight is None:
             return None
         drawn = self.draw(tight)
-        near = [box.xyxy for box in boxes if box.iou(drawn) >= NEAR]
-        if near:
-            theirs = [sum(edges) / len(near) for edges in zip(*near, strict=True)]
+        theirs = _mean([box for box in boxes if box.iou(drawn) >= NEAR])
+        if theirs is not None:
             drawn = Box.from_xyxy(
-                *(a + self.share * (b - a) for a, b in zip(drawn.xyxy, theirs, strict=True))
+                *(a + self.share * (b - a) for a, b in zip(drawn.xyxy, theirs.xyxy, strict=True))
             )
         held = covering_box(drawn, hard)
         return None if held is None else held.clip(soft_hw.shape[::-1])
+
+
+def _mean(boxes: Sequence[Box]) -> Box | None:
+    """The box of the mean edges."""
+    if not boxes:
+        return None
+    edges = zip(*(box.xyxy for box in boxes), strict=True)
+    return Box.from_xyxy(*(sum(values) / len(boxes) for values in edges))

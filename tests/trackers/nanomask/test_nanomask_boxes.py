@@ -43,3 +43,29 @@ def test_a_margin_of_the_first_box_stays_and_a_tight_one_stays_tight(tmp_path, m
     left = 60 - belief * margin
     left += SHARE * belief * (tracked.x - left)
     np.testing.assert_allclose(answer.box.xyxy, (left, 30, 80, 50))
+
+
+def test_a_mask_that_has_spread_is_cut_before_anything_is_learned_from_it(tmp_path) -> None:
+    weights = write_random_mask_in_box(tmp_path / "w.safetensors")
+    settings = NanoMaskSettings(boxes="kcf", weights=str(weights), sure=0.0)
+    tracker = NanoMaskTracker(settings)
+    first, spread = Box(40, 20, 20, 20), Box(40, 20, 30, 30)
+    masks = [box.fill(SIZE_WH).astype(np.float32) for box in (first, spread)]
+    remembered = []
+    tracker._segment = SimpleNamespace(
+        first=lambda frame, box: masks[0],
+        start=lambda frame, soft, box: None,
+        segment=lambda frame, hints: [SimpleNamespace(in_frame=lambda size_wh: masks[1])],
+        remember=remembered.append,
+    )
+    tracker._boxes = SimpleNamespace(
+        init=lambda frame, target: None,
+        update=lambda frame: Prediction(first, None, 1.0),
+        carries_masks=False,
+    )
+    frame = np.zeros((*SIZE_WH[::-1], 3), np.uint8)
+    tracker.init(frame, Target(first))
+    answer = tracker.update(frame)
+    assert answer.box == first
+    np.testing.assert_array_equal(answer.mask, masks[0])
+    np.testing.assert_array_equal(remembered, [masks[0]])

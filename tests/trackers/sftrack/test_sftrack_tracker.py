@@ -13,6 +13,7 @@ from random_sftrack import write_random_weights
 from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
+from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.inputs import Input, seen_side
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
@@ -160,3 +161,27 @@ def test_a_box_tracker_is_led_to_a_box_drawn_as_the_first_was(clip, tmp_path: Pa
     assert (y, h, x + w) == (30, 20, 90)
     assert x == pytest.approx(60 - margin, abs=1)
     assert led[1] is soft
+
+
+def test_a_mask_that_spreads_beyond_the_box_trackers_box_is_cut(clip, tmp_path: Path) -> None:
+    path = write_random_weights(tmp_path / "w.safetensors")
+    settings = SFTrackSettings(inputs="carried,fear", masks="feat2seg", weights=str(path))
+    tracker = SFTracker(settings)
+    tracker.init(clip.frames_thwc[0], clip.target)
+    first, spread = Box(40, 20, 20, 20), Box(40, 20, 30, 30)
+    tracker._read_box.start(first, first.fill(clip.size_wh).astype(np.float32))
+    soft = spread.fill(clip.size_wh).astype(np.float32)
+    carried = Hypothesis(first, np.rint(255 * soft).astype(np.uint8))
+    drawn = tracker._drawn_boxes([carried, Hypothesis(first)])
+    assert drawn == [first]  # an input that carries a mask has no say
+    np.testing.assert_array_equal(tracker._read_box.cut(soft, drawn), first.fill(clip.size_wh))
+    tight = SFTracker(replace(settings, box_rule="tight"))
+    assert tight._read_box.cut(soft, drawn) is soft
+
+
+def test_masks_are_cut_before_they_are_judged(clip, tmp_path: Path, monkeypatch) -> None:
+    path = write_random_weights(tmp_path / "w.safetensors")
+    tracker = SFTracker(SFTrackSettings(inputs="carried", masks="feat2seg", weights=str(path)))
+    tracker.init(clip.frames_thwc[0], clip.target)
+    monkeypatch.setattr(BoxReader, "cut", lambda reader, soft, drawn: np.zeros_like(soft))
+    assert not tracker.update(clip.frames_thwc[1]).found

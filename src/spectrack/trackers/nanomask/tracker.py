@@ -70,7 +70,7 @@ class NanoMaskTracker(Tracker):
         box = answer.box if answer.found else None
         if box is not None and box.clip(self.size_wh) is not None and box.area > 0:
             (found,) = self._segment.segment(frame_hwc, [Hint(box)])
-            soft = found.in_frame(self.size_wh)
+            soft = self._drawn.cut(found.in_frame(self.size_wh), [box])
             hard = soft >= 0.5
             tight = Box.from_mask(hard)
             if tight is not None and np.count_nonzero(hard) >= VANISHED * box.area:

@@ -17,6 +17,15 @@ from spectrack.tracking.square_crop import OUTSIDE, crop_sides, filled_box
 
 Bytes = NDArray[np.uint8]
 
+SHRUNK = 0.5
+"""Share of views that were taken from further off than they are shown."""
+
+GREY = 0.12
+"""Share of clips without colours."""
+
+SMALLEST = 8.0
+"""How many times smaller at most: a target of 25 pixels in a crop of 256."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
@@ -59,7 +68,7 @@ class Look:
             float(np.exp(rng.normal(0, 0.2))) * np.exp(rng.normal(0, 0.08, 3)),
             float(rng.normal(0, 15)),
             float(np.exp(rng.normal(0, 0.2))),
-            bool(rng.random() < 0.07),
+            bool(rng.random() < GREY),
         )
 
     def near(self, rng: np.random.Generator, turn: float, stretch: float) -> Look:
@@ -182,8 +191,8 @@ def worn(image_ssc: Bytes, rng: np.random.Generator) -> Bytes:
     """The picture as if smaller, blurred by motion, or with the marks of JPEG; or as it is."""
     side = image_ssc.shape[0]
     small = side
-    if rng.random() < 0.35:
-        small = int(side / float(np.exp(rng.uniform(0, np.log(4.0)))))
+    if rng.random() < SHRUNK:
+        small = int(side / float(np.exp(rng.uniform(0, np.log(SMALLEST)))))
         image_ssc = np.asarray(
             cv2.resize(image_ssc, (small, small), interpolation=cv2.INTER_AREA), np.uint8
         )

@@ -209,6 +209,15 @@ class BoxReader:
         """A mask's box as the first frame's was drawn; itself with other rules than ``given``."""
         return tight if self._given is None else self._given.draw(tight)
 
+    def cut(self, soft_hw: SoftHW, drawn: Sequence[Box]) -> SoftHW:
+        """A mask without what it has spread onto; itself with other rules than ``given``.
+
+        Args:
+            soft_hw: Soft mask.
+            drawn: Of the input trackers that began with a box and no mask.
+        """
+        return soft_hw if self._given is None else self._given.cut(soft_hw, drawn)
+
     def __call__(
         self, soft_hw: SoftHW, boxes: Sequence[Box] = (), drawn: Sequence[Box] = ()
     ) -> Box | None:

@@ -164,6 +164,7 @@ class SFTracker(Tracker):
             soft = without_far_parts(
                 self._filtered(frame_hwc, channels, mixed), self._state.soft_hw
             )
+            soft = self._read_box.cut(soft, self._drawn_boxes(hypotheses))
             judgement = self._judge(frame_hwc, soft)
             found = (soft, judgement) if judgement.believed else None
         if found is None and self._state.lost:
@@ -189,6 +190,11 @@ class SFTracker(Tracker):
         if not self._state.lost or isinstance(self._segment, MemorySegmenter):
             return hypotheses
         return [h if h is not None and h.soft_hw is not None else None for h in hypotheses]
+
+    def _drawn_boxes(self, hypotheses: Hypotheses) -> list[Box]:
+        """Those of inputs that began with a box and no mask."""
+        answers = zip(self._pool.inputs, self._trusted(hypotheses), strict=True)
+        return [h.box for one, h in answers if h is not None and not one.gives_masks]
 
     def _filtered(self, frame: FrameHWC, channels: CroppedChannels, mixed: Mixed) -> SoftHW:
         """The mix, made consistent with the frames before by the spectral filter (phase 2)."""
@@ -249,10 +255,8 @@ class SFTracker(Tracker):
         """Answer with a mask that was believed, and learn from it."""
         s, state = self.settings, self._state
         hard: HardHW = soft >= 0.5
-        answers = list(zip(self._pool.inputs, self._trusted(hypotheses), strict=True))
-        boxes = [h.box for _, h in answers if h is not None]
-        drawn = [h.box for one, h in answers if h is not None and not one.gives_masks]
-        box = self._read_box(soft, boxes, drawn) or state.box
+        boxes = [h.box for h in self._trusted(hypotheses) if h is not None]
+        box = self._read_box(soft, boxes, self._drawn_boxes(hypotheses)) or state.box
         sure = state.sureness(judgement)
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         assert self.explanation is not None
