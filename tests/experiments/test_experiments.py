@@ -40,6 +40,7 @@ NAMES = [
 ]
 SCRIPTS = [
     "pixelwise/pixelwise_noise.py",
+    "pixelwise/pixelwise_pictures.py",
     "pixelwise/pixelwise_tables.py",
     "rts/rts_tables.py",
     "sfsegpp/spectral_figures.py",

@@ -15,6 +15,7 @@ from spectrack.datasets.base import VideoSequence
 from spectrack.metrics.regions import jaccard
 from spectrack.structures import Box, Target
 from spectrack.trackers.pixelwise.settings import PixelwiseSettings
+from spectrack.trackers.pixelwise.tracker import PixelwiseTracker
 from spectrack.video.frames import ArrayFrames
 from thin import randomise
 
@@ -151,3 +152,21 @@ def test_clips_are_segmented_and_memories_drawn():
     figure = noise.memories({"plain": network, "noise": network}, noisy)
     assert len(figure.axes) == 48
     noise.plt.close(figure)
+
+
+def test_pictures_show_what_the_tracker_saw():
+    pictures = module("pixelwise_pictures")
+    one, masks = video(8)
+    tracker = PixelwiseTracker(SETTINGS, Bright().eval())
+    seen = pictures.moments(tracker, one, [1, 5])
+    assert len(seen) == 2
+    # the first map shown is that of the mask given
+    np.testing.assert_allclose(seen[0].given_mm.mean(), masks[0].mean(), rtol=1e-4)
+    for moment, t in zip(seen, (1, 5), strict=True):
+        np.testing.assert_allclose(moment.truth_mm.mean(), masks[t].mean(), rtol=1e-4)
+        assert jaccard(moment.mask_hw, masks[t]) > 0.8
+        # the anchor covers the target
+        assert (moment.anchor_mm * moment.truth_mm).sum() > 0.6 * moment.truth_mm.sum()
+    for figure in (pictures.observations(seen), pictures.overlays({"v": seen})):
+        assert len(figure.axes) in (6, 2)
+        pictures.plt.close(figure)

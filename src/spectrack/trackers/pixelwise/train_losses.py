@@ -67,8 +67,8 @@ class GlobalLoss:
     def __call__(self, theta_tn3: Tensor, truth_tnhw: Tensor, aspect_n: Tensor) -> Tensor:
         """Eq. 4.
 
-        The weighted l2 loss is divided by the target's area, so that small targets count as much
-        as large ones; frames without target count nothing.
+        The weighted l2 loss is divided by the target's mean area in its sequence, at least a pixel,
+        so that small targets count as much as large ones; frames without target count nothing.
 
         Args:
             theta_tn3: Predicted for the frames of the truth.
@@ -84,7 +84,7 @@ class GlobalLoss:
         wrong = (anchor.view_as(truth) - truth).square()
         area = truth.sum((2, 3))
         weighted = (wrong * (1 + (self.inside - 1) * truth)).sum((2, 3))
-        overlap = torch.where(area > 0, weighted / area.clamp_min(1e-6), 0).mean()
+        overlap = ((area > 0) * weighted / area.mean(0).clamp_min(1)).mean()
         before = theta_tn3[max(self.first - 2, 0) : -1]
         changes = torch.linalg.vector_norm(theta_tn3[max(self.first - 1, 1) :] - before, dim=2)
         # one frame alone has none before it

@@ -38,7 +38,7 @@ class RegionSettings:
         largest: and at most.
         scale: Its width is multiplied by a factor of 1 -+ this.
         shift: Largest shift, in 224ths of its width.
-        noise: Replace one frame by another video's.
+        noise: Replace one frame by another video's, where there is another.
         mirror: Chance of a mirrored clip, and of one that runs backwards; ours.
         stills: Share of clips made of stills; ours.
     """
@@ -115,9 +115,11 @@ class LocalSamples:
         drawn = int(torch.randint(2**62, ())) if self._seed is None else index
         rng = np.random.default_rng((self._seed or 0, drawn))
         s = self.settings
-        cuts = self._clip(self._drawn(rng), rng)
-        if s.noise and s.frames > 1:
-            image, mask = self._elsewhere(self._drawn(rng), rng)
+        one = self._drawn(rng)
+        cuts = self._clip(one, rng)
+        other = self._another(one, rng) if s.noise and s.frames > 1 else None
+        if other is not None:
+            image, mask = self._elsewhere(other, rng)
             cuts[int(rng.integers(1, len(cuts)))] = image, np.zeros_like(mask)
         images = np.stack([image for image, _ in cuts]).transpose(0, 3, 1, 2)
         masks = np.stack([mask for _, mask in cuts])
@@ -135,6 +137,14 @@ class LocalSamples:
             if made.boxes[0] is not None:
                 return made
         return self._footage[int(rng.integers(len(self._footage)))]
+
+    def _another(self, one: Footage, rng: np.random.Generator) -> Footage | None:
+        """Another video; None where there is one alone, and no still either."""
+        if len(self._footage) < 2 and self.settings.stills == 0:
+            return None
+        while (other := self._drawn(rng)).name == one.name:
+            pass
+        return other
 
     def _clip(self, one: Footage, rng: np.random.Generator) -> list[Cut]:
         """The first frame and those after it; the last one goes on where a video ends."""
