@@ -88,6 +88,8 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "device": "cpu"}
+    pixelwise = str(write_small_pixelwise(folder / "pixelwise.safetensors"))
+    found["pixelwise"] = {"weights": pixelwise, "device": "cpu", "smallest": 8.0}
     nano = randomise(WEIGHTS["nanotrack_v3"].build())
     path = folder / "nanotrack.safetensors"
     write_weights(path, nano.state_dict(), {})
@@ -97,8 +99,6 @@ def needs(tmp_path_factory):
     found["fear"] = {"weights": str(fear), "device": "cpu"}
     mdnet = str(write_small_mdnet(folder / "mdnet.safetensors"))
     found["mdnet"] = {"weights": mdnet, **LITTLE}
-    pixelwise = str(write_small_pixelwise(folder / "pixelwise.safetensors"))
-    found["pixelwise"] = {"weights": pixelwise, "device": "cpu", "smallest": 8.0}
     for name, scores in (("stark-s50", False), ("stark-st50", True), ("stark-st101", True)):
         path = write_thin_stark(folder / f"{name}.safetensors", scores)
         found[name] = {"weights": str(path), "device": "cpu"}

@@ -20,6 +20,7 @@ from spectrack.weights.matching import Differences, compare, shapes_of
 KINDS = {
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
+    "pixelwise": "spectrack.trackers.pixelwise.network:Pixelwise",
     "sta": "spectrack.networks.sta:STA",
     "stark": "spectrack.trackers.stark.network:STARK",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
@@ -29,7 +30,6 @@ KINDS = {
     "siamban": "spectrack.trackers.siamban.network:SiamBAN",
     "siammask": "spectrack.trackers.siammask.network:SiamMask",
     "mdnet": "spectrack.trackers.mdnet.network:MDNet",
-    "pixelwise": "spectrack.trackers.pixelwise.network:Pixelwise",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
 WHOLE = {
