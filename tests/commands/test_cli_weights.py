@@ -61,7 +61,8 @@ def test_the_list_tells_what_is_where(spectrack, cache):
         "mdnet",
         "siamfc_alexnet",
         "dimp_small",
-    }  # nobody tells where they are to be had
+        "pixelwise",
+    }  # nobody tells
     assert all(source.startswith("http") for row in listed for source in row["sources"])
 
 

@@ -41,6 +41,9 @@ NAMES = [
     if path.stem.startswith(IN_THE_RUN) and not path.stem.endswith("_figure")
 ]
 SCRIPTS = [
+    "pixelwise/pixelwise_noise.py",
+    "pixelwise/pixelwise_pictures.py",
+    "pixelwise/pixelwise_tables.py",
     "rts/rts_tables.py",
     "sfsegpp/spectral_figures.py",
     "sftrackpp/sftrack_tables.py",

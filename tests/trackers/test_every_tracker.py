@@ -17,6 +17,7 @@ from random_sftrack import write_random_weights
 from small_d3s import LITTLE as LITTLE_D3S
 from small_d3s import write_small_d3s
 from small_mdnet import LITTLE, write_small_mdnet
+from small_pixelwise import write_small_pixelwise
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
@@ -92,6 +93,8 @@ def needs(tmp_path_factory):
         path = folder / f"{name}.safetensors"
         save_described(path, randomise(make_network(described)), described, {})
         found[name] = {"weights": str(path), "device": "cpu"}
+    pixelwise = str(write_small_pixelwise(folder / "pixelwise.safetensors"))
+    found["pixelwise"] = {"weights": pixelwise, "device": "cpu", "smallest": 8.0}
     nano = randomise(WEIGHTS["nanotrack_v3"].build())
     path = folder / "nanotrack.safetensors"
     write_weights(path, nano.state_dict(), {})

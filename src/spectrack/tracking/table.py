@@ -131,6 +131,14 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         speed="fast",
     ),
+    "pixelwise": TrackerEntry(
+        "spectrack.trackers.pixelwise.tracker:PixelwiseTracker",
+        "pixel-wise tracking: ConvLSTMs say where to look, and what is the target there",
+        "masks",
+        looks_at_crops=True,
+        weights=("pixelwise",),
+        speed="medium",
+    ),
     "rts": TrackerEntry(
         "spectrack.trackers.rts.tracker:RTSTracker",
         "RTS: segmentation learned online, watched over by an instance branch",

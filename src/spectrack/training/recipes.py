@@ -124,6 +124,12 @@ RECIPES = {
         "mask_in_box.safetensors",
         "mask_in_box.json",
     ),
+    "pixelwise": Recipe(
+        "spectrack.trackers.pixelwise.train_flags:PixelwiseArguments",
+        "pixel-wise tracking: where to look, and what is the target there",
+        "pixelwise.safetensors",
+        "pixelwise.json",
+    ),
     "rts": Recipe(
         "spectrack.trackers.rts.train_flags:RTSArguments",
         "RTS, a small one or the published one",

@@ -23,6 +23,7 @@ KINDS = {
     "kys": "spectrack.trackers.kys.network:KYS",
     "rts": "spectrack.trackers.rts.network:RTS",
     "lwl": "spectrack.trackers.lwl.network:LWL",
+    "pixelwise": "spectrack.trackers.pixelwise.network:Pixelwise",
     "sta": "spectrack.networks.sta:STA",
     "stark": "spectrack.trackers.stark.network:STARK",
     "mobilenet_v2": "spectrack.networks.mobilenet_v2:MobileNetV2",
@@ -36,7 +37,16 @@ KINDS = {
     "dimp": "spectrack.trackers.dimp.network:DiMP",
 }
 """Kind of network to the import string of its class, which is loaded when it is used."""
-WHOLE = {"mobilenet_v2", "siamfc", "siamrpn", "siamrpn++", "siamban", "siammask", "mdnet"}
+WHOLE = {
+    "mobilenet_v2",
+    "siamfc",
+    "siamrpn",
+    "siamrpn++",
+    "siamban",
+    "siammask",
+    "mdnet",
+    "pixelwise",
+}
 """Kinds that are a backbone or make their own; others are given one, described apart."""
 MOBILENET = "mobilenet_v2"
 """The ``kind`` of a backbone that is no ResNet; the other arguments are then its own."""

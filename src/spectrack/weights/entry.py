@@ -38,6 +38,7 @@ class WeightsEntry:
         size_bytes: Of the published file; None where not known.
         asset: File in the package, for weights that come with it.
         figures: What its authors measured with it.
+        recipe: Command that learns them, where nobody has published any.
     """
 
     description: str
@@ -52,6 +53,7 @@ class WeightsEntry:
     size_bytes: int | None = None
     asset: str | None = None
     figures: str = ""
+    recipe: str = ""
 
     def build(self) -> nn.Module | None:
         """The network these are for, with numbers of its own; None where there is none yet."""

@@ -46,6 +46,11 @@ def find_weights(name_or_path: str | Path) -> Path:
             )
         return Path(name_or_path)
     path = place_of(str(name_or_path))
+    if not path.is_file() and entry.recipe:
+        raise InputError(
+            f"weights {name_or_path} are not on this machine and nobody has published any; learn "
+            f"them by: {entry.recipe}, and give the file it writes as weights"
+        )
     if not path.is_file():
         raise InputError(
             f"weights {name_or_path} are not on this machine; "

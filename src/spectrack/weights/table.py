@@ -25,6 +25,14 @@ WEIGHTS: dict[str, WeightsEntry] = {
         },
         asset="sftrack.safetensors",
     ),
+    "pixelwise": WeightsEntry(
+        description="pixel-wise tracking, the small form: where to look, and what is the target",
+        file="pixelwise.safetensors",
+        paper="Song, Li and Wang, Pixel-wise Object Tracking, 2017",
+        licence="those of what it is learned from; no weights of this paper were published",
+        networks={"": "spectrack.trackers.pixelwise.network:small_pixelwise"},
+        recipe="spectrack train pixelwise --data DATA --out RUN",
+    ),
     "mask_in_box": WeightsEntry(
         description="masks of things in boxes, with a memory: of sftrack, nanomask and segment",
         file="mask_in_box.safetensors",
@@ -56,6 +64,7 @@ WEIGHTS: dict[str, WeightsEntry] = {
         paper="Bhat et al., DiMP, ICCV 2019; Danelljan et al., PrDiMP, CVPR 2020",
         licence="of the data that it learned from, see the file",
         networks={"": "spectrack.trackers.dimp.network:small_dimp"},
+        recipe="spectrack train dimp --small --data DATA --out RUN",
     ),
     **PUBLISHED,
     **BACKBONES,
