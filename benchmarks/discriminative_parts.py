@@ -161,8 +161,8 @@ def parts_table(
     cv2.setNumThreads(threads)
     heading = (*COLUMNS, "learning", "mean", "first")
     lines = [
-        f"Milliseconds a frame of 854x480 on {threads} thread{'s' * (threads > 1)}, whole networks with generated "
-        "weights. Backbone: of the search region. Classifier: where the target is, in D3S with a "
+        f"Milliseconds a frame of 854x480 on {threads} thread{'s' * (threads > 1)}, whole "
+        "networks with generated weights. Backbone: of the search region. Classifier: where the target is, in D3S with a "
         "backbone of its own. Box: ten boxes "
         "climb. Memory: of a frame that only remembers. Rest: with the crop. Learning: a frame "
         "that learns as well, one in 20, in ATOM and D3S one in 10. Mean: over both kinds. First: "
