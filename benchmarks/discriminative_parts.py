@@ -162,11 +162,11 @@ def parts_table(
     heading = (*COLUMNS, "learning", "mean", "first")
     lines = [
         f"Milliseconds a frame of 854x480 on {threads} thread{'s' * (threads > 1)}, whole "
-        "networks with generated weights. Backbone: of the search region. Classifier: where the target is, in D3S with a "
-        "backbone of its own. Box: ten boxes "
-        "climb. Memory: of a frame that only remembers. Rest: with the crop. Learning: a frame "
-        "that learns as well, one in 20, in ATOM and D3S one in 10. Mean: over both kinds. First: "
-        f"the first frame, once. {BUSY if busy else ''}".strip()
+        "networks with generated weights. Backbone: of the search region. Classifier: where the "
+        "target is, in D3S with a backbone of its own. Box: ten boxes climb. Memory: of a frame "
+        "that only remembers. Rest: with the crop. Learning: a frame that learns as well, one in "
+        "20, in ATOM and D3S one in 10. Mean: over both kinds. First: the first frame, once. "
+        f"{BUSY if busy else ''}".strip()
         + "\n",
         f"| tracker | time | {' | '.join(heading)} | millions of numbers |",
         f"| --- | --- |{' ---: |' * (len(heading) + 1)}",
