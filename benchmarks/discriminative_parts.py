@@ -63,7 +63,7 @@ class Case:
 
     Args:
         parts: Name of a part to where its method lies.
-        told: Frames a second that its authors tell, with the GPU they had.
+        told: Frames a second that its authors tell, on the GPU they had.
         every: One frame in so many learns.
         given: Settings.
         more: Weights of further networks that it needs.
@@ -80,24 +80,24 @@ FOUND = {"absent": -1e9}
 ALWAYS = FOUND | {"distractor": 1e9, "hard_negative": 1e9}
 """The target is found, and no second peak keeps the frame from teaching."""
 CASES = {
-    "atom": Case(FAMILY, "30 (GTX 1080)", 10, ALWAYS),
-    "dimp18": Case(FAMILY, "57 (GTX 1080)", 20, ALWAYS),
-    "dimp50": Case(FAMILY, "43 (GTX 1080)", 20, ALWAYS),
-    "prdimp18": Case(FAMILY, "40 (GTX 1080)", 20, ALWAYS),
-    "prdimp50": Case(FAMILY, "30 (GTX 1080)", 20, ALWAYS),
+    "atom": Case(FAMILY, "30", 10, ALWAYS),
+    "dimp18": Case(FAMILY, "not at hand", 20, ALWAYS),
+    "dimp50": Case(FAMILY, "43", 20, ALWAYS),
+    "prdimp18": Case(FAMILY, "not at hand", 20, ALWAYS),
+    "prdimp50": Case(FAMILY, "not at hand", 20, ALWAYS),
     "superdimp": Case(FAMILY, "not told", 20, ALWAYS),
-    "kys": Case(FAMILY, "20 (RTX 2080)", 20, FOUND),
+    "kys": Case(FAMILY, "not at hand", 20, FOUND),
     "dimp-small": Case(FAMILY, "ours", 20, ALWAYS),
     "d3s": Case(
         D3S,
-        "25 (not told)",
+        "25",
         10,
         {"absent": -1e9, "segmented": 1e9, "believed": 1e9},
         ("resnet50",),
     ),
     "rts": Case(RTS, "30 (RTX 2080 Ti)", 20, {"early": 0, "presence": -1e9, "area": 0}),
 }
-"""By name; what authors tell is from their papers."""
+"""By name; what authors tell, where the paper or a review of it is at hand."""
 
 
 def run(
