@@ -49,7 +49,7 @@ class D3SArguments(RecipeArguments):
     """Weights of the backbone, a name or a file; where left out mask_in_box for the small network
     and resnet50 for the published one."""
     epochs: OptionalCount = None
-    """Passes."""
+    """Passes over the pairs."""
     samples: OptionalCount = None
     """Pairs in an epoch."""
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
