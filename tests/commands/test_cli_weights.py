@@ -151,14 +151,14 @@ def test_verify_finds_numbers_that_are_not_finite(spectrack, tmp_path):
 
 
 def test_what_has_no_network_yet_is_pulled_unverified(spectrack, tmp_path, cache):
-    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / "dimp50.pth")
-    ran = spectrack("weights", "pull", "dimp50", "--from", path)
+    path = checkpoint_of({"a": torch.ones(2)}, tmp_path / f"{BARE}.pth")
+    ran = spectrack("weights", "pull", BARE, "--from", path)
     assert ran.status == 0
-    assert "no network for dimp50 yet, so it was not verified" in ran.err
-    assert (cache / "dimp50.safetensors").is_file()
-    ran = spectrack("weights", "verify", "dimp50", "--network", "dimp50")
+    assert f"no network for {BARE} yet, so it was not verified" in ran.err
+    assert (cache / f"{BARE}.safetensors").is_file()
+    ran = spectrack("weights", "verify", BARE, "--network", BARE)
     assert (ran.status, ran.out) == (2, "")
-    assert "there is no network for dimp50 yet" in ran.err
+    assert f"there is no network for {BARE} yet" in ran.err
 
 
 def test_what_was_pulled_is_held_to_from_then_on(spectrack, tmp_path, cache):

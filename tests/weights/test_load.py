@@ -243,7 +243,9 @@ def test_networks_have_the_published_names_and_shapes(name):
     }
     shapes = WEIGHTS[name].shapes()
     assert shapes == published
-    assert table.fits(published)[0] == (name, Differences((), (), ()))
+    # SuperDiMP's and DiMP's have the same names and shapes
+    same = [fit for fit, differences in table.fits(published) if not len(differences)]
+    assert name in same
 
 
 def test_shipped_weights_fit_their_network():
@@ -255,6 +257,6 @@ def test_shipped_weights_fit_their_network():
 
 
 def test_what_has_no_network_builds_none():
-    assert WEIGHTS["dimp50"].build() is None
-    assert WEIGHTS["dimp50"].shapes() is None
-    assert "dimp50" not in dict(table.fits({}))
+    assert WEIGHTS["super_dimp_simple"].build() is None
+    assert WEIGHTS["super_dimp_simple"].shapes() is None
+    assert "super_dimp_simple" not in dict(table.fits({}))

@@ -57,7 +57,7 @@ def same_correlation(features_nchw: Tensor, scores_nhw: Tensor, kernel: int) -> 
 
 
 def activate(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Positive scores as they are, negative ones bent towards -FLOOR (ATOM, Eq. 6 and below).
+    """Positive scores as they are, negative ones bent towards -FLOOR (PELU, section 3.2).
 
     Returns:
         phi(s) = s above zero and FLOOR (exp(s / FLOOR) - 1) below, and its slope.

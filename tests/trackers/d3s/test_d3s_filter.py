@@ -60,10 +60,20 @@ def test_upsampling():
     near("d3s_dcf", "scores_up_sub", np.fft.ifftshift(fine)[None, None, ::8, ::8], UNIT)
 
 
+PEAKS = (
+    [((0.5, 0.5), 1)],
+    [((2.5, -1.5), 1)],
+    [((-3, 4.5), 1)],
+    [((0.5, 0.5), 1), ((5.5, 0.5), 1.5)],
+)
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_peaks(number):
     key, golden = f"loc{number}", siamese_golden("d3s_state")
     raw, scale = torch.from_numpy(golden[f"{key}_raw"][0, 0]), 1.3
+    label = sum(high * gaussian_label(at, 1.2, (16, 16), 1) for at, high in PEAKS[number])
+    near("d3s_state", f"{key}_raw", label[None, None], UNIT)
     found = score_map(raw, 256).scores_hw
     near("d3s_state", f"{key}_scores_sub", found[None, None, ::8, ::8], UNIT)
     target = pair((70, 50)) / np.float32(scale)
@@ -122,15 +132,13 @@ def test_the_filter_learned_alone(problem):
 
 def test_principal_maps_are_those_of_the_covariance(problem):
     x, _, _ = problem
-    values = siamese_golden("d3s_optim")["eigvals"]
     found = principal_maps(x, 8)
     flat = x.permute(1, 0, 2, 3).flatten(1).numpy().astype(float)
-    largest = np.sort(values)[::-1][:8]
-    spread = np.var(found.numpy().astype(float) @ flat, axis=1)
-    # as published up to the factor that covariances are told with
-    np.testing.assert_allclose(spread / spread[0], largest / largest[0], rtol=1e-3)
+    centred = flat - flat.mean(1, keepdims=True)
+    every = principal_maps(x, 24).numpy().astype(float)
+    near("d3s_optim", "eigvals", np.square(every @ centred).sum(1)[::-1], UNIT)
     np.testing.assert_allclose(found @ found.mT, np.eye(8), atol=1e-5)
-    left, _, _ = np.linalg.svd(flat - flat.mean(1, keepdims=True), full_matrices=False)
+    left, _, _ = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(np.abs(found.numpy() @ left[:, :8]), np.eye(8), atol=1e-2)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from siamese_scheme import FULL, UNIT, fill, image, listed_parameters, near, unit
-from spectrack.trackers.d3s.network import d3s
+from spectrack.trackers.d3s.network import central_distance, d3s
 from spectrack.trackers.d3s.similarity import Template, similarities
 
 MAPS = {"conv1": (64, 192), "layer1": (256, 96), "layer2": (512, 48), "layer3": (1024, 24)}
@@ -23,11 +23,6 @@ def mask_of(rows, cols):
     mask = torch.zeros(1, 1, 384, 384)
     mask[..., rows, cols] = 1
     return mask
-
-
-def distances():
-    at = torch.arange(384, dtype=torch.float32) - 191
-    return (at[:, None] ** 2 + at**2).sqrt()[None, None]
 
 
 MASK = mask_of(slice(130, 250), slice(120, 270))
@@ -49,7 +44,7 @@ def test_the_whole_network(network):
         step, space = maps // 16, side // 12
         near("d3s_net", f"feat_{name}_sub", found[:, ::step, ::space, ::space], FULL)
     template = network.template(train, MASK)
-    logits = network.segm_predictor(layers, template, distances())
+    logits = network.segm_predictor(layers, template, central_distance(384))
     near("d3s_net", "logits_sub", logits[..., ::4, ::4], FULL)
     near("d3s_net", "prob_fg_sub", logits.softmax(1)[:, :1, ::4, ::4], FULL)
 
@@ -79,8 +74,13 @@ def test_the_predictor_on_features_of_unit_scale(network, units):
     near("d3s_net", "unit_gim_pos", alike[:, 0], UNIT)
     near("d3s_net", "unit_gim_neg", alike[:, 1], UNIT)
     near("d3s_net", "unit_gim_softmax_pos", alike.softmax(1)[:, 0], UNIT)
-    near("d3s_net", "unit_logits_sub", predictor(test, template, distances())[..., ::4, ::4], UNIT)
-    small = predictor(test, template, distances() / 272)
+    near(
+        "d3s_net",
+        "unit_logits_sub",
+        predictor(test, template, central_distance(384))[..., ::4, ::4],
+        UNIT,
+    )
+    small = predictor(test, template, central_distance(384) / 272)
     near("d3s_net", "unit_logits_smalldist_sub", small[..., ::4, ::4], UNIT)
 
 
@@ -96,10 +96,10 @@ def test_a_target_of_a_cell(network, units):
 
 
 def test_distances():
-    d = distances()[0, 0]
+    d = central_distance(384)[0, 0]
     corners = [d[0, 0], d[0, 383], d[191, 191], d[192, 192], d[383, 383]]
     near("d3s_net", "dist_corner", np.array(corners), UNIT)
-    at24 = torch.nn.functional.interpolate(distances(), (24, 24))
+    at24 = torch.nn.functional.interpolate(central_distance(384), (24, 24))
     near("d3s_net", "dist24", at24, UNIT)
 
 

@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from pytracking_like import checkpoint_of
+from random_mask_in_box import write_random_mask_in_box
+from random_sftrack import write_random_weights
 from small_d3s import LITTLE, small_d3s, write_small_d3s
+from spectrack.api.tracking import track
 from spectrack.errors import InputError
 from spectrack.networks.mobilenet_v2 import MobileNetLayers
 from spectrack.networks.resnet import ResNet
@@ -24,6 +27,7 @@ from spectrack.weights.matching import shapes_of
 from spectrack.weights.table import WEIGHTS, fits
 from thin import randomise
 
+pytestmark = pytest.mark.usefixtures("small_crops")
 TARGET = Target(Box(30, 25, 30, 26))
 
 
@@ -115,3 +119,21 @@ def test_the_small_form_reads_its_own(tmp_path):
 def test_a_side_that_cannot_be_is_told():
     with pytest.raises(InputError, match="side is 40; give a multiple of 16"):
         D3S(MobileNetLayers(0.25), side=40)
+
+
+def test_its_masks_go_through_the_filter_and_into_sftrack(tmp_path, rng):
+    frames = rng.integers(0, 256, (4, 48, 64, 3), np.uint8)
+    file = write_small_d3s(tmp_path / "d3s.safetensors")
+    box = Box(20, 14, 18, 14)
+    alone = track(list(frames), box, tracker="d3s", weights=str(file), **LITTLE)
+    assert len(alone) == 4
+    given = ";".join(f"{name}={value}" for name, value in LITTLE.items())
+    fused = make_tracker(
+        "sftrack",
+        inputs=f"flow-fast,d3s:weights={file};{given}",
+        weights=str(write_random_weights(tmp_path / "sftrack.safetensors")),
+        mask_weights=str(write_random_mask_in_box(tmp_path / "masks.safetensors")),
+    )
+    fused.init(frames[0], Target(box))
+    answers = [fused.update(frame) for frame in frames[1:]]
+    assert all(one.mask.shape == (48, 64) for one in answers)

@@ -110,12 +110,6 @@ class Crop:
         return found
 
 
-def polygon_in(corners_42: Corners, crop: Crop) -> NDArray[np.float64]:
-    """Corners of the frame as pixels of a crop."""
-    middle = np.array(crop.pos_yx[::-1])
-    return (corners_42 - middle) * crop.scale + crop.side / 2
-
-
 def filled(corners_n2: Corners, size_wh: tuple[int, int]) -> HardHW:
     """A convex polygon drawn as a mask of a frame; corners are cut to whole pixels."""
     mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)

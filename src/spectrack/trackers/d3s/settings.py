@@ -11,11 +11,10 @@ from spectrack.trackers.d3s.state import Rules
 from spectrack.tracking.localisation import Thresholds
 from spectrack.tracking.variations import Variations
 
-FAR = 0.75
 VARIATIONS = Variations(
     shifts=tuple(
         (right * part, down * part)
-        for part in (0.25, FAR)
+        for part in (0.25, 0.75)
         for right, down in ((1, 1), (-1, 1), (1, -1), (-1, -1))
     ),
     mirrored=True,
