@@ -8,7 +8,7 @@ from spectrack.networks.dimp_classifier import DiMPClassifier
 from spectrack.structures import Box
 from spectrack.tracking.localisation import Flag, Sighting, Thresholds, find_peak
 from spectrack.tracking.online_filter import FilterSettings, OnlineFilter, prepared_scores
-from spectrack.tracking.online_frame import View
+from spectrack.tracking.online_parts import View
 from spectrack.tracking.patches import pair
 from spectrack.tracking.target_state import TargetState
 from spectrack.tracking.variations import FirstSamples, Variations

@@ -8,13 +8,8 @@ import torch
 
 from spectrack.structures import Target
 from spectrack.tracking.localisation import Flag, Sighting
-from spectrack.tracking.online_frame import (
-    FrameSettings,
-    OnlineClassifier,
-    OnlineTracker,
-    View,
-    prepared,
-)
+from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
+from spectrack.tracking.online_parts import OnlineClassifier, View
 from spectrack.tracking.patches import pair
 from spectrack.tracking.target_state import TargetState
 from spectrack.tracking.variations import Variations

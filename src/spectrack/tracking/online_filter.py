@@ -18,7 +18,7 @@ from torch import Tensor
 from spectrack.networks.dimp_classifier import DiMPClassifier
 from spectrack.tracking.localisation import Flag, ScoreMap, Sighting, Thresholds, localise
 from spectrack.tracking.memory import SampleMemory, SampleWeights
-from spectrack.tracking.online_frame import Layers, OnlineClassifier, View
+from spectrack.tracking.online_parts import Layers, OnlineClassifier, View
 from spectrack.tracking.target_state import TargetState
 from spectrack.tracking.variations import FirstSamples, Variations, without_maps
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from spectrack.networks.iou_net import AtomIoUNet
 from spectrack.networks.search_maps import SearchMaps
 from spectrack.tracking.box_refinement import RefinementSettings, refine
-from spectrack.tracking.online_frame import BoxXYWH, Layers
+from spectrack.tracking.online_parts import BoxXYWH, Layers
 
 ROOM = 0.75
 """Boxes may climb by so much about the first one, in sqrt(w h), before all of the patch is asked;
@@ -24,7 +24,7 @@ proposals begin up to 0.3 away."""
 
 
 class OverlapRefiner:
-    """Follows :class:`~spectrack.tracking.online_frame.BoxRefiner`.
+    """Follows :class:`~spectrack.tracking.online_parts.BoxRefiner`.
 
     Args:
         network: In evaluation mode, on its device.

@@ -133,9 +133,10 @@ def test_weights_that_are_not_there_are_told_with_what_to_do(monkeypatch, tmp_pa
 
 
 def test_presets_are_the_published_values():
+    published = {name: preset for name, preset in PRESETS.items() if name != "small"}
     shown = {
         name: [p.side, p.search, p.border, p.scores, p.absent, p.refinement.iterations]
-        for name, p in PRESETS.items()
+        for name, p in published.items()
     }
     assert json.loads(json.dumps(shown)) == {
         "dimp18": [288, 5, "replicate", "raw", 0.25, 5],
@@ -144,7 +145,7 @@ def test_presets_are_the_published_values():
         "prdimp50": [352, 6, "inside_major", "softmax", 0.04, 10],
         "superdimp": [352, 6, "inside_major", "raw", 0.25, 10],
     }
-    assert {name: p.max_scale_change for name, p in PRESETS.items()} == dict.fromkeys(
+    assert {name: p.max_scale_change for name, p in published.items()} == dict.fromkeys(
         ("dimp18", "dimp50", "prdimp18")
     ) | dict.fromkeys(("prdimp50", "superdimp"), 1.5)
     assert DiMPSettings().variations.count == 15

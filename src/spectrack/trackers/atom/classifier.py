@@ -19,7 +19,7 @@ from spectrack.trackers.atom.settings import FIRST, KERNEL, LABEL, ATOMSettings
 from spectrack.tracking.first_frame import gaussian_label
 from spectrack.tracking.localisation import Flag, ScoreMap, Sighting, localise
 from spectrack.tracking.memory import SampleMemory, SampleWeights
-from spectrack.tracking.online_frame import Layers, OnlineClassifier, View
+from spectrack.tracking.online_parts import Layers, OnlineClassifier, View
 from spectrack.tracking.patches import PairYX, pair
 from spectrack.tracking.score_upsampling import upsample_scores
 from spectrack.tracking.target_state import TargetState

@@ -21,7 +21,7 @@ from spectrack.trackers.kys.settings import KYSSettings
 from spectrack.tracking.first_frame import gaussian_label
 from spectrack.tracking.localisation import Flag, Sighting, find_peak
 from spectrack.tracking.online_filter import FilterSettings, OnlineFilter
-from spectrack.tracking.online_frame import Layers, View
+from spectrack.tracking.online_parts import Layers, View
 from spectrack.tracking.patches import PairYX, pair
 from spectrack.tracking.target_state import TargetState
 from spectrack.tracking.variations import DIMP_VARIATIONS, FirstSamples
