@@ -161,7 +161,7 @@ def parts_table(
     cv2.setNumThreads(threads)
     heading = (*COLUMNS, "learning", "mean", "first")
     lines = [
-        f"Milliseconds a frame of 854x480 on {threads} threads, whole networks with generated "
+        f"Milliseconds a frame of 854x480 on {threads} thread{'s' * (threads > 1)}, whole networks with generated "
         "weights. Backbone: of the search region. Classifier: where the target is, in D3S with a "
         "backbone of its own. Box: ten boxes "
         "climb. Memory: of a frame that only remembers. Rest: with the crop. Learning: a frame "
@@ -231,7 +231,7 @@ def main() -> None:
         command += f" --device {args.device}"
     else:
         lines = parts_table(names, args.threads, frames, args.busy)
-        command += f" --threads {args.threads}"
+        command += f" --threads {args.threads} --frames {args.frames}{' --busy' * args.busy}"
     kind = "_gpu" if args.device else ""
     usual = ROOT / "benchmarks" / "results" / f"discriminative_parts{kind}.md"
     made = f"Made by `{command}`, commit {commit()}, {machine()}, seed 0."
