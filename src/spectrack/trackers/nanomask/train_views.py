@@ -17,14 +17,14 @@ from spectrack.tracking.square_crop import OUTSIDE, crop_sides, filled_box
 
 Bytes = NDArray[np.uint8]
 
-SHRUNK = 0.5
+SHRUNK = 0.35
 """Share of views that were taken from further off than they are shown."""
 
-GREY = 0.12
+GREY = 0.07
 """Share of clips without colours."""
 
-SMALLEST = 8.0
-"""How many times smaller at most: a target of 25 pixels in a crop of 256."""
+SMALLEST = 4.0
+"""How many times smaller at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
