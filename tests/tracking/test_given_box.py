@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from spectrack.structures import Box
-from spectrack.tracking.given_box import DOUBT, SHARE, SPREAD, SPREADS, GivenBox
+from spectrack.tracking.given_box import (
+    DOUBT,
+    LIMBS,
+    SHARE,
+    SMALL,
+    SPREAD,
+    SPREADS,
+    GivenBox,
+)
 
 SIZE_WH = (200, 120)
 
@@ -113,3 +121,17 @@ def test_nothing_is_cut_without_a_box_near_or_without_a_mask() -> None:
     assert GivenBox().cut(mask, [Box(150, 90, 20, 20)]) is mask
     assert GivenBox().cut(mask, []) is mask
     assert GivenBox().cut(empty, [Box(60, 40, 40, 20)]) is empty
+
+
+def test_a_large_target_may_have_limbs() -> None:
+    first, wide = Box(20, 20, 64, 64), Box(20, 20, 80, 64)  # twice SMALL: one doubling
+    grown = np.log(80 / 64)
+    assert SPREADS < grown < SPREADS + LIMBS
+    assert first.w == 2 * SMALL
+    mask = soft(wide)
+    assert GivenBox().cut(mask, [first]) is mask
+    much = soft(Box(20, 20, 150, 64))
+    weight = min((np.log(150 / 64) - LIMBS - SPREADS) / (SPREAD - SPREADS), 1)
+    right = 170 + weight * (84 - 170)
+    expected = much * Box.from_xyxy(20, 20, right, 84).fill(SIZE_WH)
+    np.testing.assert_allclose(GivenBox().cut(much, [first]), expected)
