@@ -35,8 +35,8 @@ SPREADS, SPREAD = 0.15, 0.45
 their areas' ratio, before it is cut a little, and when it is cut to theirs."""
 
 SMALL, LIMBS = 32.0, 0.3
-"""What both gain with each doubling of a target's side above so many pixels: limbs that box trackers
-cut off are seen on large targets, while masks of small ones spread."""
+"""What both gain with each doubling of a target's side above so many pixels: box trackers cut limbs
+off large targets, while masks of small ones spread."""
 
 
 Margins = tuple[float, float, float, float]
