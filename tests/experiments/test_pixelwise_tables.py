@@ -35,14 +35,14 @@ def module(name):
     return importlib.import_module(f"experiments.pixelwise.{name}")
 
 
-def video(count=12):
+def video(count=12, name="v"):
     """A white square of 12 pixels that moves by 2 pixels a frame."""
     masks = np.zeros((count, H, W), bool)
     for t in range(count):
         masks[t, 20:32, 20 + 2 * t : 32 + 2 * t] = True
     frames = np.where(masks[..., None], np.uint8(255), np.uint8(40)).repeat(3, 3)
     stems = tuple(f"{t:05d}" for t in range(count))
-    return VideoSequence("v", stems, lambda: ArrayFrames(frames, "v"), lambda t: masks[t]), masks
+    return VideoSequence(name, stems, lambda: ArrayFrames(frames, name), lambda t: masks[t]), masks
 
 
 def test_short_sequences_are_upsampled_and_long_ones_cut():
@@ -148,7 +148,8 @@ def test_clips_are_segmented_and_memories_drawn():
             logits, memory = network(sample["images"][t, None], memory)
             hard, true = logits[0].numpy() >= 0, sample["masks"][t].numpy() > 0
             assert overlaps[1, t - 1] == pytest.approx(jaccard(hard, true), abs=1e-6)
-    noisy = LocalSamples([footage_of_video(one)], 1, settings, seed=0)[0]
+    both = [footage_of_video(one), footage_of_video(video(14, "w")[0])]
+    noisy = LocalSamples(both, 1, settings, seed=0)[0]  # the frame in it is of the other video
     figure = noise.memories({"plain": network, "noise": network}, noisy)
     assert len(figure.axes) == 48
     noise.plt.close(figure)

@@ -78,7 +78,10 @@ def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
             boxes.write_text("1,2,3,4\n")
             settings["path"] = str(boxes)
         if "absent" in map(state_of, entry.weights):
-            with pytest.raises(InputError, match="get them by: spectrack weights pull"):
+            with pytest.raises(
+                InputError,
+                match="(get them by: spectrack weights pull|learn them by: spectrack train) ",
+            ):
                 make_tracker(name)
             continue
         tracker = make_tracker(name, **settings)

@@ -140,7 +140,7 @@ class LocalSamples:
 
     def _another(self, one: Footage, rng: np.random.Generator) -> Footage | None:
         """Another video; None where there is one alone, and no still either."""
-        if len(self._footage) < 2 and self.settings.stills == 0:
+        if len({video.name for video in self._footage}) < 2 and self.settings.stills == 0:
             return None
         while (other := self._drawn(rng)).name == one.name:
             pass
