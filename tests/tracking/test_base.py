@@ -80,7 +80,7 @@ def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
         if "absent" in map(state_of, entry.weights):
             with pytest.raises(
                 InputError,
-                match="(get them by: spectrack weights pull|learn them by: spectrack train) ",
+                match=r"(get them by: spectrack weights pull|learn them by: spectrack train) ",
             ):
                 make_tracker(name)
             continue
