@@ -124,14 +124,14 @@ def test_nothing_is_cut_without_a_box_near_or_without_a_mask() -> None:
 
 
 def test_a_large_target_may_have_limbs() -> None:
-    first, wide = Box(20, 20, 64, 64), Box(20, 20, 80, 64)  # twice SMALL: one doubling
-    grown = np.log(80 / 64)
-    assert SPREADS < grown < SPREADS + LIMBS
-    assert first.w == 2 * SMALL
+    first, wide = Box(20, 20, 64, 64), Box(20, 20, 80, 64)
+    more = LIMBS * np.log2(64 / SMALL)
+    assert SPREADS < np.log(80 / 64) < SPREADS + more
     mask = soft(wide)
     assert GivenBox().cut(mask, [first]) is mask
     much = soft(Box(20, 20, 150, 64))
-    weight = min((np.log(150 / 64) - LIMBS - SPREADS) / (SPREAD - SPREADS), 1)
+    weight = min((np.log(150 / 64) - more - SPREADS) / (SPREAD - SPREADS), 1)
+    assert 0 < weight < 1
     right = 170 + weight * (84 - 170)
     expected = much * Box.from_xyxy(20, 20, right, 84).fill(SIZE_WH)
     np.testing.assert_allclose(GivenBox().cut(much, [first]), expected)
