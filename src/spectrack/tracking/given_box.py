@@ -38,7 +38,6 @@ SMALL, LIMBS = 40.0, 0.8
 """What both gain with each doubling of a target's side above so many pixels: box trackers cut limbs
 off large targets, while masks of small ones spread."""
 
-
 Margins = tuple[float, float, float, float]
 
 
