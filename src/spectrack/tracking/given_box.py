@@ -104,7 +104,7 @@ class GivenBox:
             The same map where it has not grown beyond the boxes; else a copy that is zero outside
             of a box between its own and theirs.
         """
-        tight = Box.from_mask(soft_hw >= 0.5)
+        tight = Box.from_mask(soft_hw >= 0.5) if boxes else None
         if tight is None:
             return soft_hw
         theirs = _mean([one for box in boxes if (one := self.tighten(box)).iou(tight) >= NEAR])
