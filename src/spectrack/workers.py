@@ -32,7 +32,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def each(
-    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int
+    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int, threads: int | None = None
 ) -> Generator[tuple[str, Out]]:
     """Do jobs in worker processes and give each outcome as it is ready.
 
@@ -41,7 +41,8 @@ def each(
     Args:
         work: What is done with a job, a function of a module.
         jobs: Name to job; both go to the workers by pickle.
-        workers: How many at a time; they share the cores.
+        workers: How many at a time.
+        threads: Of each worker; they share the cores where left out.
 
     Yields:
         The name of a job, and what ``work`` gave.
@@ -49,7 +50,8 @@ def each(
     Raises:
         InputError: If a worker died.
     """
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    if threads is None:
+        threads = max(1, (os.cpu_count() or 1) // workers)
     others = set(active_children())
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
