@@ -34,6 +34,7 @@ COMMANDS = {
     "train": ("TrainCommand", f"learn from data with truth, by {len(RECIPES)} recipes"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
+    "vot": ("VotCommand", "let the toolkit of the VOT challenge drive a tracker"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
     "datasets": ("DatasetsCommand", "list the data sets"),

@@ -112,13 +112,27 @@ def _become_worker(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # There is nothing to tidy up yet, and the pool would report an exit from here as an error.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
-    # Read when the heavy modules are loaded, which has not happened yet.
+    limit_threads(threads)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def limit_threads(threads: int) -> None:
+    """Let this process compute with so many threads, and those it starts.
+
+    Args:
+        threads: How many, >= 1.
+    """
+    # Read when the heavy modules are loaded; those that are there already are told.
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import cv2
 
     cv2.setNumThreads(threads)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    if "numba" in sys.modules:
+        numba = sys.modules["numba"]
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
 
 def _die_with_parent() -> None:

@@ -88,7 +88,9 @@ class Method:
         Args:
             count: How many.
         """
-        there = _trackers(self.tracker, json.dumps(dict(self.settings), sort_keys=True, default=str))
+        there = _trackers(
+            self.tracker, json.dumps(dict(self.settings), sort_keys=True, default=str)
+        )
         while len(there) < count:
             there.append(make_tracker(self.tracker, **self.settings))
         return there[:count]
@@ -138,8 +140,7 @@ def _weights(tracker: str, settings: Any) -> Iterable[tuple[str, str]]:
     """Name and hash of what a tracker loads by default, and of what its settings name."""
     for name in tracker_entry(tracker).weights:
         yield from _hashed(name)
-    values = dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else {}
-    for value in values.values():
+    for value in dataclasses.asdict(settings).values():
         for word in _words_of(value):
             yield from _hashed(word)
             for name in tracker_table()[word].weights if word in tracker_table() else ():
@@ -147,7 +148,7 @@ def _weights(tracker: str, settings: Any) -> Iterable[tuple[str, str]]:
 
 
 def _words_of(value: Any) -> list[str]:
-    """What a setting may name: itself, and the words of a list such as ``rts:weights=FILE,csrt``."""
+    """What a setting may name: itself, and the words of a list (``rts:weights=FILE,csrt``)."""
     if isinstance(value, str | Path):
         return [str(value), *re.split(r"[,;:=\s]+", str(value))]
     if isinstance(value, list | tuple):

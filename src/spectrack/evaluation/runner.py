@@ -111,6 +111,7 @@ def run_work(
     settings: Mapping[str, Any],
     team: Team,
     progress: Progress | None = None,
+    first: Mapping[str, int] | None = None,
 ) -> list[SequenceRun]:
     """Let a team do every sequence, or what is left of them; see :func:`run_dataset`.
 
@@ -121,6 +122,8 @@ def run_work(
         settings: See :func:`run_dataset`.
         team: Who does it.
         progress: See :func:`run_dataset`.
+        first: Name to weight: the heavy ones are begun first, so that none is waited for at the
+            end; the data set's order where left out.
 
     Raises:
         InputError: See :func:`run_dataset`, and what work or team say.
@@ -141,8 +144,10 @@ def run_work(
             found = _finished(folder / name, dataset, name)
             if found is not None:
                 done(found)
-        todo = {name: name for name in dataset if name not in runs}
-        with closing(team(work, todo)) as answers:
+        weight = first or {}
+        left = [name for name in dataset if name not in runs]
+        todo = {name: name for name in sorted(left, key=lambda name: -weight.get(name, 0))}
+        with closing(team(work, todo) if todo else alone(work, {})) as answers:
             for name, answer in answers:
                 _keep(answer, folder, name)
                 done(SequenceRun(name, answer.frames, answer.seconds, resumed=False))
