@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,8 @@ def alone(work, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def ray():
     """One small cluster for all tests of this file."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")
     found = pytest.importorskip("ray", reason="the package ray (extra cluster) is not installed")
     found.init(
         num_cpus=2,
