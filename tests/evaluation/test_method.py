@@ -91,7 +91,7 @@ def test_objects_are_given_where_they_appear(still, two_objects):
     rows = list(csv.DictReader(io.StringIO(answer.files["boxes.csv"].decode())))
     seen = [(r["frame"], r["object"], r["found"]) for r in rows if r["object"] == "2"]
     assert seen == [("000", "2", "0"), ("010", "2", "0"), ("020", "2", "1"), ("030", "2", "1")]
-    late = [r for r in rows if r["object"] == "2" and r["found"] == "1"][0]
+    late = next(r for r in rows if r["object"] == "2" and r["found"] == "1")
     assert Box(*(float(late[k]) for k in "xywh")) == Box(15, 10, 10, 6)
 
 

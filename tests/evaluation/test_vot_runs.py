@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 
+import cv2
 import numpy as np
 import pytest
 
 from spectrack.datasets.base import Dataset, VideoSequence
+from spectrack.datasets.vot import Vot
 from spectrack.errors import InputError
 from spectrack.evaluation.region_overlap import region_overlap, truth_region
 from spectrack.evaluation.runner import run_dataset
 from spectrack.evaluation.vot_runs import VotRun
 from spectrack.evaluation.vot_scores import score_vot, vot_dict, vot_rows
-from spectrack.structures import Box, Prediction
+from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.table import make_tracker
 from spectrack.video.frames import ArrayFrames
 from spectrack.video.vot_regions import VotMask, parse_region
 
@@ -272,3 +275,65 @@ def test_overlap_of_other_kinds():
     assert region_overlap(Box(2, 2, 4, 2), truth, size_wh) == 0.5
     assert region_overlap(mask, Box(2, 2, 4, 4), size_wh) == 0.5
     assert region_overlap(VotMask(0, 0, np.zeros((1, 1), bool)), truth, size_wh) == 0
+
+
+# --- a second implementation, on a real sequence -----------------------------------------------
+
+
+def overlap_by_opencv(box, corners, size_wh):
+    """Both inside the frame, intersected by OpenCV."""
+    frame = np.float32([(0, 0), (size_wh[0], 0), size_wh, (0, size_wh[1])])
+    x1, y1, x2, y2 = box.xyxy
+    around = np.float32([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+
+    def inside(one, other):
+        return cv2.intersectConvexConvex(np.float32(one), np.float32(other))
+
+    area_box, box_in = inside(around, frame)
+    area_truth, truth_in = inside(corners, frame)
+    if area_box <= 0 or area_truth <= 0:
+        return 0.0
+    both = inside(box_in, truth_in)[0]
+    return both / (area_box + area_truth - both)
+
+
+@pytest.mark.data
+def test_a_real_sequence_equals_a_second_implementation(data_root, tmp_path):
+    root = data_root / "vot2014"
+    if not root.is_dir():
+        pytest.skip(f"VOT2014 not found at {root}")
+    dataset = Vot(root, ["sphere"])
+    sequence = dataset["sphere"]
+    run_dataset(lambda s: VotRun(make_tracker("kcf"), s).supervised(), dataset, tmp_path, {})
+    scores = score_vot(tmp_path, dataset, "supervised", interval=(20, 60))
+
+    tracker, start, segments = make_tracker("kcf"), 0, []
+    with sequence.frames() as frames:
+        for index, frame in enumerate(frames):
+            if index < start:
+                continue
+            if index == start:
+                tracker.init(frame, Target(box=sequence.truth_box(index)))
+                segments.append([index, [], False])
+                continue
+            found = tracker.update(frame)
+            shown = found.found and found.box is not None
+            corners = sequence.read_polygon(index)
+            overlap = overlap_by_opencv(found.box, corners, frames.size_wh) if shown else 0.0
+            if overlap == 0:
+                segments[-1][2] = True
+                start = index + 5
+            else:
+                segments[-1][1].append(overlap)
+    failures = sum(failed for _, _, failed in segments)
+    assert failures > 0
+    assert scores.total["failures"] == failures
+    valid = [v for _, values, _ in segments for v in values[9:]]  # ten frames with the start
+    assert scores.total["accuracy"] == pytest.approx(np.mean(valid), abs=1e-4)
+    curve = []
+    for n in range(20, 61):
+        means = [
+            sum(values[:n]) / n for _, values, failed in segments if failed or len(values) >= n
+        ]
+        curve.append(np.mean(means))
+    assert scores.total["eao"] == pytest.approx(np.mean(curve), abs=1e-4)
