@@ -1,9 +1,4 @@
-"""Track and Tracks: what a whole run gives, and the result folder it is kept in.
-
-A result folder holds ``masks/00000.png`` ... (indexed PNG, DAVIS palette, value = object id),
-``boxes.csv`` (``frame,object,x,y,w,h,score,found``, and ``time_s`` where the video has time
-stamps) and ``track.json`` (what made it).
-"""
+"""Track and Tracks: what a whole run gives, and the result folder it is kept in."""
 
 from __future__ import annotations
 
@@ -19,36 +14,32 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.storage import write_json
+from spectrack.result_folder import (
+    BOXES,
+    INFO,
+    MASKS,
+    TIME,
+    ResultWriter,
+    davis_palette,
+    index_of_masks,
+    safe_stem,
+    write_index_png,
+)
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
-MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
-FORMAT = 1
-_BYTES = "surrogateescape"  # names of files that are no UTF-8 keep their bytes
-_COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
-_TIME = "time_s"
+__all__ = [
+    "BOXES",
+    "INFO",
+    "MASKS",
+    "Entry",
+    "Track",
+    "Tracks",
+    "davis_palette",
+    "varies",
+    "write_index_png",
+]
+
 _SHOWN_OBJECTS = 5
-
-
-def davis_palette() -> NDArray[np.uint8]:
-    """The 256 colours of DAVIS and PASCAL VOC masks, shape (256, 3).
-
-    Colour i spreads the bits of i over the channels, three at a time, highest bits first.
-    """
-    index = np.arange(256)
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    for level in range(8):
-        for channel in range(3):
-            bit = (index >> (3 * level + channel)) & 1
-            palette[:, channel] |= (bit << (7 - level)).astype(np.uint8)
-    return palette
-
-
-def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
-    """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
-    image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
-    image.putpalette(davis_palette().tobytes())
-    image.save(path, format="PNG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +208,8 @@ class Tracks(Mapping[int, Track]):
 
     def index_hw(self, frame: int) -> NDArray[np.uint8]:
         """Object ids of a frame, shape (H, W); where objects overlap the higher score wins."""
-        width, height = self.first.size_wh
-        out = np.zeros((height, width), dtype=np.uint8)
-        order = sorted(self._tracks.items(), key=lambda item: item[1][frame].score)
-        for object_id, track in order:
-            out[track.mask(frame)] = object_id
-        return out
+        masks = ((t[frame].score, key, t.mask(frame)) for key, t in self._tracks.items())
+        return index_of_masks(masks, self.first.size_wh)
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write ``masks/*.png``, ``boxes.csv`` and ``track.json`` into a folder.
@@ -246,37 +233,16 @@ class Tracks(Mapping[int, Track]):
                 f"folder {out} holds a finished result; "
                 "pass overwrite=True to replace it or give another folder"
             )
-        stems = self.first.stems
+        stems, times_s = self.first.stems, self.first.times_s
         for stem in stems:
-            _safe_stem(stem)
+            safe_stem(stem)
         if len(set(stems)) != len(stems):
             raise InputError("two frames share one name; give every frame its own stem")
-        (out / MASKS).mkdir(parents=True, exist_ok=True)
-        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
-        for old in (out / MASKS).glob("*.png"):
-            old.unlink()
-        for t, stem in enumerate(stems):
-            write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
-        with (out / BOXES).open(
-            "w", newline="", encoding="utf-8", errors="surrogateescape"
-        ) as handle:
-            rows = csv.writer(handle)
-            times_s = self.first.times_s
-            rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
+        with ResultWriter(out, self.first.size_wh, times_s is not None) as writer:
             for t, stem in enumerate(stems):
-                for object_id, track in self._tracks.items():
-                    e = track[t]
-                    box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
-                    time_s = [] if times_s is None else [f"{times_s[t]:.6f}"]
-                    rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found), *time_s])
-        info = {
-            "format": FORMAT,
-            "size_wh": list(self.first.size_wh),
-            "frames": len(self.first),
-            "stems": stems,
-            "objects": {str(i): t.info for i, t in self._tracks.items()},
-        }
-        write_json(out / INFO, info)
+                told = {key: track[t] for key, track in self._tracks.items()}
+                writer.add(stem, self.index_hw(t), told, None if times_s is None else times_s[t])
+            writer.finish({key: track.info for key, track in self._tracks.items()})
         return out
 
     @classmethod
@@ -297,7 +263,7 @@ class Tracks(Mapping[int, Track]):
             ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
-                with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:
+                with Image.open(root / MASKS / f"{safe_stem(stem)}.png") as image:
                     index = np.asarray(image)
                 if index.shape != (size_wh[1], size_wh[0]):
                     raise ValueError(f"mask {stem} has shape {index.shape}")
@@ -309,7 +275,7 @@ class Tracks(Mapping[int, Track]):
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
             for object_id, track in tracks.items():
-                times = [rows[stem, object_id].get(_TIME) for stem in stems]
+                times = [rows[stem, object_id].get(TIME) for stem in stems]
                 track.times_s = [float(t) for t in times if t] if all(times) and times else None
         except (
             OSError,
@@ -337,14 +303,3 @@ def varies(times_s: NDArray[np.float64], fps: float) -> bool:
     """
     beat = np.arange(len(times_s)) / fps
     return bool(np.abs(np.asarray(times_s) - times_s[0] - beat).max() > 0.25 / fps)
-
-
-def _safe_stem(stem: str) -> str:
-    """Refuse stems that would leave the folder.
-
-    Raises:
-        InputError: If the stem is not a plain file name.
-    """
-    if not stem or stem in {".", ".."} or any(c in stem for c in "/\\\0"):
-        raise InputError(f"frame name {stem!r} is not a plain file name; rename the frame")
-    return stem
