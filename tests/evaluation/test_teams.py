@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from spectrack.commands.evaluate_run import Hands
 from spectrack.errors import InputError
 from spectrack.evaluation.cluster import Cluster
 from spectrack.evaluation.following import Following, follow
 from spectrack.evaluation.method import Data, Method
 from spectrack.evaluation.runner import run_dataset, run_work
-from spectrack.workers import each
 from worker_jobs import Complaining, Killed, Noting
 
 NAMES = ("a", "b", "c", "d")
@@ -98,9 +98,7 @@ def run_with(work, inner, team, out, **more):
 
 
 def test_two_processes_write_what_one_does(work, alone, tmp_path):
-    def two(job, names):
-        return each(job, names, 2, 1)
-
+    two = Hands(jobs=2, threads=1).team(None)
     runs = run_with(work, work, two, tmp_path / "out", first={"d": 9, "b": 3})
     assert [run.name for run in runs] == list(NAMES)
     check_same(tmp_path / "out", alone)
