@@ -103,7 +103,7 @@ def test_validation_has_no_truth(root):
     write_text(root / "annotations" / "instances_valid.json", json.dumps(data))
     valid = YouTubeVis(root, ["0a"], split="valid")
     assert list(valid) == ["0a"]
-    assert valid["0a"].truth_object(0, 1) is None if valid["0a"].read_object else True
+    assert valid["0a"].truth_object(0, 1) is None
     assert valid["0a"].object_ids == ()
 
 
