@@ -71,7 +71,7 @@ def root(tmp_path):
 
 
 def test_objects_by_themselves(root):
-    train = open_dataset("youtube_vis", root)
+    train = open_dataset("youtube_vis", root, split="train")
     assert (train.name, list(train)) == ("YouTube-VIS train", ["0a", "0b"])
     assert train.video_ids == {"0a": 3, "0b": 1}
     assert train.category_ids == {"ape": 1, "cat": 7}
@@ -101,7 +101,7 @@ def test_validation_has_no_truth(root):
     (root / "train").rename(root / "valid")
     (root / "valid" / "instances.json").unlink()
     write_text(root / "annotations" / "instances_valid.json", json.dumps(data))
-    valid = YouTubeVis(root, ["0a"], split="valid")
+    valid = YouTubeVis(root, ["0a"])
     assert list(valid) == ["0a"]
     assert valid["0a"].truth_object(0, 1) is None
     assert valid["0a"].object_ids == ()
@@ -137,7 +137,7 @@ def spoilt(change):
 def test_a_malformed_file_is_told(root, change, message):
     write_text(root / "train" / "instances.json", spoilt(change))
     with pytest.raises(InputError, match=message):
-        YouTubeVis(root)
+        YouTubeVis(root, split="train")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_malformed_file_is_told(root, change, message):
 def test_malformed_masks_are_told_when_read(root, given, message):
     text = spoilt(lambda d: d["annotations"][1]["segmentations"].__setitem__(0, given))
     write_text(root / "train" / "instances.json", text)
-    video = YouTubeVis(root)["0a"]
+    video = YouTubeVis(root, split="train")["0a"]
     assert video.truth_object(1, 1).any()
     with pytest.raises(InputError, match=r"annotation 11, frame 0 " + message):
         video.truth_object(0, 1)
@@ -163,8 +163,8 @@ def test_malformed_masks_are_told_when_read(root, given, message):
 def test_lacking_frames_are_named(root, tmp_path):
     (root / "train" / "JPEGImages" / "0a" / "00005.jpg").unlink()
     with pytest.raises(InputError, match=r"0a lacks frames 00005; complete the sequence"):
-        YouTubeVis(root)["0a"].frames()
+        YouTubeVis(root, split="train")["0a"].frames()
     with pytest.raises(
         InputError, match=r"has no valid/instances\.json or annotations/.*; give the"
     ):
-        YouTubeVis(root, split="valid")
+        YouTubeVis(root)

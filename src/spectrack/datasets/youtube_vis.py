@@ -33,8 +33,8 @@ Split = Literal["valid", "train", "test"]
 class YouTubeVisOptions:
     """What can be chosen about YouTube-VIS."""
 
-    split: Split = "train"
-    """Which part: train, valid or test; only train has truth."""
+    split: Split = "valid"
+    """Which part: valid, train or test; only train has truth."""
 
 
 class YouTubeVis(Dataset):
@@ -43,7 +43,7 @@ class YouTubeVis(Dataset):
     Args:
         root: Folder that holds train, valid and test.
         sequences: Only these, in this order; all of the split where left out.
-        split: ``train``, ``valid`` or ``test``.
+        split: ``valid``, ``train`` or ``test``.
 
     Attributes:
         video_ids: Sequence to its number in the file.
