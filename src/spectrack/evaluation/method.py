@@ -125,7 +125,7 @@ class Method:
 
 
 @lru_cache(maxsize=1)
-def _trackers(tracker: str, settings: str) -> list[Tracker]:
+def _trackers(fingerprint: str) -> list[Tracker]:
     """Those of the last method that this process has run, to be used again."""
     return []
 
