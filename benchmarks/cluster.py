@@ -182,9 +182,10 @@ def page(values: dict) -> str:
             f"Command `{values['command']}`, commit {values['commit']}, {values['machine']}.",
             "",
             f"Tracker `{values['tracker']}` on {values['sequences']} sequences of OTB "
-            f"({values['frames']} frames), {values['rounds']} rounds in turns, one thread a "
+            f"({values['frames']} frames), {values['rounds']} round(s) in turns, one thread a "
             "worker. All three wrote the same boxes. Start-up of workers, and of Ray's cluster, "
-            f"is in the wall time. {values['note']}",
+            "is in the wall time; what a worker loads for its first sequence is in the processor "
+            f"time. {values['note']}",
             "",
             markdown(["way", "frames/s (wall)", "CPU ms a frame"], ways_table),
             "",
@@ -195,7 +196,8 @@ def page(values: dict) -> str:
             f"between {SHORTEST:,} and {LONGEST:,} frames with the real sum. Milliseconds are "
             "processor time of the tracker on OTB and of reading a JPEG of 1280x720 "
             f"({values['reading_ms']:.1f}). Above {VIDEOS} workers nothing is gained, as a video "
-            "is one piece of work: then the longest video decides, and processors wait.",
+            "is one piece of work: then the longest video decides, and processors wait that are "
+            f"paid. {-(-VIDEOS // CORES)} machines are enough.",
             "",
             markdown(["tracker", "machines", "ms a frame", "hours", "price"], paper),
         ]

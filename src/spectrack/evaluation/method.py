@@ -87,7 +87,7 @@ class Method:
         Args:
             count: How many.
         """
-        there = _trackers(
+        there = _trackers(self.fingerprint)  # other weights under the same name are others
             self.tracker, json.dumps(dict(self.settings), sort_keys=True, default=str)
         )
         while len(there) < count:
