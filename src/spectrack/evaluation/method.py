@@ -88,8 +88,6 @@ class Method:
             count: How many.
         """
         there = _trackers(self.fingerprint)  # other weights under the same name are others
-            self.tracker, json.dumps(dict(self.settings), sort_keys=True, default=str)
-        )
         while len(there) < count:
             there.append(make_tracker(self.tracker, **self.settings))
         return there[:count]
