@@ -32,6 +32,7 @@ COMMANDS = {
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
     "train": ("TrainCommand", f"learn from data with truth, by {len(RECIPES)} recipes"),
+    "export": ("ExportCommand", "write a result in the file format of another tool, or read one"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
