@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
+def write_index_png(path: str | Path | IO[bytes], index_hw: NDArray[np.uint8]) -> None:
     """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
     image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
     image.putpalette(davis_palette().tobytes())
