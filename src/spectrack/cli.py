@@ -35,6 +35,7 @@ COMMANDS = {
     "export": ("ExportCommand", "write a result in the file format of another tool, or read one"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
+    "report": ("ReportCommand", "put scored runs side by side: one page, or tables"),
     "submit": ("SubmitCommand", "pack results as the server of a benchmark takes them, and check"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
