@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "spectrack"
 SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
-    {"structures", "storage", "plugins", "settings"},
+    {"structures", "storage", "plugins", "settings", "workers"},
     {"mask_sheet"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},

@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "report": ("ReportCommand", "put scored runs side by side: one page, or tables"),
     "submit": ("SubmitCommand", "pack results as the server of a benchmark takes them, and check"),
+    "vot": ("VotCommand", "let the toolkit of the VOT challenge drive a tracker"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
     "datasets": ("DatasetsCommand", "list the data sets"),
