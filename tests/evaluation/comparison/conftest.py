@@ -28,7 +28,10 @@ def scores(name, auc, ao=None, **more):
         "sequences": sequences,
         "boxes": {"protocol": "otb", "mean": mean, "curves": curves},
         "about": {
-            "run": {"dataset": "x", "settings": {"tracker": name, "weights": {"w": "ab12"}}},
+            "run": {
+                "dataset": "x",
+                "settings": {"tracker": name, "weights": {"w": "ab12"}, "settings": {}},
+            },
             "versions": {"spectrack": "0.1"},
             "attributes": {"koi": ["blur"], "eel": ["blur", "scale"]},
         },

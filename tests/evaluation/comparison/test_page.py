@@ -83,7 +83,7 @@ def test_names_are_never_html(made):
 
 def test_the_numbers_are_there(made):
     texts = Read(page(made)).texts
-    for cell in ("75.0", "60.0", "20.0", "blur", "attribute", "ab12", "spectrack 0.1"):
+    for cell in ("75.0", "60.0", "20.0", "blur", "attribute", "ab12", "defaults", "spectrack 0.1"):
         assert any(cell in text for text in texts), cell
     low, high = made.cells["good", "auc"].low, made.cells["good", "auc"].high
     assert f"{100 * low:.1f} to {100 * high:.1f}" in texts

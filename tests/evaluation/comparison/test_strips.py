@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spectrack.evaluation.comparison.strips import PICTURES, WIDTH, draw_sequence, fitting
+from spectrack.evaluation.comparison.strips import GAP, PICTURES, WIDTH, draw_sequence, fitting
 from spectrack.tracks import write_index_png
 
 
@@ -38,12 +38,13 @@ def test_a_sequence(ponds, clips, results):
     assert made.frames == ("00001", "00002", "00004", "00005", "00006")
     true, empty = (picture(strip) for strip in made.strips)
     height = round(60 * WIDTH / 80)
-    assert true.shape == empty.shape == (height, PICTURES * WIDTH, 3)
-    assert (made.strips[0].width, made.strips[0].height) == (PICTURES * WIDTH, height)
+    width = PICTURES * (WIDTH + GAP) - GAP
+    assert true.shape == empty.shape == (height, width, 3)
+    assert (made.strips[0].width, made.strips[0].height) == (width, height)
     for place, stem in enumerate(made.frames):
         mask = clips["koi"].masks_thw[int(stem)]
         large = np.asarray(Image.fromarray(mask).resize((WIDTH, height)))
-        part = slice(place * WIDTH, (place + 1) * WIDTH)
+        part = slice(place * (WIDTH + GAP), place * (WIDTH + GAP) + WIDTH)
         redder = true[:, part, 0] - empty[:, part, 0] - (true[:, part, 2] - empty[:, part, 2])
         assert redder[large].mean() > 15 + redder[~large].mean()
 
