@@ -19,6 +19,7 @@ from spectrack.datasets.table import BUILT_IN
 from spectrack.errors import InputError
 from spectrack.settings import make_settings
 
+DATASETS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "datasets.md"
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "add_a_dataset.md"
 
 
@@ -142,6 +143,20 @@ def test_options_lie_beside_the_data_set(name):
     assert cls.Options.__dataclass_params__.frozen
     assert cls.Options.__module__ in (cls.__module__, "spectrack.datasets.base")
     cls.Options()  # every option has a default
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_page_of_data_sets_tells_folders_options_and_protocol(name, spectrack):
+    rows = [line.split("|") for line in DATASETS_PAGE.read_text().splitlines() if line[:1] == "|"]
+    (row,) = [[cell.strip() for cell in row[1:-1]] for row in rows if row[1].strip() == f"`{name}`"]
+    cls = DATASETS[name].load()
+    assert set(re.findall(r"`(\w+)`", row[3])) == {f.name for f in fields(cls.Options)}
+    assert row[4] == f"`{cls.protocol}`"
+    shown = spectrack("datasets", name).out
+    assert f"Scored as {cls.protocol} does." in shown
+    assert "Layout: " in shown
+    for option in fields(cls.Options):
+        assert option.name in shown
 
 
 @dataclass(frozen=True)
