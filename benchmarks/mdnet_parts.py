@@ -11,12 +11,12 @@ its boxes.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from frame_parts import least_times
 
 from spectrack.structures import Box, Target
 from spectrack.trackers.mdnet.network import MDNet
@@ -29,20 +29,6 @@ from spectrack.trackers.mdnet.train import SMALL
 SIZE_WH, BOX = (854, 480), Box(380.0, 200.0, 120.0, 90.0)
 FIRST_BOXES = 6700
 """Of the first frame: 500 + 5000 + 200, and some 1000 of the regressor."""
-
-
-def timed(run: Callable[[], Any], device: torch.device, repeats: int) -> tuple[float, float]:
-    """Least wall and processor time in milliseconds."""
-    run()
-    walls, work = [], []
-    for _ in range(repeats):
-        wall, cpu = time.perf_counter(), time.process_time()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        walls.append(time.perf_counter() - wall)
-        work.append(time.process_time() - cpu)
-    return 1e3 * min(walls), 1e3 * min(work)
 
 
 @torch.no_grad()
@@ -88,7 +74,7 @@ def measure(small: bool, device: torch.device, repeats: int) -> list[tuple[str, 
     ]
     rows = []
     for name, run, times in parts:
-        wall, work = timed(run, device, repeats)
+        wall, work = least_times(run, device, repeats)
         rows.append((name, times * wall, times * work))
     return rows
 

@@ -1,20 +1,23 @@
 """What pixel-wise tracking costs, part by part: fresh weights, a frame of 854x480.
 
-    python benchmarks/pixelwise_parts.py [--form small] [--threads 2] [--device cuda] [--half]
+    python benchmarks/pixelwise_parts.py [--form small] [--threads 1] [--device cuda] [--out FILE]
 
-Times are the least of some repeats; processor time tells what a busy machine hides. Everything but
-cutting out, filling in and squeezing is independent of the frame's size.
+Times are the least of some repeats, in single and in half precision; processor time tells what a
+busy machine hides. Everything but cutting out, filling in and squeezing is independent of the
+frame's size.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from frame_parts import least_times
 
 from spectrack.structures import Box, Target
 from spectrack.trackers.pixelwise.network import Pixelwise
@@ -22,21 +25,10 @@ from spectrack.trackers.pixelwise.settings import NETWORKS, PixelwiseSettings
 from spectrack.trackers.pixelwise.tracker import PixelwiseTracker
 from spectrack.weights.described import make_network
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # where experiments/ lies
+
 SIZE_WH, BOX = (854, 480), Box(380.0, 200.0, 120.0, 90.0)
-
-
-def timed(run: Callable[[], Any], device: torch.device, repeats: int) -> tuple[float, float]:
-    """Least wall and processor time in milliseconds."""
-    run()
-    walls, work = [], []
-    for _ in range(repeats):
-        wall, cpu = time.perf_counter(), time.process_time()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        walls.append(time.perf_counter() - wall)
-        work.append(time.process_time() - cpu)
-    return 1e3 * min(walls), 1e3 * min(work)
 
 
 @torch.inference_mode()
@@ -81,22 +73,42 @@ def measure(
             ("**a frame**", lambda: tracker.update(frame)),
             ("the first frame, from a mask", lambda: tracker.init(frame, target)),
         ]
-        return [(name, *timed(run, device, repeats)) for name, run in parts]
+        return [(name, *least_times(run, device, repeats)) for name, run in parts]
 
 
 def main() -> None:
+    """Write the page."""
+    from experiments.common import commit, machine
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--form", choices=list(NETWORKS), default="small")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--half", action="store_true", help="bfloat16 in convolutions")
     parser.add_argument("--repeats", type=int, default=10)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
-    print("| part | ms | ms of processor time |\n| --- | ---: | ---: |")
-    for name, wall, work in measure(options.form, device, options.half, options.repeats):
-        print(f"| {name} | {wall:.1f} | {work:.1f} |")
+    parser.add_argument("--out", type=Path, help="of the page")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    whole, half = (measure(args.form, device, half, args.repeats) for half in (False, True))
+    # the processor waits for a GPU
+    kind, column = ("processor", 2) if device.type == "cpu" else ("wall", 1)
+    command = f"python benchmarks/pixelwise_parts.py --form {args.form} --threads {args.threads}"
+    lines = [
+        "# What a frame costs pixel-wise tracking\n",
+        f"Milliseconds of {kind} time, the form `{args.form}` with fresh weights, frames of "
+        f"854x480, {args.device}, {args.threads} thread{'s' * (args.threads > 1)}: the least of "
+        f"{args.repeats} runs. Half: convolutions in bfloat16 (`--set half=true`).\n",
+        "| part | ms | half |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {one[0]} | {one[column]:.1f} | {other[column]:.1f} |"
+            for one, other in zip(whole, half, strict=True)
+        ),
+        f"\nMade by `{command} --device {args.device}`, commit {commit()}, {machine()}, seed 0.",
+    ]
+    file = args.out or ROOT / "benchmarks" / "results" / "pixelwise_parts.md"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    print(f"wrote {file}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
     {"structures", "storage", "plugins", "settings", "workers"},
-    {"mask_sheet"},
+    {"mask_sheet", "result_folder"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},

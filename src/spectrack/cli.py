@@ -28,6 +28,7 @@ from spectrack.training.recipes import RECIPES
 COMMANDS = {
     "demo": ("DemoCommand", "make a clip, follow the object in it, measure the result"),
     "track": ("TrackCommand", "follow objects through a video: masks, boxes, overlay"),
+    "live": ("LiveCommand", "follow objects in what a camera or a stream sends, as it comes"),
     "segment": ("SegmentCommand", "masks of the things in boxes of one picture"),
     "refine": ("RefineCommand", "make the masks of any method consistent in space and time"),
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),

@@ -1,9 +1,4 @@
-"""Track and Tracks: what a whole run gives, and the result folder it is kept in.
-
-A result folder holds ``masks/00000.png`` ... (indexed PNG, DAVIS palette, value = object id),
-``boxes.csv`` (``frame,object,x,y,w,h,score,found``, and ``time_s`` where the video has time
-stamps) and ``track.json`` (what made it).
-"""
+"""Track and Tracks: what a whole run gives, and the result folder it is kept in."""
 
 from __future__ import annotations
 
@@ -20,43 +15,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.storage import write_bytes
+from spectrack.result_folder import (
+    BOXES,
+    INFO,
+    MASKS,
+    TIME,
+    ResultWriter,
+    box_rows,
+    davis_palette,
+    header,
+    index_of_masks,
+    index_png,
+    info_text,
+    safe_stem,
+    write_index_png,
+)
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
-MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
-FORMAT = 1
-_BYTES = "surrogateescape"  # names of files that are no UTF-8 keep their bytes
-_COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
-_TIME = "time_s"
+__all__ = [
+    "BOXES",
+    "INFO",
+    "MASKS",
+    "Entry",
+    "Track",
+    "Tracks",
+    "davis_palette",
+    "varies",
+    "write_index_png",
+]
+
 _SHOWN_OBJECTS = 5
-
-
-def davis_palette() -> NDArray[np.uint8]:
-    """The 256 colours of DAVIS and PASCAL VOC masks, shape (256, 3).
-
-    Colour i spreads the bits of i over the channels, three at a time, highest bits first.
-    """
-    index = np.arange(256)
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    for level in range(8):
-        for channel in range(3):
-            bit = (index >> (3 * level + channel)) & 1
-            palette[:, channel] |= (bit << (7 - level)).astype(np.uint8)
-    return palette
-
-
-def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
-    """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
-    Path(path).write_bytes(index_png(index_hw))
-
-
-def index_png(index_hw: NDArray[np.uint8]) -> bytes:
-    """Object ids of shape (H, W) as the content of an indexed PNG with the DAVIS palette."""
-    image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
-    image.putpalette(davis_palette().tobytes())
-    content = io.BytesIO()
-    image.save(content, format="PNG")
-    return content.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +213,8 @@ class Tracks(Mapping[int, Track]):
 
     def index_hw(self, frame: int) -> NDArray[np.uint8]:
         """Object ids of a frame, shape (H, W); where objects overlap the higher score wins."""
-        width, height = self.first.size_wh
-        out = np.zeros((height, width), dtype=np.uint8)
-        order = sorted(self._tracks.items(), key=lambda item: item[1][frame].score)
-        for object_id, track in order:
-            out[track.mask(frame)] = object_id
-        return out
+        masks = ((t[frame].score, key, t.mask(frame)) for key, t in self._tracks.items())
+        return index_of_masks(masks, self.first.size_wh)
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write ``masks/*.png``, ``boxes.csv`` and ``track.json`` into a folder.
@@ -254,63 +238,49 @@ class Tracks(Mapping[int, Track]):
                 f"folder {out} holds a finished result; "
                 "pass overwrite=True to replace it or give another folder"
             )
-        files = self.files()
-        (out / MASKS).mkdir(parents=True, exist_ok=True)
-        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
-        for old in (out / MASKS).glob("*.png"):
-            old.unlink()
-        for name, content in files:
-            write_bytes(out / name, content)
+        self._check_stems()
+        stems, times_s = self.first.stems, self.first.times_s
+        with ResultWriter(out, self.first.size_wh, times_s is not None) as writer:
+            for t, stem in enumerate(stems):
+                told = {key: track[t] for key, track in self._tracks.items()}
+                writer.add(stem, self.index_hw(t), told, None if times_s is None else times_s[t])
+            writer.finish({key: track.info for key, track in self._tracks.items()})
         return out
 
-    def files(self, masks: str | None = MASKS) -> Iterator[tuple[str, bytes]]:
-        """The files of the result folder, ``track.json`` last.
+    def files(self, masks: str | None = MASKS) -> dict[str, bytes]:
+        """The files that :meth:`save` writes, as they are sent or packed.
 
         Args:
-            masks: Folder of the masks in it; empty for the result folder itself, as DAVIS has it;
-                None for a result without files of masks.
+            masks: Folder of the masks; empty for none, as DAVIS has it; None for no masks at all.
 
         Returns:
-            Name, relative to the result folder, and content of one after the other.
+            Name, relative to the result folder, to content, ``track.json`` last.
 
         Raises:
             InputError: If a frame has no name that a file can have.
         """
+        self._check_stems()
+        first, table = self.first, io.StringIO(newline="")
+        rows = csv.writer(table)
+        rows.writerow(header(first.times_s is not None))
+        found: dict[str, bytes] = {}
+        for t, stem in enumerate(first.stems):
+            if masks is not None:
+                found[str(Path(masks, f"{stem}.png"))] = index_png(self.index_hw(t))
+            told = {key: track[t] for key, track in self._tracks.items()}
+            rows.writerows(box_rows(stem, told, first.times_s[t] if first.times_s else None))
+        found[BOXES] = table.getvalue().encode("utf-8", "surrogateescape")
+        objects = {key: track.info for key, track in self._tracks.items()}
+        found[INFO] = info_text(first.size_wh, first.stems, objects).encode("ascii")
+        return found
+
+    def _check_stems(self) -> None:
+        """Refuse frames that cannot be told apart by the names of files."""
         stems = self.first.stems
         for stem in stems:
-            _safe_stem(stem)
+            safe_stem(stem)
         if len(set(stems)) != len(stems):
             raise InputError("two frames share one name; give every frame its own stem")
-        return self._files(masks)
-
-    def _files(self, masks: str | None) -> Iterator[tuple[str, bytes]]:
-        stems = self.first.stems
-        if masks is not None:
-            for t, stem in enumerate(stems):
-                yield str(Path(masks, f"{stem}.png")), index_png(self.index_hw(t))
-        yield BOXES, self._boxes().encode("utf-8", _BYTES)
-        info = {
-            "format": FORMAT,
-            "size_wh": list(self.first.size_wh),
-            "frames": len(self.first),
-            "stems": stems,
-            "objects": {str(i): t.info for i, t in self._tracks.items()},
-        }
-        yield INFO, (json.dumps(info, indent=1) + "\n").encode("ascii")
-
-    def _boxes(self) -> str:
-        """The rows of ``boxes.csv``."""
-        text = io.StringIO(newline="")
-        rows = csv.writer(text)
-        times_s = self.first.times_s
-        rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
-        for t, stem in enumerate(self.first.stems):
-            for object_id, track in self._tracks.items():
-                e = track[t]
-                box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
-                time_s = [] if times_s is None else [f"{times_s[t]:.6f}"]
-                rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found), *time_s])
-        return text.getvalue()
 
     @classmethod
     def load(cls, folder: str | Path) -> Tracks:
@@ -334,7 +304,7 @@ class Tracks(Mapping[int, Track]):
             ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
-                index = _read_index(masks / f"{_safe_stem(stem)}.png", size_wh) if masked else None
+                index = _read_index(masks / f"{safe_stem(stem)}.png", size_wh) if masked else None
                 for object_id, track in tracks.items():
                     row = rows[stem, object_id]
                     box = Box(*(float(row[k]) for k in "xywh")) if row["x"] else None
@@ -343,7 +313,7 @@ class Tracks(Mapping[int, Track]):
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
             for object_id, track in tracks.items():
-                times = [rows[stem, object_id].get(_TIME) for stem in stems]
+                times = [rows[stem, object_id].get(TIME) for stem in stems]
                 track.times_s = [float(t) for t in times if t] if all(times) and times else None
         except (
             OSError,
@@ -384,14 +354,3 @@ def _read_index(path: Path, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
     if index.shape != (size_wh[1], size_wh[0]):
         raise ValueError(f"mask {path.stem} has shape {index.shape}")
     return index
-
-
-def _safe_stem(stem: str) -> str:
-    """Refuse stems that would leave the folder.
-
-    Raises:
-        InputError: If the stem is not a plain file name.
-    """
-    if not stem or stem in {".", ".."} or any(c in stem for c in "/\\\0"):
-        raise InputError(f"frame name {stem!r} is not a plain file name; rename the frame")
-    return stem

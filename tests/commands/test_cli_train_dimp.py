@@ -80,6 +80,9 @@ def test_the_small_form_learns_and_tracks(data, tmp_path, spectrack, tiny):
     refused = spectrack(*command, "--seed", "1", "--out", run)
     assert refused.status == 2
     assert "holds a run with seed 0" in refused.err
+    refused = spectrack(*command, "--backbone-of", file, "--out", run)
+    assert refused.status == 2
+    assert "holds a run with backbone_of mask_in_box" in refused.err
 
     # what it began with, for a study: the same backbone, another head
     start = tmp_path / "start.safetensors"
@@ -88,6 +91,12 @@ def test_the_small_form_learns_and_tracks(data, tmp_path, spectrack, tiny):
     assert torch.equal(*(t["feature_extractor.stem.weight"] for t in (before, after)))
     changed = "bb_regressor.iou_predictor.weight"
     assert not torch.equal(before[changed], after[changed])
+    again = tmp_path / "again.safetensors"  # a head of the seed, whatever was drawn before
+    torch.rand(3)
+    DiMPArguments(data=data, out=tmp_path, small=True).write_start(again)
+    assert torch.equal(before[changed], read_weights(again).tensors[changed])
+    DiMPArguments(data=data, out=tmp_path, small=True, seed=1).write_start(again)
+    assert not torch.equal(before[changed], read_weights(again).tensors[changed])
 
     frames = data / "davis2016" / "JPEGImages" / "240p" / "six"
     ran = spectrack(

@@ -13,6 +13,7 @@ from spectrack.cli import main
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.structures import Box, Target
 from spectrack.trackers.kys.network import KYS
+from spectrack.trackers.kys.train_start import start_from
 from spectrack.tracking.table import make_tracker
 from spectrack.weights.described import make_network, save_described
 from spectrack.weights.files import read_weights
@@ -86,6 +87,12 @@ def test_a_dimp_becomes_a_kys_that_follows(
     assert main([*command(data, out, dimp), "--seed", "1"]) == 2
     assert "holds a run with seed 0" in capsys.readouterr().err
     assert main(command(data, tmp_path / "on", file)) == 0
+
+
+def test_the_predictor_begins_by_the_seed(dimp: Path) -> None:
+    made = [start_from(dimp, seed)[0].predictor.state_dict() for seed in (3, 3, 4)]
+    assert all(torch.equal(value, made[1][name]) for name, value in made[0].items())
+    assert any(not torch.equal(value, made[2][name]) for name, value in made[0].items())
 
 
 def test_mistakes_are_told_before_work_begins(

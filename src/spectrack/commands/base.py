@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-    from spectrack.structures import Box
+    from spectrack.structures import Box, Target
 
 Flag = FlagCreatePairsOff[bool]
 Repeated = UseAppendAction[tuple[str, ...]]
@@ -86,6 +86,23 @@ def parse_box(value: str) -> Box:
     except ValueError:
         raise InputError(f"--box {value} is not four numbers; give X,Y,W,H in pixels") from None
     return Box(x, y, w, h)
+
+
+def given_targets(boxes: Sequence[str], mask: Path | None) -> dict[int, Target]:
+    """Object id to what is to be followed, from --box and --mask; nothing where neither was given.
+
+    Raises:
+        InputError: If both were given, or one cannot be used.
+    """
+    from spectrack.structures import Target
+
+    if mask is not None and boxes:
+        raise InputError("both --box and --mask were given; give one of them")
+    if mask is not None:
+        from spectrack.video.targets import read_targets
+
+        return read_targets(mask)
+    return {i: Target(box=parse_box(b)) for i, b in enumerate(boxes, start=1)}
 
 
 def versions() -> dict[str, str]:

@@ -82,7 +82,17 @@ class Progress:
             return
         self._last = now
         late = now - self._start >= FIRST_S and before is self._first
-        line = self.line(done, total, now - before[1], before[0], late)
+        self._draw(self.line(done, total, now - before[1], before[0], late))
+
+    def tell(self, line: str) -> None:
+        """The same with a text of one's own in place of done, rate and time left."""
+        now = self._clock()
+        if self._silent or now - self._last < (TTY_INTERVAL if self._tty else LOG_INTERVAL):
+            return
+        self._last = now
+        self._draw(line)
+
+    def _draw(self, line: str) -> None:
         if self._tty:
             self._stream.write("\r" + line.ljust(self._width))
             self._width = len(line)
@@ -150,7 +160,11 @@ class Console:
     def remark(self, text: str) -> None:
         """A line about what is going on, on standard error."""
         if not (self.json or self.quiet):
-            print(text, file=sys.stderr, flush=True)
+            self.needed(text)
+
+    def needed(self, text: str) -> None:
+        """The same for a line that people cannot do without, under --json and --quiet, too."""
+        print(text, file=sys.stderr, flush=True)
 
     def result(self, values: Mapping[str, Any], text: str) -> None:
         """The outcome: ``values`` under --json, else ``text``."""

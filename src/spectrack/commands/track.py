@@ -18,7 +18,7 @@ from spectrack.commands.base import (
     Repeated,
     at_least,
     choose,
-    parse_box,
+    given_targets,
     versions,
 )
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
@@ -220,17 +220,10 @@ class TrackCommand(Command):
         return explainer
 
     def _targets(self) -> dict[int, Target]:
-        from spectrack.structures import Target
-
-        if self.mask is not None and self.box:
-            raise InputError("both --box and --mask were given; give one of them")
-        if self.mask is not None:
-            from spectrack.video.targets import read_targets
-
-            return read_targets(self.mask)
-        if not self.box:
+        targets = given_targets(self.box, self.mask)
+        if not targets:
             raise InputError("no object was given; give --box X,Y,W,H or --mask FILE")
-        return {i: Target(box=parse_box(b)) for i, b in enumerate(self.box, start=1)}
+        return targets
 
 
 def parse_frames(value: str) -> list[int]:

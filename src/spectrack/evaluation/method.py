@@ -23,7 +23,6 @@ from spectrack.datasets.table import open_dataset
 from spectrack.errors import InputError
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import make_tracker, settings_of, tracker_entry, tracker_table
-from spectrack.weights.files import sha256_of
 from spectrack.weights.places import place_of
 from spectrack.weights.table import WEIGHTS
 
@@ -159,6 +158,8 @@ def _words_of(value: Any) -> list[str]:
 def _hashed(name: str) -> Iterable[tuple[str, str]]:
     path = place_of(name) if name in WEIGHTS else Path(name)
     if name and path.is_file():
+        from spectrack.weights.files import sha256_of  # loads torch
+
         yield (name if name in WEIGHTS else path.name), sha256_of(path)
 
 

@@ -129,7 +129,7 @@ def run_many(
         seconds = time.perf_counter() - started + (0.0 if kept is None else kept.seconds)
         for key, track in tracks.items():
             track.take_times(getattr(frames, "times_s", None), getattr(frames, "fps", 0.0))
-            track.info.update(settings=_settings(trackers[key]), cleaned=clean)
+            track.info.update(settings=settings_told(trackers[key]), cleaned=clean)
             track.info.update(seconds=round(seconds, 3), complete=complete)
             track.info["broken_frames"] = [track.stems[i] for i in broken if i < len(track)]
             if begins.get(key):
@@ -164,7 +164,8 @@ def run_many(
     return found
 
 
-def _settings(tracker: Tracker) -> dict[str, Any]:
+def settings_told(tracker: Tracker) -> dict[str, Any]:
+    """Settings of a tracker as JSON has them; none where it has no dataclass of them."""
     settings = tracker.settings
     own = dataclasses.is_dataclass(settings) and not isinstance(settings, type)
     return dataclasses.asdict(settings) if own else {}

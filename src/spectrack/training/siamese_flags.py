@@ -5,38 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
+from spectrack.training.davis_flags import StillsArguments
 from spectrack.training.recipes import (
     Begin,
     Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
     mean_overlaps,
     overlap_rows,
-    words,
 )
 
 if TYPE_CHECKING:
-    from spectrack.datasets.base import Dataset
-    from spectrack.datasets.synthetic.stills import Stills
     from spectrack.training.siamese import Learner, SiamesePlan
 
 CLIPS = 400
 """Made of stills."""
 VIDEOS = 0.6
 """Share of pairs from videos."""
-PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
-RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipArguments(RecipeArguments):
+class ClipArguments(StillsArguments):
     """Learn from clips: stills that are set in motion, and annotated videos.
 
     Class attributes:
@@ -45,25 +39,16 @@ class ClipArguments(RecipeArguments):
         START_FREE: Whether these allow any use.
     """
 
-    NAME: ClassVar[str]
     START_TERMS: ClassVar[str]
     START_FREE: ClassVar[bool] = True
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 1, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     start: Annotated[str, arg(metavar="WEIGHTS")]
     """Weights to start from: a name, or a file."""
-    permissive: Flag = False
-    """Only data whose terms allow any use."""
     epochs: OptionalCount = None
     """Passes over the samples."""
     samples: OptionalCount = None
     """Samples in an epoch."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def learner(self) -> Learner[Any]:
         """What is the tracker's own."""
@@ -79,14 +64,10 @@ class ClipArguments(RecipeArguments):
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "start": self.start,
-            "permissive": self.permissive,
             "epochs": self.epochs,
             "samples": self.samples,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
@@ -98,7 +79,7 @@ class ClipArguments(RecipeArguments):
 
         learner = self.learner()
         network, plan = self.begun(learner)
-        stills, videos = self._data()
+        stills, videos = self.stills_and_videos()
         learned, held_out = hold_out(list(videos.values()))
         plan = fewer(plan, self.epochs, self.samples, self.seed)
         started = time.perf_counter()
@@ -139,25 +120,11 @@ class ClipArguments(RecipeArguments):
             f"weights: {summary['weights']}",
         ]
 
-    def _data(self) -> tuple[Stills, Dataset]:
-        from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.synthetic.moving_stills import MovingStills
-        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
-
-        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
-        if self.permissive:
-            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
-        names = words(self.sequences)
-        return stills, Davis2016(self.data / "davis2016", "train", "240p", names)
-
     def _about(self) -> dict[str, Any]:
         free = self.permissive and self.START_FREE
-        return {
+        return super()._about() | {
             "start": self.start,
-            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
             "terms": f"{'any use' if free else 'research use'}; {self.START_TERMS}",
-            "command": f"spectrack train {self.NAME}{' --permissive' if self.permissive else ''}",
-            "seed": self.seed,
         }
 
 

@@ -6,12 +6,12 @@ so an error or Ctrl-C leaves nothing half-written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spectrack.errors import InputError
 from spectrack.storage import Progress
-from spectrack.structures import FrameHWC, HardHW, SoftHW
+from spectrack.structures import FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track, Tracks, varies
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "VideoWriter",
     "check_video",
+    "draw_predictions",
     "overlay_frame",
     "write_overlay",
     "write_video",
@@ -87,20 +88,28 @@ def overlay_frame(
     frame_hwc: FrameHWC, tracks: Tracks, index: int, soft: SoftCall | None = None
 ) -> FrameHWC:
     """One frame of an overlay video: every object drawn in its colour, "lost" where not found."""
-    out = frame_hwc
+    shown = {}
     for object_id, track in tracks.items():
         entry = track[index]
-        label = str(object_id) if len(tracks) > 1 else None
-        if not entry.found:
-            label = "lost" if label is None else f"{label} lost"
         mask: HardHW | SoftHW | None = soft(object_id, index) if soft is not None else None
         if mask is None and entry.mask is not None:
             mask = track.mask(index)
+        shown[object_id] = Prediction(entry.box, mask, entry.score, entry.found)
+    return draw_predictions(frame_hwc, shown)
+
+
+def draw_predictions(frame_hwc: FrameHWC, predictions: Mapping[int, Prediction]) -> FrameHWC:
+    """The answers of all objects on a copy of their frame, see :func:`overlay_frame`."""
+    out = frame_hwc
+    for object_id, one in predictions.items():
+        label = str(object_id) if len(predictions) > 1 else None
+        if not one.found:
+            label = "lost" if label is None else f"{label} lost"
         out = draw_overlay(
             out,
-            mask_hw=mask,
-            box=entry.box,
-            score=entry.score,
+            mask_hw=one.mask,
+            box=one.box,
+            score=one.score,
             label=label,
             color=object_color(object_id),
         )

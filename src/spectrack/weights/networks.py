@@ -32,6 +32,17 @@ class LoadedNetwork(Generic[N]):
     shown: Mapping[str, float]
 
 
+def given_or_loaded(network: N | None, weights: str, kind: type[N]) -> LoadedNetwork[N]:
+    """A network that was made elsewhere, of whose training nothing is known, or one by its weights.
+
+    Args:
+        network: To be used as it is, where given.
+        weights: Otherwise; see :func:`load_network`.
+        kind: What the network has to be.
+    """
+    return load_network(weights, kind) if network is None else LoadedNetwork(network, {})
+
+
 def load_network(weights: str, kind: type[N]) -> LoadedNetwork[N]:
     """A network with its weights, made as the table or the file itself says, or by its shapes.
 

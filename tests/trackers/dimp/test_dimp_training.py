@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.trackers.dimp import train_losses
 from spectrack.trackers.dimp.network import DiMP
 from spectrack.trackers.dimp.train import fresh_network, learner_of
-from spectrack.trackers.dimp.train_losses import answers, dimp_loss, judged, samples
+from spectrack.trackers.dimp.train_losses import Answers, answers, dimp_loss, judged, samples
 from spectrack.trackers.dimp.train_plans import PLANS, SMALL
 from spectrack.training.box_scores import proposal_loss
 from spectrack.training.data.clips import ArrayClip
@@ -103,6 +104,52 @@ def test_every_sequence_has_its_own_filter(batch):
             )
 
 
+def test_boxes_are_judged_by_the_first_frame_to_learn_from(batch):
+    """Sequence by sequence with the parts that tracking uses."""
+    network, layers = network_of().eval(), ("layer2", "layer3")
+    boxes, backbone = network.bb_regressor, network.feature_extractor
+    assert not torch.equal(batch["train_boxes"][:, 0], batch["train_boxes"][:, -1])
+    with torch.no_grad():
+        found = answers(network, batch, 2).boxes_stp
+        for s in range(3):
+            first, test = (
+                backbone(backbone.normalise(batch[kind][s, :1]), layers)
+                for kind in ("train", "test")
+            )
+            target = boxes.reference(*first.values(), batch["train_boxes"][s, :1])
+            maps = boxes.test_maps(*test.values()).modulate(target)
+            scores = boxes.judge(maps, batch["proposals"][s, :1])
+            torch.testing.assert_close(found[s, :1], scores, rtol=1e-3, atol=1e-4)
+
+
+def test_amounts_are_the_published_ones():
+    wanted = {
+        "dimp18": (26, 26_000, 30, 8, 4.5, 0.0, 288, 5.0, 1.0),
+        "dimp50": (10, 26_000, 30, 8, 4.5, 0.0, 288, 5.0, 1.0),
+        "prdimp18": (26, 26_000, 200, 128, 4.5, 0.0, 288, 5.0, 0.0025),
+        "prdimp50": (10, 26_000, 200, 128, 4.5, 0.0, 352, 6.0, 0.0025),
+        "superdimp": (20, 40_000, 200, 128, 5.5, 0.5, 352, 6.0, 0.01),
+    }
+    for name, numbers in wanted.items():
+        plan, look = PLANS[name], PLANS[name].pairs
+        found = (
+            *(plan.train.batch_size, plan.samples, look.reach, look.proposals, look.test_shift),
+            *(look.flip, look.size, look.search, plan.boxes),
+        )
+        assert found == numbers, name
+        assert (look.train_frames, look.test_frames, plan.iterations, plan.fewest) == (3, 3, 5, 12)
+        assert (look.train_scale, look.test_scale, look.train_shift) == (0.25, 0.5, 3.0)
+        assert (look.grey, look.bright, look.least) == (0.05, 0.2, 0.1)
+        if look.drawn == "mixture":
+            assert look.mixture == ((0.05, 0.05), (0.5, 0.5))
+            assert plan.answer == "density"
+        else:
+            assert look.spreads == (0.01, 0.05, 0.1, 0.2, 0.3)
+            assert plan.answer == "overlap"
+        if look.size == 352:
+            assert (look.mode, look.shrink) == ("inside_major", 1.5)
+
+
 def test_parts_learn_at_the_published_rates():
     wanted = {
         "dimp18": (5e-5, 5e-4, 5e-5, 1e-3, 2e-4),
@@ -173,6 +220,24 @@ def test_figures_are_shares_and_overlaps(clips):
     assert 0 <= found["first"] <= 1
     assert 0 <= found["hits"] <= 1
     assert 0.2 < found["drawn"] < 0.8
+
+
+def test_a_hit_lies_within_a_cell_and_the_last_filter_counts(clips, monkeypatch):
+    """The initial filter is two cells off, the last one is one cell off."""
+
+    def moved(maps, cells):
+        return torch.roll(maps, (cells, -cells), (-2, -1))
+
+    def said(network, batch, iterations):
+        label = train_losses._truth(batch, PLAN)
+        return Answers([moved(label, 2), label * 0, moved(label, 1)], batch["overlaps"])
+
+    monkeypatch.setattr(train_losses, "answers", said)
+    middle = replace(PLAN.pairs, test_shift=0.0, test_scale=0.0, shrink=1.0)
+    found = judged(network_of(), clips, replace(PLAN, pairs=middle))
+    assert found["hits"] == 1
+    assert found["first"] == 0
+    assert found["chosen"] > found["drawn"] + 0.05
 
 
 def test_the_small_form_learns_all_but_its_first_layers():

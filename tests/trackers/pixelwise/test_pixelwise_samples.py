@@ -11,6 +11,7 @@ import torch
 from spectrack.datasets.synthetic.stills import Still
 from spectrack.errors import InputError
 from spectrack.structures import Box
+from spectrack.trackers.pixelwise import train_regions
 from spectrack.trackers.pixelwise.region import theta_of_map
 from spectrack.trackers.pixelwise.train_footage import Footage, footage_of_still
 from spectrack.trackers.pixelwise.train_maps import GlobalSamples, MapClip, MapSettings, maps_of
@@ -160,6 +161,22 @@ def test_stills_become_clips():
     assert footage.boxes[0] is not None
     samples = LocalSamples([moving()], 1, replace(PLAIN, frames=3, stills=0.9), stills, seed=0)
     assert samples[0]["images"].shape == (4, 3, 32, 32)
+
+
+def test_drawing_ends_where_there_is_nothing_else(monkeypatch):
+    """A still alone has no other still, and one that never shows its target is left for a video."""
+    monkeypatch.setattr(train_regions, "DRAWS", 5)
+    settings = replace(PLAIN, frames=2, noise=True, stills=1.0)
+    mask = np.zeros((60, 80), bool)
+    mask[10:40, 20:60] = True
+    picture = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    sample = LocalSamples([moving()], 1, settings, [Still(picture, mask)], seed=0)[0]
+    assert (sample["masks"] > 0).flatten(1).any(1).all()
+    assert sample["images"][0].amax() > 210  # the still's, not the video's
+    nothing = Footage("none", (W, H), moving().read, [np.packbits(mask & False)], [None])
+    monkeypatch.setattr(train_regions, "footage_of_still", lambda *_: nothing)
+    sample = LocalSamples([moving()], 1, settings, [Still(picture, mask)], seed=0)[0]
+    assert sample["images"][0].amax() == pytest.approx(200, abs=2)
 
 
 MAPS = MapSettings(side=32, frames=5, mirror=0.0, window=(1.0, 1.0), fastest=1)

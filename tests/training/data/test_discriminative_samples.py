@@ -64,7 +64,7 @@ def test_the_reach_grows_where_nothing_is_in_sight() -> None:
 
 
 @pytest.mark.parametrize("mode", ["replicate", "inside_major"])
-@pytest.mark.parametrize("flip", [0.0, 1.0])
+@pytest.mark.parametrize("flip", [0.0, 0.5])
 def test_boxes_lie_where_the_target_is_shown(clip: ArrayClip, mode, flip) -> None:
     settings = replace(SMALL, mode=mode, shrink=1.5, flip=flip, bright=0.0, test_shift=2.0)
     torch.manual_seed(4)
@@ -83,6 +83,67 @@ def test_boxes_lie_where_the_target_is_shown(clip: ArrayClip, mode, flip) -> Non
             np.testing.assert_allclose((x, y, w, h), tuple(seen), atol=3)
             found += 1
     assert found >= 2
+
+
+def pictures(samples: LearningSamples, count: int) -> torch.Tensor:
+    """All of several samples, float32 (N, 3, S, S)."""
+    torch.manual_seed(5)
+    drawn = [samples[0] for _ in range(count)]
+    return torch.cat([s[kind] for s in drawn for kind in ("train", "test")]).float()
+
+
+@pytest.fixture(scope="module")
+def slope(clip: ArrayClip) -> ArrayClip:
+    """Frames that are brighter to the right, and orange: light, grey and mirrors are seen."""
+    ramp = np.linspace(60, 120, 120)[:, None] * (1.5, 1.0, 0.5)
+    frame = np.broadcast_to(np.rint(ramp).astype(np.uint8), (90, 120, 3))
+    masks = np.stack([clip.view(t).mask_hw for t in range(20)])
+    return ArrayClip(np.stack([frame] * 20), masks)
+
+
+@pytest.mark.parametrize(("flip", "wanted"), [(0.0, 0.0), (0.5, 0.5), (1.0, 0.0)])
+def test_pictures_are_mirrored_together_and_apart(slope: ArrayClip, flip, wanted) -> None:
+    """Mirrored by both is mirrored by none."""
+    seen = pictures(LearningSamples([Source([slope])], 1, replace(SMALL, flip=flip)), 40)
+    left, right = seen[..., :40].mean((1, 2, 3)), seen[..., -40:].mean((1, 2, 3))
+    assert (left != right).all()
+    assert float((left > right).float().mean()) == pytest.approx(wanted, abs=0.12 * (wanted > 0))
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.5])
+def test_boxes_are_mirrored_with_their_pictures(clip: ArrayClip, flip) -> None:
+    settings = replace(SMALL, flip=flip, bright=0.0, test_shift=2.5, test_scale=0.0)
+    samples, checked = LearningSamples([Source([clip])], 1, settings), 0
+    torch.manual_seed(6)
+    for _ in range(12):
+        sample = samples[0]
+        for picture, (x, y, w, h) in zip(
+            sample["test"], sample["test_boxes"].tolist(), strict=True
+        ):
+            if min(x, y) < 2 or max(x + w, y + h) > 94:
+                continue
+            seen = Box.from_mask(picture[0].numpy() > 127)
+            assert seen is not None
+            assert seen.center[0] == pytest.approx(x + w / 2, abs=2.5)
+            checked += abs(x + w / 2 - 48) > 6  # where a mirror makes a difference
+    assert checked > 5
+
+
+def test_light_changes_and_colours_go(slope: ArrayClip) -> None:
+    still = replace(SMALL, grey=0.0, bright=0.0)
+    plain, lit = (
+        pictures(LearningSamples([Source([slope])], 1, replace(still, bright=bright)), 8)
+        for bright in (0.0, 0.2)
+    )
+    gains = lit[:, 1].mean((1, 2)) / plain[:, 1].mean((1, 2))
+    assert gains.min() > 0.79
+    assert gains.max() < 1.21
+    assert gains.max() - gains.min() > 0.2
+    grey = pictures(LearningSamples([Source([slope])], 1, replace(still, grey=1.0)), 8)
+    assert torch.equal(grey[:, 0], grey[:, 2])
+    red, green, blue = plain.unbind(1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    assert (grey[:, 1] - luma).abs().max() < 1
 
 
 @pytest.mark.parametrize("drawn", ["near", "mixture"])
@@ -111,6 +172,30 @@ def test_pairs_in_either_order(clip: ArrayClip) -> None:
     sides = boxes[:, 2:].prod(1).sqrt()
     np.testing.assert_allclose(sides, 96 / 4, rtol=0.05)
     assert pairs[0]["test"].shape == (1, 3, 96, 96)
+    # what is to be found has a jitter of its own
+    tests = torch.stack([pairs[i]["test_boxes"][0] for i in range(20)])
+    off = (tests[:, :2] + tests[:, 2:] / 2 - 48).abs() / (96 / 4)
+    assert off.max() > 1
+    assert tests[:, 2:].prod(1).sqrt().log().std() > 0.2
+
+
+def test_boxes_may_be_told_from_the_middle(clip: ArrayClip) -> None:
+    """The middle pixel is the middle of the box that the crop was made about, to the bit."""
+    settings = replace(SMALL, whole=False, train_shift=0.0, train_scale=0.0, bright=0.0)
+    samples, checked = LearningSamples([Source([clip])], 9, replace(settings, test_shift=2.5)), 0
+    torch.manual_seed(8)
+    for index in range(9):
+        sample = samples[index]
+        boxes = sample["train_boxes"]
+        np.testing.assert_allclose(boxes[:, :2] + boxes[:, 2:] / 2, 47.5, atol=1e-5)
+        for picture, box in zip(sample["test"], sample["test_boxes"].tolist(), strict=True):
+            if min(box[:2]) < 3 or box[0] + box[2] > 93 or box[1] + box[3] > 93:
+                continue
+            seen = Box.from_mask(picture[0].numpy() > 127)
+            assert seen is not None
+            np.testing.assert_allclose(box, tuple(seen), atol=4)
+            checked += 1
+    assert checked > 5
 
 
 def test_a_seed_gives_the_same_samples_and_none_gives_new_ones(clip: ArrayClip) -> None:

@@ -39,6 +39,11 @@ def test_near_boxes_have_the_spread_asked_for(rng: np.random.Generator) -> None:
     np.testing.assert_allclose((found[:, 2:] - (BOX.w, BOX.h)).std(0), wanted, rtol=0.06)
 
 
+def test_boxes_are_drawn_nearer_until_they_overlap_enough(rng: np.random.Generator) -> None:
+    """With so wide a spread next to none would in all tries."""
+    assert near_boxes(BOX, 100, rng, least=0.7, spreads=(5.0,)).overlaps.min() > 0.7
+
+
 def test_tiny_targets_end_after_all_tries(rng: np.random.Generator) -> None:
     found = near_boxes(Box(5.4, 5.4, 0.3, 0.3), 20, rng)
     assert np.all(np.isfinite(found.boxes))

@@ -6,15 +6,13 @@ how boxes are found in ``tracking/box_refinement.py``. Danelljan et al., CVPR 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from spectrack.trackers.atom.classifier import ATOMClassifier
 from spectrack.trackers.atom.network import ATOM
 from spectrack.trackers.atom.settings import FIRST, KERNEL, ATOMSettings
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
 from spectrack.tracking.overlap_refiner import OverlapRefiner
-from spectrack.weights.networks import load_network
+from spectrack.weights.networks import given_or_loaded
 
 
 class ATOMTracker(OnlineTracker):
@@ -36,17 +34,14 @@ class ATOMTracker(OnlineTracker):
     def __init__(self, settings: ATOMSettings | None = None, network: ATOM | None = None) -> None:
         s = settings or ATOMSettings()
         device = pick_device(s.device)
-        shown: Mapping[str, float] = {}
-        if network is None:
-            loaded = load_network(s.weights, ATOM)
-            network, shown = loaded.network, loaded.shown
-        s = s.complete(shown)
+        loaded = given_or_loaded(network, s.weights, ATOM)
+        s = s.complete(loaded.shown)
         assert s.side is not None
         assert s.search is not None
         frame = FrameSettings(
             s.side, s.search, kernel=KERNEL, variations=FIRST, rounded=True, seed=s.seed
         )
-        ready = prepared(network, "feature_extractor", device, s.half)
+        ready = prepared(loaded.network, "feature_extractor", device, s.half)
         super().__init__(
             s,
             frame,

@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
+from spectrack.training.davis_flags import DavisArguments
 from spectrack.training.recipes import (
     Begin,
     Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
     mean_overlaps,
     overlap_rows,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class D3SArguments(RecipeArguments):
+class D3SArguments(DavisArguments):
     """Learn D3S's segmentation network from pairs of frames; its filter learns while it tracks.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages and Annotations: 240p for the small network, else
@@ -41,8 +39,6 @@ class D3SArguments(RecipeArguments):
 
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 1, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     small: Flag = False
     """A small network, which learns within half an hour on a CPU; without it the published one."""
     backbone: Annotated[str | None, arg(metavar="WEIGHTS")] = None
@@ -52,21 +48,14 @@ class D3SArguments(RecipeArguments):
     """Passes over the pairs."""
     samples: OptionalCount = None
     """Pairs in an epoch."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "small": self.small,
             "backbone": self.backbone,
             "epochs": self.epochs,
             "samples": self.samples,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def plan(self) -> D3SPlan:
@@ -86,7 +75,6 @@ class D3SArguments(RecipeArguments):
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn, and measure what it brought."""
-        from spectrack.datasets.davis import Davis2016
         from spectrack.datasets.synthetic.stills import Stills
         from spectrack.trackers.d3s.train import fresh_network, learn_d3s
         from spectrack.trackers.d3s.train_samples import SegmentationPairs
@@ -95,9 +83,8 @@ class D3SArguments(RecipeArguments):
         from spectrack.training.held_out import hold_out
 
         plan = self.plan()
-        root, size = self.data / "davis2016", "240p" if self.small else "480p"
-        videos = list(Davis2016(root, "train", size, words(self.sequences)).values())
-        learned, held_out = hold_out(videos)
+        videos = self.davis("240p" if self.small else "480p")
+        learned, held_out = hold_out(list(videos.values()))
         network = fresh_network(plan, self.seed)
         stills = Stills(self.data / "stills") if plan.clips else None
         started = time.perf_counter()
@@ -146,9 +133,10 @@ class D3SArguments(RecipeArguments):
         ]
 
     def _about(self, plan: D3SPlan) -> dict[str, Any]:
+        stills = "ECSSD, DUTS, CCP, FeralCat, " if plan.clips else ""
         return {
             "backbone": plan.backbone,
-            "data": "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train" if plan.clips else "DAVIS-2016",
+            "data": f"{stills}DAVIS-2016 train",
             "terms": "research use",
             "command": f"spectrack train d3s{' --small' if self.small else ''}",
             "seed": self.seed,

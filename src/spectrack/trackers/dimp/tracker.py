@@ -6,15 +6,13 @@ IoU-Net, which took in the first frame once, makes the box fit; the filter learn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from spectrack.trackers.dimp.network import DiMP
 from spectrack.trackers.dimp.settings import DiMPSettings
 from spectrack.tracking.devices import pick_device
 from spectrack.tracking.online_filter import OnlineFilter
 from spectrack.tracking.online_frame import OnlineTracker, prepared
 from spectrack.tracking.overlap_refiner import OverlapRefiner
-from spectrack.weights.networks import load_network
+from spectrack.weights.networks import given_or_loaded
 
 
 class DiMPTracker(OnlineTracker):
@@ -39,12 +37,9 @@ class DiMPTracker(OnlineTracker):
     def __init__(self, settings: DiMPSettings | None = None, network: DiMP | None = None) -> None:
         s = settings or DiMPSettings()
         device = pick_device(s.device)
-        shown: Mapping[str, float] = {}
-        if network is None:
-            loaded = load_network(s.named_weights, DiMP)
-            network, shown = loaded.network, loaded.shown
-        s = s.complete(shown)
-        copy = prepared(network, "feature_extractor", device, s.half)
+        loaded = given_or_loaded(network, s.named_weights, DiMP)
+        s = s.complete(loaded.shown)
+        copy = prepared(loaded.network, "feature_extractor", device, s.half)
         super().__init__(
             s,
             s.frame(copy.classifier.filter_size),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from spectrack.trackers.kys.network import KYS
 from spectrack.trackers.kys.online import KYSClassifier
 from spectrack.trackers.kys.settings import KYSSettings
@@ -11,7 +9,7 @@ from spectrack.tracking.devices import pick_device
 from spectrack.tracking.online_frame import FrameSettings, OnlineTracker, prepared
 from spectrack.tracking.overlap_refiner import OverlapRefiner
 from spectrack.tracking.variations import DIMP_VARIATIONS
-from spectrack.weights.networks import load_network
+from spectrack.weights.networks import given_or_loaded
 
 
 class KYSTracker(OnlineTracker):
@@ -32,20 +30,17 @@ class KYSTracker(OnlineTracker):
     def __init__(self, settings: KYSSettings | None = None, network: KYS | None = None) -> None:
         s = settings or KYSSettings()
         device = pick_device(s.device)
-        shown: Mapping[str, float] = {}
-        if network is None:
-            loaded = load_network(s.weights, KYS)
-            network, shown = loaded.network, loaded.shown
-        s = s.complete(shown)
+        loaded = given_or_loaded(network, s.weights, KYS)
+        s = s.complete(loaded.shown)
         side, search, _ = s.frame
         frame = FrameSettings(
             side=side,
             search=search,
-            kernel=network.dimp_classifier.filter_size,
+            kernel=loaded.network.dimp_classifier.filter_size,
             variations=DIMP_VARIATIONS,
             seed=s.seed,
         )
-        ready = prepared(network, "backbone_feature_extractor", device, s.half)
+        ready = prepared(loaded.network, "backbone_feature_extractor", device, s.half)
         super().__init__(
             s,
             frame,

@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
+from spectrack.training.davis_flags import DavisArguments
 from spectrack.training.recipes import (
     Begin,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
-    words,
 )
 
 DAVIS = "DAVIS-2016 train"
@@ -27,7 +25,7 @@ HELD_OUT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class KYSArguments(RecipeArguments):
+class KYSArguments(DavisArguments):
     """Learn the predictor of KYS on a DiMP that stays as it is.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p); the last three sequences
@@ -44,8 +42,6 @@ class KYSArguments(RecipeArguments):
         "epochs": 1, "samples": 1, "frames": 1, "batch": 1, "seed": 0,
     }  # fmt: skip
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     start: Annotated[str, arg(metavar="WEIGHTS")] = "dimp50"
     """Weights of DiMP to build on, or of KYS to learn on from: a name, or a file."""
     epochs: OptionalCount = None
@@ -56,31 +52,23 @@ class KYSArguments(RecipeArguments):
     """Frames of a sample that follow one another."""
     batch: Annotated[int, arg(metavar="N")] = 4
     """Samples of a step."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS; the last three are held out."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "start": self.start,
             "epochs": self.epochs,
             "samples": self.samples,
             "frames": self.frames,
             "batch": self.batch,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn the predictor."""
-        from spectrack.datasets.davis import Davis2016
         from spectrack.trackers.kys.train import KYS_TRAINING
         from spectrack.trackers.kys.train_start import learn_on_videos
 
-        videos = Davis2016(self.data / "davis2016", "train", "240p", words(self.sequences))
+        videos = self.davis()
         training = replace(
             KYS_TRAINING,
             epochs=self.epochs or KYS_TRAINING.epochs,

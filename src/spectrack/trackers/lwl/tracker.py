@@ -6,8 +6,6 @@ frame is learned from, and the search region follows the mask. Bhat et al., ECCV
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,7 +32,7 @@ from spectrack.tracking.merging import GIVEN
 from spectrack.tracking.patches import Patch
 from spectrack.tracking.search_region import Placement, box_about
 from spectrack.tracking.soft_window import Measures, SoftWindow, paste
-from spectrack.weights.networks import load_network
+from spectrack.weights.networks import given_or_loaded
 
 
 class LWLTracker(Tracker):
@@ -61,16 +59,13 @@ class LWLTracker(Tracker):
     ) -> None:
         s = settings or LWLSettings()
         self._device = pick_device(s.device)
-        shown: Mapping[str, float] = {}
-        if network is None:
-            usual = "lwl_boxinit" if s.start == "box" else "lwl_stage2"
-            loaded = load_network(s.weights or usual, LWL)
-            network, shown = loaded.network, loaded.shown
-        s = complete(s, {**PUBLISHED, **shown})
+        usual = "lwl_boxinit" if s.start == "box" else "lwl_stage2"
+        loaded = given_or_loaded(network, s.weights or usual, LWL)
+        s = complete(s, {**PUBLISHED, **loaded.shown})
         super().__init__(s)
-        if s.start == "box" and network.box_label_encoder is None:
+        if s.start == "box" and loaded.network.box_label_encoder is None:
             raise InputError("start is 'box' but the weights have no box encoder; give lwl_boxinit")
-        self._network = for_tracking(network, self._device, s.half)
+        self._network = for_tracking(loaded.network, self._device, s.half)
         self._patch_hw = (s.height, s.width)
         self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
+from spectrack.training.davis_flags import DavisArguments
 from spectrack.training.recipes import (
     Begin,
     Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
     mean_overlaps,
     overlap_rows,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MDNetArguments(RecipeArguments):
+class MDNetArguments(DavisArguments):
     """Learn MDNet's shared layers over many videos, each with a branch of its own.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p); targets are the boxes of
@@ -41,28 +39,19 @@ class MDNetArguments(RecipeArguments):
 
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     small: Flag = False
     """A small network, which learns within half an hour on a CPU; without it the published one."""
     start: Annotated[str | None, arg(metavar="WEIGHTS")] = None
     """Weights to start from, a name or a file: shared layers, or the three convolutions alone."""
     epochs: OptionalCount = None
     """Cycles over the videos."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "small": self.small,
             "start": self.start,
             "epochs": self.epochs,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def plan(self) -> MDNetPlan:
@@ -75,14 +64,11 @@ class MDNetArguments(RecipeArguments):
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn, and measure what it brought."""
-        from spectrack.datasets.davis import Davis2016
         from spectrack.trackers.mdnet.train import fresh_network, learn_shared, start_from
         from spectrack.training.data.clips import VideoClip
         from spectrack.training.held_out import hold_out
 
-        names = words(self.sequences)
-        videos = list(Davis2016(self.data / "davis2016", "train", "240p", names).values())
-        learned, held_out = hold_out(videos)
+        learned, held_out = hold_out(list(self.davis().values()))
         plan = self.plan()
         network = fresh_network(plan, len(learned), self.seed)
         if self.start is not None:

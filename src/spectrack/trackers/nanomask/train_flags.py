@@ -5,32 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
 from spectrack.errors import InputError
+from spectrack.training.davis_flags import StillsArguments
 from spectrack.training.recipes import (
     Begin,
-    Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
 )
 
 if TYPE_CHECKING:
-    from spectrack.datasets.base import Dataset
-    from spectrack.datasets.synthetic.stills import Stills
     from spectrack.trackers.nanomask.train import MaskInBoxPlan
-
-PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
-RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskInBoxArguments(RecipeArguments):
+class MaskInBoxArguments(StillsArguments):
     """Learn to make the mask of the thing in a box, and to remember a target.
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
@@ -42,14 +35,11 @@ class MaskInBoxArguments(RecipeArguments):
     Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
     """
 
+    NAME: ClassVar[str] = "mask-in-box"
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "steps": 1, "batch": 1, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     start: Annotated[str, arg(metavar="WEIGHTS")] = "deeplabv3_mnv2"
     """Weights of MobileNetV2 to start from: a name, or a file; "none" starts from nothing."""
-    permissive: Flag = False
-    """Only data whose terms allow any use."""
     epochs: OptionalCount = None
     """Epochs of each of the two stages."""
     steps: OptionalCount = None
@@ -58,8 +48,6 @@ class MaskInBoxArguments(RecipeArguments):
     """Samples a step."""
     side: Annotated[int, arg(metavar="N")] = 256
     """Side of the crops, pixels, a multiple of 32."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def check(self) -> None:
         """The side fits the network."""
@@ -68,15 +56,12 @@ class MaskInBoxArguments(RecipeArguments):
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "start": self.start,
-            "permissive": self.permissive,
             "epochs": self.epochs,
             "steps": self.steps,
             "batch": self.batch,
             "side": self.side,
-            "seed": self.seed,
         }
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
@@ -88,7 +73,7 @@ class MaskInBoxArguments(RecipeArguments):
         backbone = None
         if self.start != "none":
             backbone = load_network(self.start, MobileNetV2).network
-        stills, videos = self._data()
+        stills, videos = self.stills_and_videos()
         started = time.perf_counter()
         begin()
         file = mask_in_box(
@@ -127,21 +112,6 @@ class MaskInBoxArguments(RecipeArguments):
             plan, first=replace(plan.first, **changes), memory=replace(plan.memory, **changes)
         )
 
-    def _data(self) -> tuple[Stills, Dataset]:
-        from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.synthetic.moving_stills import MovingStills
-        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
-
-        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
-        if self.permissive:
-            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
-        return stills, Davis2016(self.data / "davis2016", "train", "240p")
-
     def _about(self) -> dict[str, Any]:
-        return {
-            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
-            "terms": "any use" if self.permissive else "research use",
-            "command": "spectrack train mask-in-box" + (" --permissive" if self.permissive else ""),
-            "start": self.start,
-            "seed": self.seed,
-        }
+        """What is written into the file of weights."""
+        return super()._about() | {"start": self.start}

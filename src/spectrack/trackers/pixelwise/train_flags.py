@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from tyro.conf import arg
 
 from spectrack.errors import InputError
+from spectrack.training.davis_flags import DavisArguments
 from spectrack.training.recipes import (
     Begin,
     OptionalCount,
     OptionalFolder,
-    RecipeArguments,
     Rows,
     Stage,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ START = "mask_in_box"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelwiseArguments(RecipeArguments):
+class PixelwiseArguments(DavisArguments):
     """Learn pixel-wise tracking in the five stages of its paper.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and, for the small form,
@@ -53,8 +52,6 @@ class PixelwiseArguments(RecipeArguments):
         "seed": 0,
     }
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     form: Annotated[str, arg(metavar="FORM")] = "small"
     """small, or paper for the sizes of its Table 1."""
     start: Annotated[str | None, arg(metavar="WEIGHTS")] = None
@@ -72,10 +69,6 @@ class PixelwiseArguments(RecipeArguments):
     more: OptionalFolder = None
     """Folder of further videos, DIR/frames/NAME with a mask for each frame in DIR/masks/NAME:
     VOT2016 with its masks, or videos whose masks `track` has made from boxes."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def check(self) -> None:
         """The form is known, and has something to start with."""
@@ -89,8 +82,7 @@ class PixelwiseArguments(RecipeArguments):
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "form": self.form,
             "start": self.start or START,
             "epochs": self.epochs,
@@ -98,8 +90,6 @@ class PixelwiseArguments(RecipeArguments):
             "batch": self.batch,
             "folds": self.folds,
             "more": None if self.more is None else str(self.more.resolve()),
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def plan(self) -> PixelwisePlan:
@@ -119,13 +109,11 @@ class PixelwiseArguments(RecipeArguments):
         """Learn every fold, and follow what was held out of each."""
         import shutil
 
-        from spectrack.datasets.davis import Davis2016
         from spectrack.trackers.pixelwise.train_footage import videos_in
         from spectrack.trackers.pixelwise.train_held_out import fold_of
         from spectrack.training.held_out import hold_out
 
-        names = words(self.sequences)
-        videos = list(Davis2016(self.data / "davis2016", "train", "240p", names).values())
+        videos = list(self.davis().values())
         if self.more is not None:
             videos += videos_in(self.more)
         backbone = self._backbone()

@@ -21,6 +21,8 @@ from spectrack.trackers.pixelwise.region import Region
 from spectrack.trackers.pixelwise.train_footage import Footage, footage_of_still
 from spectrack.tracking.square_crop import OUTSIDE
 
+DRAWS = 100
+"""So often something of a kind is drawn before one does without."""
 PIXELS = 224
 """Side of a region in the pixels that shifts are counted in."""
 
@@ -132,19 +134,18 @@ class LocalSamples:
 
     def _drawn(self, rng: np.random.Generator) -> Footage:
         s = self.settings
-        while rng.random() < s.stills:
+        for _ in range(DRAWS):
+            if rng.random() >= s.stills:
+                break
             made = footage_of_still(self._stills, 1 + s.frames, rng)
             if made.boxes[0] is not None:
                 return made
         return self._footage[int(rng.integers(len(self._footage)))]
 
     def _another(self, one: Footage, rng: np.random.Generator) -> Footage | None:
-        """Another video; None where there is one alone, and no still either."""
-        if len({video.name for video in self._footage}) < 2 and self.settings.stills == 0:
-            return None
-        while (other := self._drawn(rng)).name == one.name:
-            pass
-        return other
+        """Another video; None where none was drawn, as where there is one alone."""
+        drawn = (self._drawn(rng) for _ in range(DRAWS))
+        return next((other for other in drawn if other.name != one.name), None)
 
     def _clip(self, one: Footage, rng: np.random.Generator) -> list[Cut]:
         """The first frame and those after it; the last one goes on where a video ends."""

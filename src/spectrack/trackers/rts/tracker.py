@@ -8,7 +8,6 @@ branch learns from where the target was. Paul et al., ECCV 2022, section 3.6 and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +34,7 @@ from spectrack.tracking.memory import SampleWeights
 from spectrack.tracking.patches import Patch
 from spectrack.tracking.search_region import Placement
 from spectrack.tracking.soft_window import Measures, SoftWindow, paste
-from spectrack.weights.networks import load_network
+from spectrack.weights.networks import given_or_loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,13 +82,10 @@ class RTSTracker(Tracker):
     ) -> None:
         s = settings or RTSSettings()
         self._device = pick_device(s.device)
-        shown: Mapping[str, float] = {}
-        if network is None:
-            loaded = load_network(s.weights, RTS)
-            network, shown = loaded.network, loaded.shown
-        s = s.complete(shown)
+        loaded = given_or_loaded(network, s.weights, RTS)
+        s = s.complete(loaded.shown)
         super().__init__(s)
-        self._network = for_tracking(network, self._device, s.half)
+        self._network = for_tracking(loaded.network, self._device, s.half)
         self._patch_hw = (s.height, s.width)
         self._first_mask = FirstMask(s.sta, sta, self._patch_hw, self._device)
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from tyro.conf import arg
 
 from spectrack.errors import InputError
+from spectrack.training.davis_flags import DavisArguments
 from spectrack.training.recipes import (
     Begin,
     Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -29,22 +27,20 @@ DAVIS = "DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RTSArguments(RecipeArguments):
+class RTSArguments(DavisArguments):
     """Learn RTS: a small one from nothing, or the published one from the weights of LWL.
 
     With --small it takes some 40 minutes on a CPU, without it days on a GPU. DATA holds
     DAVIS-2016 (davis2016/JPEGImages and Annotations: 240p for the small one, else 480p) and, for
-    the small one, stills (stills/SOURCE/images and masks). RUN/rts.safetensors holds the weights
-    and says what network they are of. A run that was stopped goes on when started again, and a
-    finished one is not repeated.
+    the small one, stills (stills/SOURCE/images and masks); the last three sequences are held out.
+    RUN/rts.safetensors holds the weights and says what network they are of. A run that was stopped
+    goes on when started again, and a finished one is not repeated.
 
     Example: spectrack train rts --small --data DATA --out run
     """
 
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 1, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
     small: Flag = False
     """The small network; without it the published recipe."""
     start: Annotated[str, arg(metavar="WEIGHTS")] = "lwl_stage2"
@@ -55,10 +51,6 @@ class RTSArguments(RecipeArguments):
     """Passes of each stage."""
     samples: OptionalCount = None
     """Samples in an epoch."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS; the last three are held out."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def check(self) -> None:
         """One of the two recipes."""
@@ -67,22 +59,16 @@ class RTSArguments(RecipeArguments):
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
+        return super().asked() | {
             "small": self.small,
             **({} if self.small else {"start": self.start, "paper": self.paper}),
             "epochs": self.epochs,
             "samples": self.samples,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn the small network, or the published one."""
-        from spectrack.datasets.davis import Davis2016
-
-        size = "240p" if self.small else "480p"
-        videos = Davis2016(self.data / "davis2016", "train", size, words(self.sequences))
+        videos = self.davis("240p" if self.small else "480p")
         started = time.perf_counter()
         learn = self._small if self.small else self._published
         made = learn(videos, begin, stage)

@@ -5,32 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tyro.conf import arg
-
+from spectrack.training.davis_flags import StillsArguments
 from spectrack.training.recipes import (
     Begin,
-    Flag,
     OptionalCount,
-    RecipeArguments,
     Rows,
     Stage,
-    words,
 )
 
 if TYPE_CHECKING:
-    from spectrack.datasets.base import Dataset
-    from spectrack.datasets.synthetic.stills import Stills
     from spectrack.trackers.sftrack.train import SFTrackPlan
-
-PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
-RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SFTrackArguments(RecipeArguments):
+class SFTrackArguments(StillsArguments):
     """Learn SFTrack++ from end to end: masks from hypotheses, how to fuse them, boxes from masks.
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
@@ -41,37 +31,26 @@ class SFTrackArguments(RecipeArguments):
     Example: spectrack train sftrack --data DATA --out run
     """
 
+    NAME: ClassVar[str] = "sftrack"
     LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "samples": 3, "seed": 0}
 
-    data: Annotated[Path, arg(metavar="DATA")]
-    """Folder of the data."""
-    permissive: Flag = False
-    """Only data whose terms allow any use."""
     epochs: OptionalCount = None
     """Passes over the samples of masks, after the first simple ones."""
     samples: OptionalCount = None
     """Samples made of stills; two thirds of them with hypotheses of every quality."""
-    sequences: Annotated[str | None, arg(metavar="A,B")] = None
-    """Only these sequences of DAVIS."""
-    seed: Annotated[int, arg(metavar="N")] = 0
-    """Decides every random draw."""
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome."""
-        return {
-            "data": str(self.data.resolve()),
-            "permissive": self.permissive,
+        return super().asked() | {
             "epochs": self.epochs,
             "samples": self.samples,
-            "sequences": self.sequences,
-            "seed": self.seed,
         }
 
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn all phases."""
         from spectrack.trackers.sftrack.train import sftrack
 
-        stills, videos = self._data()
+        stills, videos = self.stills_and_videos()
         started = time.perf_counter()
         begin()
         file = sftrack(stills, videos, self.out, self.plan(), about=self._about(), stage=stage)
@@ -112,22 +91,3 @@ class SFTrackArguments(RecipeArguments):
                 boxes=replace(plan.boxes, epochs=min(plan.boxes.epochs, 2 * self.epochs)),
             )
         return plan
-
-    def _data(self) -> tuple[Stills, Dataset]:
-        from spectrack.datasets.davis import Davis2016
-        from spectrack.datasets.synthetic.moving_stills import MovingStills
-        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
-
-        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
-        if self.permissive:
-            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
-        names = words(self.sequences)
-        return stills, Davis2016(self.data / "davis2016", "train", "240p", names)
-
-    def _about(self) -> dict[str, Any]:
-        return {
-            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
-            "terms": "any use" if self.permissive else "research use",
-            "command": "spectrack train sftrack" + (" --permissive" if self.permissive else ""),
-            "seed": self.seed,
-        }

@@ -30,16 +30,21 @@ class Interruption:
         raise KeyboardInterrupt
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Catch Ctrl-C here; only the main thread can, others leave it as it is."""
+    def watched(self, *others: signal.Signals) -> Iterator[None]:
+        """Catch Ctrl-C here; only the main thread can, others leave it as it is.
+
+        Args:
+            others: Signals that count as it does.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, self._press)
+        before = {one: signal.signal(one, self._press) for one in (signal.SIGINT, *others)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

@@ -1,0 +1,93 @@
+"""What recipes share that learn from the videos of DAVIS-2016, and from stills set in motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from tyro.conf import arg
+
+from spectrack.training.recipes import Flag, RecipeArguments, words
+
+if TYPE_CHECKING:
+    from spectrack.datasets.base import Dataset
+    from spectrack.datasets.davis import Davis2016
+    from spectrack.datasets.synthetic.stills import Stills
+
+PERMISSIVE_DATA = "CCP, FeralCat and clips made of them"
+RESEARCH_DATA = "ECSSD, DUTS, CCP, FeralCat, DAVIS-2016 train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DavisArguments(RecipeArguments):
+    """Learn from the training sequences of DAVIS-2016."""
+
+    data: Annotated[Path, arg(metavar="DATA")]
+    """Folder of the data."""
+    sequences: Annotated[str | None, arg(metavar="A,B")] = None
+    """Only these sequences of DAVIS."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """Decides every random draw."""
+
+    def asked(self) -> dict[str, Any]:
+        """What decides the outcome; recipes add their own to it."""
+        return {
+            "data": str(self.data.resolve()),
+            "sequences": self.sequences,
+            "seed": self.seed,
+        }
+
+    def davis(self, size: str = "240p") -> Davis2016:
+        """The sequences that are asked for.
+
+        Args:
+            size: Of the frames, ``240p`` or ``480p``.
+
+        Raises:
+            InputError: If they are not there.
+        """
+        from spectrack.datasets.davis import Davis2016
+
+        return Davis2016(self.data / "davis2016", "train", size, words(self.sequences))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillsArguments(DavisArguments):
+    """Learn from stills, too, or from those alone that anybody may use.
+
+    Class attributes:
+        NAME: Of the recipe.
+    """
+
+    NAME: ClassVar[str]
+
+    permissive: Flag = False
+    """Only data whose terms allow any use."""
+
+    def asked(self) -> dict[str, Any]:
+        """What decides the outcome."""
+        return super().asked() | {"permissive": self.permissive}
+
+    def stills_and_videos(self) -> tuple[Stills, Dataset]:
+        """The stills, and the videos or what stands for them: clips made of the stills.
+
+        Raises:
+            InputError: If they are not there.
+        """
+        from spectrack.datasets.synthetic.moving_stills import MovingStills
+        from spectrack.datasets.synthetic.stills import PERMISSIVE, SOURCES, Stills
+
+        stills = Stills(self.data / "stills", PERMISSIVE if self.permissive else SOURCES)
+        if self.permissive:
+            return stills, MovingStills(stills, clips=30, frames=40, seed=self.seed)
+        return stills, self.davis()
+
+    def _about(self) -> dict[str, Any]:
+        """What is written into the file of weights; recipes add their own to it."""
+        return {
+            "data": PERMISSIVE_DATA if self.permissive else RESEARCH_DATA,
+            "terms": "any use" if self.permissive else "research use",
+            "command": f"spectrack train {self.NAME}{' --permissive' if self.permissive else ''}",
+            "seed": self.seed,
+        }
