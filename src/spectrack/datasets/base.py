@@ -49,6 +49,7 @@ class VideoSequence:
         attributes: What is difficult about the sequence, in the data set's words.
         frame_values: Name to one number a frame, float64 (T,): 0 or 1 for tags such as
             ``occlusion``, or what else the data set tells of frames.
+        description: The target in words, where the data set has them.
         ignored: Frames whose truth is not known, so that no measure counts them. Other frames
             without a box are frames in which the object is absent.
     """
@@ -66,6 +67,7 @@ class VideoSequence:
     categories: Mapping[int, str] = field(default_factory=dict)
     attributes: frozenset[str] = frozenset()
     frame_values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    description: str = ""
     ignored: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
