@@ -88,7 +88,7 @@ def test_what_is_not_there_is_told(several):
     single = VideoSequence("one", STEMS, open_frames, read_mask)
     assert single.object_ids == (1,)
     np.testing.assert_array_equal(single.truth_object(2, 1), TRUTH[2] > 0)
-    with pytest.raises(InputError, match="has truth of one object; object 2 has none"):
+    with pytest.raises(InputError, match="has truth of one object, so object 2 has none; choose"):
         single.truth_object(0, 2)
     boxes = VideoSequence("box", STEMS, open_frames, read_box=[Box(1, 2, 3, 4)].__getitem__)
     assert boxes.truth_box(0, object_id=1) == Box(1, 2, 3, 4)

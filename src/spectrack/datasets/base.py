@@ -185,7 +185,8 @@ class VideoSequence:
     def _check_single(self, object_id: int) -> None:
         if object_id != 1:
             raise InputError(
-                f"sequence {self.name!r} has truth of one object; object {object_id} has none"
+                f"sequence {self.name!r} has truth of one object, so object {object_id} has none; "
+                "choose a data set that numbers its objects"
             )
 
 

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
+from spectrack.datasets.frame_folders import Ends, frames_of
 from spectrack.datasets.listing import chosen as chosen  # packages of others import it from here
 from spectrack.datasets.listing import read_text
 from spectrack.errors import InputError
 from spectrack.structures import Box
-from spectrack.video.alignment import frame_number
-from spectrack.video.folder import ImageFolder, image_files
-from spectrack.video.frames import Frames
 
 SEPARATORS = re.compile(r"[\s,;]+")
-Ends = Literal["together", "with lines", "with frames"]
-"""Whether frames and lines of truth end together, or which of them say where a sequence ends."""
-
-
-class ImageRun(ImageFolder):
-    """A run of images of a folder.
-
-    Args:
-        path: The folder.
-        start: Number of the first image, from 0.
-        count: How many, >= 1; the folder holds them.
-    """
-
-    def __init__(self, path: Path, start: int, count: int) -> None:
-        super().__init__(path)
-        self._files = self._files[start : start + count]
-        self.stems = [file.stem for file in self._files]
 
 
 def box_sequence(
@@ -74,40 +54,6 @@ def box_sequence(
         ignored=frozenset(range(len(boxes), len(stems))),
         **told,
     )
-
-
-def frames_of(
-    path: Path, count: int, images: Path, ends: Ends = "together", first: int = 0
-) -> tuple[tuple[str, ...], Callable[[], Frames]]:
-    """The frames that belong to the lines of a file.
-
-    Args:
-        path: The file, for messages.
-        count: How many lines it has, >= 1.
-        images: The folder of the frames.
-        ends: ``together`` needs a line for every frame; ``with lines`` leaves the frames behind the
-            last line out; ``with frames`` keeps them.
-        first: Number, in their names, of the first frame; lower ones are left out.
-
-    Returns:
-        The stems of the frames, and what opens them.
-
-    Raises:
-        InputError: If there are no images, or not as many as lines.
-    """
-    stems = [file.stem for file in image_files(images, what="frames")]
-    start = 0
-    if first:
-        later = (i for i, stem in enumerate(stems) if (frame_number(stem) or 0) >= first)
-        start = next(later, len(stems))
-    stems = stems[start : start + count if ends == "with lines" else None]
-    fewer = len(stems) < count
-    if fewer or (ends == "together" and len(stems) > count):
-        raise InputError(
-            f"{path} has {count} lines but {images} {'only ' if fewer else ''}{len(stems)} frames "
-            "for them; complete the sequence"
-        )
-    return tuple(stems), partial(ImageRun, images, start, len(stems))
 
 
 def read_boxes(path: Path, first_pixel: float = 0) -> list[Box | None]:

@@ -75,6 +75,24 @@ BUILT_IN: dict[str, DatasetEntry] = {
     "davis2016": DatasetEntry(
         "spectrack.datasets.davis:Davis2016", "DAVIS-2016: one object a sequence, masks"
     ),
+    "davis2017": DatasetEntry(
+        "spectrack.datasets.davis2017:Davis2017", "DAVIS-2017: several objects a sequence, masks"
+    ),
+    "segtrack2": DatasetEntry(
+        "spectrack.datasets.segtrack:SegTrackV2", "SegTrack v2: several objects, masks"
+    ),
+    "youtube_vos": DatasetEntry(
+        "spectrack.datasets.youtube_vos:YouTubeVos",
+        "YouTube-VOS 2018 and 2019: several objects that appear late, masks",
+    ),
+    "youtube_vis": DatasetEntry(
+        "spectrack.datasets.youtube_vis:YouTubeVis",
+        "YouTube-VIS: all objects of some categories, masks",
+    ),
+    "mose": DatasetEntry("spectrack.datasets.mose:Mose", "MOSE: several objects, masks"),
+    "lvos": DatasetEntry(
+        "spectrack.datasets.lvos:Lvos", "LVOS: several objects in long videos, masks"
+    ),
     "otb": DatasetEntry("spectrack.datasets.otb:Otb", "OTB-50 and OTB-100: boxes"),
     "uav123": DatasetEntry(
         "spectrack.datasets.uav123:Uav123", "UAV123, UAV20L and UAV123@10fps: boxes"

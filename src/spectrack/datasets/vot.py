@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset, VideoSequence
-from spectrack.datasets.box_files import frames_of, read_lines, read_values
+from spectrack.datasets.box_files import read_lines, read_values
+from spectrack.datasets.frame_folders import frames_of
 from spectrack.datasets.listing import checked_choice, chosen, read_list
 from spectrack.datasets.vot_regions import Regions
 from spectrack.errors import InputError
