@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def write_index_png(path: str | Path | IO[bytes], index_hw: NDArray[np.uint8]) -> None:
+def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
     """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
     Path(path).write_bytes(index_png(index_hw))
 

@@ -15,7 +15,7 @@ from PIL import Image
 from spectrack.errors import InputError
 from spectrack.evaluation.submissions.base import Job, check_pack, write_pack
 from spectrack.evaluation.submissions.table import BENCHMARKS
-from spectrack.tracks import write_index_png
+from spectrack.tracks import index_png
 
 
 def spoil(path, change):
@@ -31,12 +31,6 @@ def spoil(path, change):
 def png(values, **options):
     file = io.BytesIO()
     Image.fromarray(values).save(file, **{"format": "PNG", **options})
-    return file.getvalue()
-
-
-def indexed(ids_hw):
-    file = io.BytesIO()
-    write_index_png(file, ids_hw)
     return file.getvalue()
 
 
@@ -75,11 +69,11 @@ MASKS = {
         f"{ONE} is of mode RGB, not indexed",
     ),
     "another size": (
-        lambda f: f.update({ONE: indexed(np.zeros((20, 16), np.uint8))}),
+        lambda f: f.update({ONE: index_png(np.zeros((20, 16), np.uint8))}),
         f"{ONE} is 16x20 but the frames are 20x16",
     ),
     "an object that is none": (
-        lambda f: f.update({ONE: indexed(np.full((16, 20), 3, np.uint8))}),
+        lambda f: f.update({ONE: index_png(np.full((16, 20), 3, np.uint8))}),
         f"{ONE} holds value 3; expected 0 and the objects 1, 2",
     ),
     "another palette": (lambda f: f.update({ONE: other_palette()}), f"{ONE} has another palette"),
@@ -266,7 +260,7 @@ def test_files_that_are_no_packs(masks, tmp_path):
 def test_a_picture_that_would_fill_the_memory_is_not_decoded(masks):
     """Its header alone is read: a size that is not the frames' ends there."""
     path, job = masks
-    huge = bytearray(indexed(np.zeros((16, 20), np.uint8)))
+    huge = bytearray(index_png(np.zeros((16, 20), np.uint8)))
     huge[16:24] = (30000).to_bytes(4, "big") * 2
     import zlib
 

@@ -38,6 +38,8 @@ CURVES = {
     "eao": ("eao", "length of the sequence, frames", "Expected average overlap"),
 }
 """Curve to the figure that is quoted of it, its horizontal axis, and its title."""
+NOTHING = {"settings": "defaults"}
+"""What an empty entry of a run's settings means; "none" for others."""
 LEGEND = (
     ("AUC", "mean of the success curve"),
     ("P", f"share of frames whose centre is at most {PRECISION_AT} pixels off"),
@@ -119,12 +121,13 @@ def _plots(of: Comparison) -> list[dict[str, Any]]:
     """Titles and pictures."""
     out: list[dict[str, Any]] = []
     main, whole = figure_of(of.main), of.cells
+    unit = 100 if main.share else 1
     points = [
-        Point(run.name, place, c.value, low=c.low, high=c.high)
+        Point(run.name, place, unit * c.value, low=unit * c.low, high=unit * c.high)
         for place, run in enumerate(of.runs)
         for c in [whole[run.name, of.main]]
     ]
-    what = f"{main.label}, with its interval"
+    what = f"{main.label}{', percent' if main.share else ''}, with its interval"
     out.append({"title": main.label, "svg": Markup(interval_plot(points, what)), "legend": []})
     for name, (figure, axis, title) in CURVES.items():
         lines = [
@@ -216,7 +219,8 @@ def _about(run: Run) -> dict[str, Any]:
     """What was run, as name and value."""
     told = run.about.get("run")
     settings = told.get("settings", told) if isinstance(told, dict) else {}
-    rows = [(str(k), _text(v)) for k, v in settings.items()] if isinstance(settings, dict) else []
+    settings = settings if isinstance(settings, dict) else {}
+    rows = [(str(k), _text(v) or NOTHING.get(str(k), "none")) for k, v in settings.items()]
     versions = run.about.get("versions")
     if isinstance(versions, dict):
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
@@ -226,7 +230,7 @@ def _about(run: Run) -> dict[str, Any]:
 def _text(value: Any) -> str:
     """A setting as people read it."""
     if isinstance(value, dict):
-        return ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) or "defaults"
+        return ", ".join(f"{k}: {_text(v)}" for k, v in value.items())
     return value if isinstance(value, str) else json.dumps(value)
 
 

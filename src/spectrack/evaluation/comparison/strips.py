@@ -21,10 +21,13 @@ PICTURES = 5
 """Frames of a strip."""
 WIDTH = 220
 """Of each, in pixels."""
+GAP = 3
+"""Between them."""
 QUALITY = 72
 MOST_BYTES = 3 << 20
 """All strips of a page together; those that would be more are left out."""
 TRUTH, ANSWER = (240, 240, 240), (255, 76, 60)
+_GREY = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,11 @@ def draw_sequence(sequence: VideoSequence, results: Mapping[str, Path]) -> Strip
             for run, result in opened.items():
                 mask = result.mask(t)
                 box = None if mask is not None else result.box(t)
-                drawn = _drawn(small, mask, box, scale, ANSWER, alpha=0.45)
+                lost = box is None and (mask is None or not mask.any())
+                drawn = _drawn(small, mask, box, scale, ANSWER, 0.45, "lost" if lost else None)
                 shown = None if truth_mask is not None else truth_box
-                rows[run].append(_drawn(drawn, truth_mask, shown, scale, TRUTH, alpha=0.0))
-    strips = tuple(_strip(run, np.hstack(row)) for run, row in rows.items())
+                rows[run].append(_drawn(drawn, truth_mask, shown, scale, TRUTH, 0.0))
+    strips = tuple(_strip(run, row) for run, row in rows.items())
     return Strips(sequence.name, tuple(sequence.stems[t] for t in places.tolist()), strips)
 
 
@@ -93,6 +97,7 @@ def _drawn(
     scale: float,
     color: tuple[int, int, int],
     alpha: float,
+    label: str | None = None,
 ) -> FrameHWC:
     """An answer on a picture that was made smaller."""
     height, width = small.shape[:2]
@@ -100,7 +105,7 @@ def _drawn(
     if mask is not None:
         inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     there = None if box is None else Box(*(v * scale for v in box))
-    return draw_overlay(small, mask_hw=inside, box=there, color=color, alpha=alpha)
+    return draw_overlay(small, mask_hw=inside, box=there, label=label, color=color, alpha=alpha)
 
 
 def _resized(frame: FrameHWC, scale: float) -> FrameHWC:
@@ -110,8 +115,11 @@ def _resized(frame: FrameHWC, scale: float) -> FrameHWC:
     return small
 
 
-def _strip(run: str, picture: FrameHWC) -> Strip:
-    file = io.BytesIO()
+def _strip(run: str, pictures: Sequence[FrameHWC]) -> Strip:
+    """Pictures side by side, with grey between them."""
+    gap = np.full((pictures[0].shape[0], GAP, 3), _GREY, np.uint8)
+    parts = [part for picture in pictures for part in (gap, picture)][1:]
+    picture, file = np.hstack(parts), io.BytesIO()
     Image.fromarray(picture).save(file, format="JPEG", quality=QUALITY, optimize=True)
     coded = base64.b64encode(file.getvalue()).decode("ascii")
     return Strip(run, f"data:image/jpeg;base64,{coded}", picture.shape[1], picture.shape[0])

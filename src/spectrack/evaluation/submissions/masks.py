@@ -16,7 +16,7 @@ from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.submissions.archive import Pack, PackWriter
 from spectrack.evaluation.submissions.base import Job, compare_names, tell
-from spectrack.tracks import MASKS, davis_palette, write_index_png
+from spectrack.tracks import MASKS, davis_palette, index_png
 
 TOP = ""
 YOUTUBE_TOP = "Annotations/"
@@ -42,9 +42,7 @@ def write(job: Job, pack: PackWriter, top: str = TOP) -> None:
                     f"{folder / stem}.png holds object {min(extra)}, which sequence "
                     f"{sequence.name!r} does not have; pack results of this data set"
                 )
-            content = io.BytesIO()
-            write_index_png(content, ids_hw)
-            pack.add(f"{top}{sequence.name}/{stem}.png", content.getvalue())
+            pack.add(f"{top}{sequence.name}/{stem}.png", index_png(ids_hw))
         job.progress(number, len(job.dataset))
 
 
