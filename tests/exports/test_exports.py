@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,3 +203,18 @@ def test_folders_that_are_none(about, tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG nothing")
     with pytest.raises(InputError, match=r"a\.png cannot be read"):
         FORMATS["mots-png"].reader(tmp_path, about)
+
+
+def test_the_guide_lists_every_format():
+    guide = Path(__file__).resolve().parents[2] / "docs" / "guides" / "export.md"
+    rows = [line.split("|")[1:4] for line in guide.read_text().splitlines() if line[:3] == "| `"]
+    listed = {
+        name.strip(" `"): (out.strip(" `"), read.strip())
+        for name, out, read in rows
+        if name.strip()
+    }
+    listed.pop("--format", None)
+    assert listed == {
+        name: (f.suffixes[0] if f.suffixes else "folder", "yes" if f.read else "no")
+        for name, f in FORMATS.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,3 +72,9 @@ def test_got10k_whose_truth_is_hidden(tmp_path):
     first = [float(v) for v in lines[0].split(",")]
     assert first == [1, 2, 9, 8]  # the given box, whatever the result says
     assert [float(v) for v in lines[2].split(",")] == [2, 2, 9, 8]
+
+
+def test_the_guide_lists_every_benchmark():
+    guide = Path(__file__).resolve().parents[3] / "docs" / "guides" / "submit.md"
+    names = [line.split("`")[1] for line in guide.read_text().splitlines() if line[:3] == "| `"]
+    assert [name for name in names if name != "--benchmark"] == list(BENCHMARKS)
