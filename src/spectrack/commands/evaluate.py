@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from tyro.conf import arg
 
@@ -17,6 +17,7 @@ from spectrack.commands.base import (
     at_least,
     choose,
     table,
+    versions,
 )
 from spectrack.commands.output import Layout, check_output, staged
 from spectrack.errors import InputError
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 REPORT = Layout(
     "scores.json",
-    frozenset({"scores.md", "success.png", "precision.png", "normalised_precision.png"}),
+    frozenset(
+        # The plots are those of earlier reports, which may be replaced.
+        {"scores.md", "report.html", "success.png", "precision.png", "normalised_precision.png"}
+    ),
 )
 """What a report holds."""
 MODES = ("unsupervised", "supervised", "multi-start")
@@ -90,7 +94,7 @@ class EvaluateCommand(Command):
     """How boxes are scored: otb, lasot, trackingnet, got10k, vot or davis; the data set's own
     where left out."""
     report: OptionalFolder = None
-    """Write tables, JSON and the success and precision plots here."""
+    """Write scores.json, which `report` compares, a page with plots, and tables here."""
     overwrite: Flag = False
     """Replace an earlier report."""
 
@@ -114,8 +118,6 @@ class EvaluateCommand(Command):
             choose("protocol", self.protocol, PROTOCOLS)
         choose("mode", self.mode, MODES)
         if self.report is not None:
-            if self.mode != "unsupervised":
-                raise InputError("--report is for the mode unsupervised; leave it out")
             check_output(self.report, REPORT, self.overwrite)
         for flag, count in (("--jobs", self.jobs), ("--threads", self.threads)):
             at_least(flag, count)
@@ -123,7 +125,7 @@ class EvaluateCommand(Command):
         rates = None if self.tracker is None else self._track(data, dataset, console)
         results = self.out if self.results is None else self.results
         if self.mode != "unsupervised":
-            return self._vot(results or Path(), dataset, console)
+            return self._vot(results or Path(), data, dataset, console)
         scores = self._score(results or Path(), dataset, rates, console)
         from spectrack.evaluation.report import as_dict
 
@@ -132,7 +134,7 @@ class EvaluateCommand(Command):
             from spectrack.evaluation.report_folder import write_report
 
             with staged(self.report, REPORT, self.overwrite) as part:
-                write_report(part, scores)
+                write_report(part, scores, self._about(results or Path(), data, dataset))
             said["report"] = str(self.report)
             shown += f"report in {self.report}\n"
         console.result(said, shown)
@@ -184,7 +186,15 @@ class EvaluateCommand(Command):
         hands = Hands(self.jobs, self.cluster, self.threads)
         return run_tracker(method, data, dataset, self.out or Path(), hands, console)
 
-    def _vot(self, results: Path, dataset: Dataset, console: Console) -> int:
+    def _about(self, results: Path, data: Data, dataset: Dataset) -> dict[str, Any]:
+        """What a report tells of a run beside its scores."""
+        from spectrack.evaluation.report_folder import told_of
+
+        source = {"name": data.name, "root": data.root, "options": dict(data.options)}
+        attributes = {name: sorted(one.attributes) for name, one in dataset.items()}
+        return told_of(results, versions(), source, attributes)
+
+    def _vot(self, results: Path, data: Data, dataset: Dataset, console: Console) -> int:
         """Score raw answers of VOT's ways of running, and print the table."""
         from spectrack.evaluation.vot_scores import score_vot, vot_dict, vot_rows
 
@@ -192,7 +202,15 @@ class EvaluateCommand(Command):
             scores = score_vot(results, dataset, self.mode, progress=progress)
         low, high = scores.interval
         told = f"EAO over lengths of {low} to {high} frames, those of the sequences"
-        console.result(vot_dict(scores), f"{table(vot_rows(scores))}\n\n{told}")
+        said, shown = vot_dict(scores), f"{table(vot_rows(scores))}\n\n{told}"
+        if self.report is not None:
+            from spectrack.evaluation.report_folder import write_scores
+
+            with staged(self.report, REPORT, self.overwrite) as part:
+                write_scores(part, said, self._about(results, data, dataset))
+            said["report"] = str(self.report)
+            shown += f"\nreport in {self.report}"
+        console.result(said, shown)
         return 0
 
     def _score(

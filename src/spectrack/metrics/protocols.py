@@ -104,4 +104,7 @@ PROTOCOLS: dict[str, Protocol] = {
     # Xu et al., section 4.1: every annotated frame behind an object's first one, the last one too;
     # J and F of seen and unseen kinds apart, and G the mean of the four.
     "youtube_vos": Protocol(first="left out", masks=MaskRules(last=True, grouped=True)),
+    # Yang et al.: for objects that are given. Average precision of tubes that a method found by
+    # itself is in spectrack.metrics.average_precision.
+    "youtube_vis": Protocol(first="left out", masks=MaskRules(last=True)),
 }
