@@ -8,6 +8,7 @@ stamps) and ``track.json`` (what made it).
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.storage import write_json
+from spectrack.storage import write_bytes
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
@@ -46,9 +47,16 @@ def davis_palette() -> NDArray[np.uint8]:
 
 def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
     """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
+    Path(path).write_bytes(index_png(index_hw))
+
+
+def index_png(index_hw: NDArray[np.uint8]) -> bytes:
+    """Object ids of shape (H, W) as the content of an indexed PNG with the DAVIS palette."""
     image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
     image.putpalette(davis_palette().tobytes())
-    image.save(path, format="PNG")
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,29 +254,41 @@ class Tracks(Mapping[int, Track]):
                 f"folder {out} holds a finished result; "
                 "pass overwrite=True to replace it or give another folder"
             )
+        files = self.files()
+        (out / MASKS).mkdir(parents=True, exist_ok=True)
+        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
+        for old in (out / MASKS).glob("*.png"):
+            old.unlink()
+        for name, content in files:
+            write_bytes(out / name, content)
+        return out
+
+    def files(self, masks: str | None = MASKS) -> Iterator[tuple[str, bytes]]:
+        """The files of the result folder, ``track.json`` last.
+
+        Args:
+            masks: Folder of the masks in it; empty for the result folder itself, as DAVIS has it;
+                None for a result without files of masks.
+
+        Returns:
+            Name, relative to the result folder, and content of one after the other.
+
+        Raises:
+            InputError: If a frame has no name that a file can have.
+        """
         stems = self.first.stems
         for stem in stems:
             _safe_stem(stem)
         if len(set(stems)) != len(stems):
             raise InputError("two frames share one name; give every frame its own stem")
-        (out / MASKS).mkdir(parents=True, exist_ok=True)
-        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
-        for old in (out / MASKS).glob("*.png"):
-            old.unlink()
-        for t, stem in enumerate(stems):
-            write_index_png(out / MASKS / f"{_safe_stem(stem)}.png", self.index_hw(t))
-        with (out / BOXES).open(
-            "w", newline="", encoding="utf-8", errors="surrogateescape"
-        ) as handle:
-            rows = csv.writer(handle)
-            times_s = self.first.times_s
-            rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
+        return self._files(masks)
+
+    def _files(self, masks: str | None) -> Iterator[tuple[str, bytes]]:
+        stems = self.first.stems
+        if masks is not None:
             for t, stem in enumerate(stems):
-                for object_id, track in self._tracks.items():
-                    e = track[t]
-                    box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
-                    time_s = [] if times_s is None else [f"{times_s[t]:.6f}"]
-                    rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found), *time_s])
+                yield str(Path(masks, f"{stem}.png")), index_png(self.index_hw(t))
+        yield BOXES, self._boxes().encode("utf-8", _BYTES)
         info = {
             "format": FORMAT,
             "size_wh": list(self.first.size_wh),
@@ -276,17 +296,34 @@ class Tracks(Mapping[int, Track]):
             "stems": stems,
             "objects": {str(i): t.info for i, t in self._tracks.items()},
         }
-        write_json(out / INFO, info)
-        return out
+        yield INFO, (json.dumps(info, indent=1) + "\n").encode("ascii")
+
+    def _boxes(self) -> str:
+        """The rows of ``boxes.csv``."""
+        text = io.StringIO(newline="")
+        rows = csv.writer(text)
+        times_s = self.first.times_s
+        rows.writerow(_COLUMNS + ([] if times_s is None else [_TIME]))
+        for t, stem in enumerate(self.first.stems):
+            for object_id, track in self._tracks.items():
+                e = track[t]
+                box = ["", "", "", ""] if e.box is None else [f"{v:.2f}" for v in e.box]
+                time_s = [] if times_s is None else [f"{times_s[t]:.6f}"]
+                rows.writerow([stem, object_id, *box, f"{e.score:.4f}", int(e.found), *time_s])
+        return text.getvalue()
 
     @classmethod
     def load(cls, folder: str | Path) -> Tracks:
-        """Read a result folder written by :meth:`save`.
+        """Read a result folder written by :meth:`save`, or one sequence of an evaluated data set.
+
+        There the masks lie in the folder itself, or nowhere where the tracker gives boxes alone.
 
         Raises:
             InputError: If the folder is not a complete result.
         """
         root = Path(folder)
+        masks = root / MASKS if (root / MASKS).is_dir() else root
+        masked = masks != root or any(root.glob("*.png"))
         try:
             info = json.loads((root / INFO).read_text())
             size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
@@ -297,14 +334,11 @@ class Tracks(Mapping[int, Track]):
             ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
-                with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:
-                    index = np.asarray(image)
-                if index.shape != (size_wh[1], size_wh[0]):
-                    raise ValueError(f"mask {stem} has shape {index.shape}")
+                index = _read_index(masks / f"{_safe_stem(stem)}.png", size_wh) if masked else None
                 for object_id, track in tracks.items():
                     row = rows[stem, object_id]
                     box = Box(*(float(row[k]) for k in "xywh")) if row["x"] else None
-                    hard = np.asarray(index == object_id)
+                    hard = None if index is None else np.asarray(index == object_id)
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
@@ -337,6 +371,19 @@ def varies(times_s: NDArray[np.float64], fps: float) -> bool:
     """
     beat = np.arange(len(times_s)) / fps
     return bool(np.abs(np.asarray(times_s) - times_s[0] - beat).max() > 0.25 / fps)
+
+
+def _read_index(path: Path, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """Object ids of a mask file.
+
+    Raises:
+        ValueError: If it has another size; the errors of Pillow where it is broken.
+    """
+    with Image.open(path) as image:
+        index = np.asarray(image)
+    if index.shape != (size_wh[1], size_wh[0]):
+        raise ValueError(f"mask {path.stem} has shape {index.shape}")
+    return index
 
 
 def _safe_stem(stem: str) -> str:

@@ -31,7 +31,7 @@ class Cleaner:
     a pixel of its box in each frame inside; besides there is the last frame.
 
     Args:
-        keep_first: Objects whose mask in the first frame was given and stays as it is.
+        keep_first: Objects whose first mask was given and stays as it is.
         settings: The recipe; ``default`` where left out.
         keep_boxes: Objects whose boxes stay the tracker's, grown where the cleaned mask reaches
             further; others get that of the cleaned mask.
@@ -62,7 +62,8 @@ class Cleaner:
 
         Args:
             frame_hwc: uint8 RGB of shape (H, W, 3).
-            predictions: Object id to the tracker's answer, the same ids for every frame.
+            predictions: Object id to the tracker's answer, the same ids for every frame. An
+                object without a mask in the first of them has none later, unless it was not there.
         """
         if self._last is None:
             size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
@@ -77,7 +78,7 @@ class Cleaner:
                     box_of_mask=self._read_boxes.get(key),
                 )
                 for key, prediction in predictions.items()
-                if prediction.mask is not None
+                if prediction.mask is not None or prediction.absent
             }
         last, self._last = self._last, frame_hwc
         if not self._objects:

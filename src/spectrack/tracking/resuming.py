@@ -1,4 +1,4 @@
-"""Where each tracker starts again when a run goes on from its journal.
+"""Where each tracker starts, and where it starts again when a run goes on from its journal.
 
 What a tracker has learned cannot be kept in general. So it is started anew on the last frame in
 which its object was found, with the mask and box that were answered there, and follows the video
@@ -30,19 +30,26 @@ class Start:
 
 
 def starts(
-    trackers: Mapping[int, Tracker], targets: Mapping[int, Target], kept: Kept | None
+    trackers: Mapping[int, Tracker],
+    targets: Mapping[int, Target],
+    begins: Mapping[int, int],
+    kept: Kept | None,
 ) -> dict[int, Start]:
-    """Where each tracker starts: on frame 0 in a new run.
+    """Where each tracker starts: in a new run on the frame in which its object is given.
 
     Args:
-        trackers: Object id to tracker; one that counts frames starts on frame 0 again.
-        targets: Object id to target in frame 0, the same ids.
+        trackers: Object id to tracker; one that counts frames starts on frame 0 always.
+        targets: Object id to target, the same ids.
+        begins: Object id to the frame in which it is given, the same ids.
         kept: What an earlier run came to.
     """
     found = {}
     for key, tracker in trackers.items():
-        start = None if kept is None or tracker.counts_frames else _last(kept, key)
-        found[key] = start or Start(0, targets[key])
+        if tracker.counts_frames:
+            found[key] = Start(0, targets[key])
+            continue
+        start = None if kept is None else _last(kept, key, begins[key])
+        found[key] = start or Start(begins[key], targets[key])
     return found
 
 
@@ -51,10 +58,10 @@ def last_answers(kept: Kept) -> dict[int, Prediction]:
     return {key: _prediction(track[-1]) for key, track in kept.tracks.items()}
 
 
-def _last(kept: Kept, key: int) -> Start | None:
-    """The last frame from which an object can be followed; None where that is the first."""
+def _last(kept: Kept, key: int, begin: int) -> Start | None:
+    """The last frame from which an object can be followed; None where that is its first."""
     track = kept.tracks[key]
-    for index in range(len(track) - 1, 0, -1):
+    for index in range(len(track) - 1, begin, -1):
         entry = track[index]
         if entry.found and index not in kept.broken and (target := _target(entry, track.size_wh)):
             return Start(index, target)
