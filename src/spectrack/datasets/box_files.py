@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from spectrack.datasets.listing import chosen as chosen  # packages of others im
 from spectrack.datasets.listing import read_text
 from spectrack.errors import InputError
 from spectrack.structures import Box
-
-SEPARATORS = re.compile(r"[\s,;]+")
 
 
 def box_sequence(
@@ -120,19 +117,25 @@ def numbers_of(line: str, where: str, widths: tuple[int, ...]) -> tuple[float, .
     Raises:
         InputError: If it holds other things, or not as many as ``widths`` has it.
     """
-    words = [word for word in SEPARATORS.split(line.strip()) if word]
     try:
-        numbers = tuple(float(word) for word in words)
+        numbers = tuple(map(float, words_of(line)))
     except ValueError:
         numbers = ()
     if len(numbers) not in widths:
         expected = " or ".join(map(str, widths))
         raise InputError(f"{where} is {line.strip()[:60]!r}; expected {expected} numbers")
-    if all(math.isnan(number) for number in numbers):
+    if math.isfinite(sum(numbers)):
+        return numbers
+    if all(map(math.isnan, numbers)):
         return None
-    if not all(math.isfinite(number) for number in numbers):
+    if not all(map(math.isfinite, numbers)):
         raise InputError(f"{where} is {line.strip()[:60]!r}; expected finite numbers, or all NaN")
     return numbers
+
+
+def words_of(text: str) -> list[str]:
+    """The words between commas, semicolons, tabs and spaces."""
+    return text.replace(",", " ").replace(";", " ").split()
 
 
 def read_values(path: Path, count: int) -> NDArray[np.float64]:
@@ -148,7 +151,7 @@ def read_values(path: Path, count: int) -> NDArray[np.float64]:
     Raises:
         InputError: If the file cannot be read, or holds other things or another number of them.
     """
-    words = [w for w in SEPARATORS.split(read_text(path, "a text file of numbers")) if w]
+    words = words_of(read_text(path, "a text file of numbers"))
     try:
         values = np.array(words, dtype=np.float64)
     except ValueError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.box_files import SEPARATORS, numbers_of
+from spectrack.datasets.box_files import numbers_of, words_of
 from spectrack.errors import InputError
 from spectrack.metrics.polygons import Upright, upright_box
 from spectrack.structures import Box, HardHW
@@ -100,7 +100,7 @@ def corners_of(line: str, where: str) -> NDArray[np.float64] | None:
     Raises:
         InputError: If it is neither; the message begins with ``where``.
     """
-    count = len([word for word in SEPARATORS.split(line.strip()) if word])
+    count = len(words_of(line))
     if count not in {1, 4} and (count < 6 or count % 2 or count > 2 * MOST_CORNERS):
         shown = line.strip()[:60]
         raise InputError(f"{where} is {shown!r}; expected a box, a polygon or a mask")
