@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 REASONS = {
     "disagreement": "methods disagree",
+    "directions": "forward and backward disagree",
     "change": "mask does not fit the video",
     "weakness": "weak response",
     "jump": "mask jumped",
