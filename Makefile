@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	done)
 VENV   := .venv
 BIN    := $(VENV)/bin
+# What is installed beside the library; .ci/run asks for every extra.
+EXTRAS ?= dev
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
@@ -16,7 +18,7 @@ $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "spectrack needs Python 3.11 or newer; install it, or run make PYTHON=/path/to/python" >&2; exit 2; }
 	@echo "== setting up $(VENV) with $(PYTHON) (once; a few minutes, most of it downloads)"
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]'
 	@touch $@
 	@echo "== $(VENV) is ready"
 
