@@ -84,7 +84,8 @@ def measure(tracker: str, frames: int, fps: int) -> tuple[Pace, list[tuple[int, 
 def row(tracker: str, frames: int, fps: int) -> str:
     """A line of the table."""
     pace, answers, arrived, late = measure(tracker, frames, fps)
-    told, (numbers, waits) = pace.summary(), np.array(answers[1:]).T
+    # the last frame waits for the answer before it, as none newer comes
+    told, (numbers, waits) = pace.summary(), np.array(answers[1:-1]).T
     per_minute = 60e3 * np.polyfit(numbers / fps, waits, 1)[0]
     tenth = max(len(waits) // 10, 1)
     cells = [arrived, told["answered"], told["dropped"], told["frames_per_second"]]
