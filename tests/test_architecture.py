@@ -18,13 +18,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "spectrack"
 SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
-    {"structures", "storage", "plugins", "settings"},
+    {"structures", "storage", "plugins", "settings", "workers"},
     {"mask_sheet", "result_folder"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},
     {"spectral", "datasets", "weights"},
-    {"datasets/synthetic", "refinement"},
+    {"datasets/synthetic", "refinement", "exports"},
     {"tracking"},
     {"training/loop"},
     {"training/data"},

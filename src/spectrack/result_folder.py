@@ -8,6 +8,7 @@ which is written last: a folder with it is complete.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from spectrack.structures import Box, HardHW
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
-COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
+_COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
 TIME = "time_s"
 
 
@@ -62,9 +63,16 @@ def davis_palette() -> NDArray[np.uint8]:
 
 def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
     """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
+    Path(path).write_bytes(index_png(index_hw))
+
+
+def index_png(index_hw: NDArray[np.uint8]) -> bytes:
+    """Object ids of shape (H, W) as the content of an indexed PNG with the DAVIS palette."""
     image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
     image.putpalette(davis_palette().tobytes())
-    image.save(path, format="PNG")
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()
 
 
 def index_of_masks(
@@ -94,6 +102,42 @@ def safe_stem(stem: str) -> str:
     return stem
 
 
+def heads(timed: bool) -> list[str]:
+    """Columns of the table of boxes.
+
+    Args:
+        timed: Whether frames have times.
+    """
+    return [*_COLUMNS, TIME] if timed else list(_COLUMNS)
+
+
+def row(stem: str, object_id: int, told: Told, time_s: float | None) -> list[Any]:
+    """What the table of boxes says of an object in a frame; ``time_s`` is None without times."""
+    box = ["", "", "", ""] if told.box is None else [f"{v:.2f}" for v in told.box]
+    time = [] if time_s is None else [f"{time_s:.6f}"]
+    return [stem, object_id, *box, f"{told.score:.4f}", int(told.found), *time]
+
+
+def info_of(
+    size_wh: tuple[int, int], stems: Iterable[str], objects: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What ``track.json`` says.
+
+    Args:
+        size_wh: Of the frames.
+        stems: Their names.
+        objects: Object id to what made it, as JSON has it.
+    """
+    names = list(stems)
+    return {
+        "format": FORMAT,
+        "size_wh": list(size_wh),
+        "frames": len(names),
+        "stems": names,
+        "objects": {str(key): dict(made) for key, made in objects.items()},
+    }
+
+
 class ResultWriter:
     """Writes a result folder; it is complete after :meth:`finish`.
 
@@ -114,7 +158,7 @@ class ResultWriter:
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         )
         self._rows = csv.writer(self._table)
-        self._rows.writerow(COLUMNS + ([TIME] if timed else []))
+        self._rows.writerow(heads(timed))
 
     def add(
         self,
@@ -138,11 +182,9 @@ class ResultWriter:
             raise InputError("two frames share one name; give every frame its own stem")
         write_index_png(self._folder / MASKS / f"{safe_stem(stem)}.png", index_hw)
         self._stems[stem] = None
-        shown = [f"{time_s or 0.0:.6f}"] if self._timed else []
         for object_id, one in told.items():
-            box = ["", "", "", ""] if one.box is None else [f"{v:.2f}" for v in one.box]
-            row = [stem, object_id, *box, f"{one.score:.4f}", int(one.found), *shown]
-            self._rows.writerow(row)
+            time = time_s or 0.0 if self._timed else None
+            self._rows.writerow(row(stem, object_id, one, time))
 
     def finish(self, objects: Mapping[int, Mapping[str, Any]]) -> None:
         """Make it complete.
@@ -151,14 +193,7 @@ class ResultWriter:
             objects: Object id to what made it, as JSON has it.
         """
         self._table.close()
-        info = {
-            "format": FORMAT,
-            "size_wh": list(self._size_wh),
-            "frames": len(self._stems),
-            "stems": list(self._stems),
-            "objects": {str(i): dict(made) for i, made in objects.items()},
-        }
-        write_json(self._folder / INFO, info)
+        write_json(self._folder / INFO, info_of(self._size_wh, self._stems, objects))
 
     def __enter__(self) -> Self:
         return self

@@ -60,13 +60,15 @@ class Box:
     @classmethod
     def from_mask(cls, mask_hw: NDArray[Any]) -> Box | None:
         """Tightest box around the true (non-zero) pixels, or None where there are none."""
-        hard = np.asarray(mask_hw) != 0
+        given = np.asarray(mask_hw)
+        hard = given if given.dtype == np.bool_ else given != 0
         rows = np.flatnonzero(hard.any(axis=1))
         if rows.size == 0:
             return None
-        cols = np.flatnonzero(hard.any(axis=0))
-        x1, y1 = int(cols[0]), int(rows[0])
-        return cls(x1, y1, int(cols[-1]) + 1 - x1, int(rows[-1]) + 1 - y1)
+        y1, y2 = int(rows[0]), int(rows[-1]) + 1
+        cols = np.flatnonzero(hard[y1:y2].any(axis=0))
+        x1, x2 = int(cols[0]), int(cols[-1]) + 1
+        return cls(x1, y1, x2 - x1, y2 - y1)
 
     @classmethod
     def coerce(cls, value: Box | Sequence[float]) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +20,16 @@ from spectrack.result_folder import (
     INFO,
     MASKS,
     TIME,
-    ResultWriter,
     davis_palette,
+    heads,
     index_of_masks,
+    index_png,
+    info_of,
+    row,
     safe_stem,
     write_index_png,
 )
+from spectrack.storage import write_bytes
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
 __all__ = [
@@ -35,6 +40,7 @@ __all__ = [
     "Track",
     "Tracks",
     "davis_palette",
+    "index_png",
     "varies",
     "write_index_png",
 ]
@@ -233,26 +239,68 @@ class Tracks(Mapping[int, Track]):
                 f"folder {out} holds a finished result; "
                 "pass overwrite=True to replace it or give another folder"
             )
-        stems, times_s = self.first.stems, self.first.times_s
+        files = self.files()
+        (out / MASKS).mkdir(parents=True, exist_ok=True)
+        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
+        for old in (out / MASKS).glob("*.png"):
+            old.unlink()
+        for name, content in files:
+            write_bytes(out / name, content)
+        return out
+
+    def files(self, masks: str | None = MASKS) -> Iterator[tuple[str, bytes]]:
+        """The files of the result folder, ``track.json`` last.
+
+        Args:
+            masks: Folder of the masks in it; empty for the result folder itself, as DAVIS has it;
+                None for a result without files of masks.
+
+        Returns:
+            Name, relative to the result folder, and content of one after the other.
+
+        Raises:
+            InputError: If a frame has no name that a file can have.
+        """
+        stems = self.first.stems
         for stem in stems:
             safe_stem(stem)
         if len(set(stems)) != len(stems):
             raise InputError("two frames share one name; give every frame its own stem")
-        with ResultWriter(out, self.first.size_wh, times_s is not None) as writer:
+        return self._files(masks)
+
+    def _files(self, masks: str | None) -> Iterator[tuple[str, bytes]]:
+        stems = self.first.stems
+        if masks is not None:
             for t, stem in enumerate(stems):
-                told = {key: track[t] for key, track in self._tracks.items()}
-                writer.add(stem, self.index_hw(t), told, None if times_s is None else times_s[t])
-            writer.finish({key: track.info for key, track in self._tracks.items()})
-        return out
+                yield str(Path(masks, f"{stem}.png")), index_png(self.index_hw(t))
+        yield BOXES, self._boxes().encode("utf-8", "surrogateescape")
+        objects = {key: track.info for key, track in self._tracks.items()}
+        info = info_of(self.first.size_wh, stems, objects)
+        yield INFO, (json.dumps(info, indent=1) + "\n").encode("ascii")
+
+    def _boxes(self) -> str:
+        """The rows of ``boxes.csv``."""
+        text = io.StringIO(newline="")
+        rows = csv.writer(text)
+        times_s = self.first.times_s
+        rows.writerow(heads(times_s is not None))
+        for t, stem in enumerate(self.first.stems):
+            for key, track in self._tracks.items():
+                rows.writerow(row(stem, key, track[t], None if times_s is None else times_s[t]))
+        return text.getvalue()
 
     @classmethod
     def load(cls, folder: str | Path) -> Tracks:
-        """Read a result folder written by :meth:`save`.
+        """Read a result folder written by :meth:`save`, or one sequence of an evaluated data set.
+
+        There the masks lie in the folder itself, or nowhere where the tracker gives boxes alone.
 
         Raises:
             InputError: If the folder is not a complete result.
         """
         root = Path(folder)
+        masks = root / MASKS if (root / MASKS).is_dir() else root
+        masked = masks != root or any(root.glob("*.png"))
         try:
             info = json.loads((root / INFO).read_text())
             size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
@@ -263,14 +311,11 @@ class Tracks(Mapping[int, Track]):
             ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
-                with Image.open(root / MASKS / f"{safe_stem(stem)}.png") as image:
-                    index = np.asarray(image)
-                if index.shape != (size_wh[1], size_wh[0]):
-                    raise ValueError(f"mask {stem} has shape {index.shape}")
+                index = _read_index(masks / f"{safe_stem(stem)}.png", size_wh) if masked else None
                 for object_id, track in tracks.items():
                     row = rows[stem, object_id]
                     box = Box(*(float(row[k]) for k in "xywh")) if row["x"] else None
-                    hard = np.asarray(index == object_id)
+                    hard = None if index is None else np.asarray(index == object_id)
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
@@ -303,3 +348,16 @@ def varies(times_s: NDArray[np.float64], fps: float) -> bool:
     """
     beat = np.arange(len(times_s)) / fps
     return bool(np.abs(np.asarray(times_s) - times_s[0] - beat).max() > 0.25 / fps)
+
+
+def _read_index(path: Path, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """Object ids of a mask file.
+
+    Raises:
+        ValueError: If it has another size; the errors of Pillow where it is broken.
+    """
+    with Image.open(path) as image:
+        index = np.asarray(image)
+    if index.shape != (size_wh[1], size_wh[0]):
+        raise ValueError(f"mask {path.stem} has shape {index.shape}")
+    return index

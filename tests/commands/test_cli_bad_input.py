@@ -404,7 +404,7 @@ def test_evaluate_mistakes(refused, davis, truth_folder, tmp_path):
 
     good = ("--results", results)
     assert "give either --results" in refuse()
-    assert "did you mean davis2016?" in refuse(*good, "--dataset", "davis2017")
+    assert "did you mean davis2016?" in refuse(*good, "--dataset", "davis16")
     assert "sequence 'lake' is not in" in refuse(*good, "--sequences", "lake")
     assert "split 'trian'" in refuse(*good, "--split", "trian")
     assert "give --out DIR" in refuse("--tracker", "csrt")

@@ -42,7 +42,9 @@ def test_a_tracker_on_boxes(spectrack, otb, clip, tmp_path, still):
     assert answer["report"] == str(report)
     said = json.loads((report / "scores.json").read_text())
     assert said["sequences"]["Pond"]["boxes"]["overlap_per_frame"] == pytest.approx(overlaps)
-    assert (report / "success.png").is_file()
+    assert (report / "report.html").is_file()
+    assert said["about"]["run"]["settings"]["tracker"] == still
+    assert said["about"]["source"]["dataset"] == {"name": "otb", "root": str(otb), "options": {}}
     again = spectrack(*args, "--results", out, "--protocol", "got10k")
     assert "boxes by protocol got10k" in again.out
     del overlaps[4], overlaps[0]

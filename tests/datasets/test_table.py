@@ -15,9 +15,11 @@ from PIL import Image
 
 from spectrack.datasets import DATASETS, open_dataset
 from spectrack.datasets.base import Dataset, Sequence, VideoSequence
+from spectrack.datasets.table import BUILT_IN
 from spectrack.errors import InputError
 from spectrack.settings import make_settings
 
+DATASETS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "datasets.md"
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "add_a_dataset.md"
 
 
@@ -102,7 +104,7 @@ def test_a_name_of_two_packages_is_refused_when_used(install, root, spectrack, t
         open_dataset("otb", root)
     with pytest.raises(InputError, match="no sequences of OTB"):
         open_dataset("new", root)
-    assert len(DATASETS) == 4
+    assert len(DATASETS) == len(BUILT_IN) + 1
     assert spectrack("datasets").out.count("otb ") == 2  # both are shown
     ran = spectrack("evaluate", "--dataset", "otb", "--root", root, "--results", tmp_path)
     assert ran.status == 2
@@ -134,13 +136,27 @@ def test_a_package_that_does_not_fit_is_told(install, root, code, message):
     assert "otb" in DATASETS  # the others work
 
 
-@pytest.mark.parametrize("name", ["davis2016", "otb", "vot"])
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_options_lie_beside_the_data_set(name):
     cls = DATASETS[name].load()
     assert is_dataclass(cls.Options)
     assert cls.Options.__dataclass_params__.frozen
     assert cls.Options.__module__ in (cls.__module__, "spectrack.datasets.base")
     cls.Options()  # every option has a default
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_page_of_data_sets_tells_folders_options_and_protocol(name, spectrack):
+    rows = [line.split("|") for line in DATASETS_PAGE.read_text().splitlines() if line[:1] == "|"]
+    (row,) = [[cell.strip() for cell in row[1:-1]] for row in rows if row[1].strip() == f"`{name}`"]
+    cls = DATASETS[name].load()
+    assert set(re.findall(r"`(\w+)`", row[3])) == {f.name for f in fields(cls.Options)}
+    assert row[4] == f"`{cls.protocol}`"
+    shown = spectrack("datasets", name).out
+    assert f"Scored as {cls.protocol} does." in shown
+    assert "Layout: " in shown
+    for option in fields(cls.Options):
+        assert option.name in shown
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 
-from spectrack.commands.evaluate import REPORT
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.report import as_dict, box_rows_of, tables
-from spectrack.evaluation.report_folder import PLOTS, draw_plot, write_report
-from spectrack.evaluation.score import Scores, score_folder, score_track
+from spectrack.evaluation.report_folder import write_report
+from spectrack.evaluation.score import score_folder, score_track
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track
 from spectrack.video.frames import ArrayFrames
@@ -184,34 +182,15 @@ def test_report(folder, tmp_path):
     scores = score_folder(root, balls, protocol="otb")
     out = tmp_path / "report"
     out.mkdir()
-    write_report(out, scores)
-    assert {path.name for path in out.iterdir()} == REPORT.names | {REPORT.marker}
-    assert json.loads((out / "scores.json").read_text()) == as_dict(scores, per_frame=True)
+    write_report(out, scores, {"run": {"settings": {"tracker": "ours"}}})
+    assert {path.name for path in out.iterdir()} == {"scores.json", "scores.md", "report.html"}
+    whole = json.loads((out / "scores.json").read_text())
+    assert whole.pop("about") == {"run": {"settings": {"tracker": "ours"}}}
+    assert whole == as_dict(scores, per_frame=True)
     assert "| mean |" in (out / "scores.md").read_text()
-    for name in PLOTS:
-        with Image.open(out / name) as image:
-            colours = image.convert("RGB").getcolors(image.width * image.height)
-        assert len(colours) > 10  # axes, words and a curve
-
-
-def test_the_best_result_is_named_first(folder, monkeypatch):
-    root, balls = folder
-    named = []
-    monkeypatch.setattr(
-        "matplotlib.axes.Axes.plot", lambda *a, label="", **_: named.append(label) or []
-    )
-    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda *_: None)
-    every = score_folder(root, balls, protocol="otb")
-    ball, moon = (Scores(s.name, "balls", (s,), "otb") for s in every.sequences)
-    draw_plot("success.png", [ball, moon])
-    assert named == ["moon: AUC 95.2 %", "ball: AUC 47.6 %"]
-    other = Scores("ball", "balls", every.sequences, "lasot")
-    with pytest.raises(InputError, match="scored by one protocol"):
-        draw_plot("success.png", [ball, other])
-    with pytest.raises(InputError, match="0 results"):
-        draw_plot("success.png", [])
-    with pytest.raises(InputError, match="no scores of boxes"):
-        draw_plot("success.png", [Scores("masks", "balls", ())])
+    page = (out / "report.html").read_text()
+    assert page.count('class="plot"') == 4  # the interval, success, and two of precision
+    assert "<dd>ours</dd>" in page
 
 
 def test_masks_alone_have_a_report_without_plots(result_folder, ponds, tmp_path):
@@ -220,5 +199,5 @@ def test_masks_alone_have_a_report_without_plots(result_folder, ponds, tmp_path)
     out = tmp_path / "report"
     out.mkdir()
     write_report(out, scores)
-    assert {path.name for path in out.iterdir()} == {"scores.json", "scores.md"}
+    assert {path.name for path in out.iterdir()} == {"scores.json", "scores.md", "report.html"}
     assert "| sequence | J |" in (out / "scores.md").read_text()

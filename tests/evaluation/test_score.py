@@ -69,7 +69,7 @@ def test_missing_frames_and_sequences_are_named(result_folder, ponds):
 def test_long_lists_of_missing_frames_are_cut(result_folder, clips):
     sequence = clips["koi"].sequence("koi")
     stems = tuple(f"{i:05d}" for i in range(100, 130))
-    longer = VideoSequence("koi", stems, sequence.open_frames, sequence.read_mask)
+    longer = VideoSequence("koi", stems, sequence.open_frames, lambda _: sequence.truth_mask(0))
     with pytest.raises(InputError, match="00105 and 23 more"):
         score_folder(result_folder, Dataset("ponds", [longer]))
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from spectrack.datasets.davis import Davis2016
+from spectrack.datasets.davis2017 import Davis2017
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.fusion.train_folders import folder_videos
@@ -64,7 +64,7 @@ def root(tmp_path_factory):
 
 def videos(root, split, methods=METHODS):
     folders = {name: root / "Results" / name for name in methods}
-    return folder_videos(Davis2016(root, split, need_frames=False), folders)
+    return folder_videos(Davis2017(root, split, need_frames=False), folders)
 
 
 def test_objects_are_videos_of_their_own(root):
@@ -86,7 +86,7 @@ def test_a_method_that_lacks_an_object(root, tmp_path):
     ids[:, 10:20, 10:20] = OBJECTS[0]
     write(tmp_path / "half" / "both", ids)
     folders = {"good": root / "Results" / "good", "half": tmp_path / "half"}
-    first, second = folder_videos(Davis2016(root, "both", need_frames=False), folders)
+    first, second = folder_videos(Davis2017(root, "both", need_frames=False), folders)
     assert first.masks(1)[1].tolist() == [True, True]
     assert second.masks(1)[1].tolist() == [True, False]
 
@@ -96,7 +96,7 @@ def test_objects_that_the_truth_does_not_have(root, tmp_path):
     ids[:, 10:20, 10:20], ids[:, 30:40, 10:20] = 7, 8
     write(tmp_path / "odd" / "both", ids)
     with pytest.raises(InputError, match="both hold objects 7, 8 and the truth none of them"):
-        folder_videos(Davis2016(root, "both", need_frames=False), {"odd": tmp_path / "odd"})
+        folder_videos(Davis2017(root, "both", need_frames=False), {"odd": tmp_path / "odd"})
 
 
 def test_weights_are_those_of_the_objects_apart(root, spectrack, tmp_path):
@@ -105,6 +105,7 @@ def test_weights_are_those_of_the_objects_apart(root, spectrack, tmp_path):
         ran = spectrack(
             *("train", "fusion", "--channels", ",".join(METHODS), "--masks", root / "Results"),
             *("--root", root, "--split", split, "--out", tmp_path / split, "--epochs", 2, "--json"),
+            *("--dataset", "davis2017"),
         )
         assert ran.status == 0, ran
         learned[split] = json.loads(ran.out)

@@ -18,8 +18,9 @@ import sys
 import time
 from pathlib import Path
 
+from spectrack import workers
 from spectrack.cli import main
-from spectrack.commands import console, workers
+from spectrack.commands import console
 from spectrack.refinement.presets import PRESETS, Preset
 from spectrack.structures import Box, Prediction
 from spectrack.tracking.table import TRACKERS, TrackerEntry

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from spectrack.errors import InputError
-from spectrack.metrics.boundary import boundary_f, boundary_f_t, boundary_map, boundary_radius
+from spectrack.metrics.boundary import (
+    boundary_f,
+    boundary_f_t,
+    boundary_map,
+    boundary_radius,
+    region_and_contour,
+)
+from spectrack.metrics.regions import jaccard
 
 MASKS = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9).flatmap(
     lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape))
@@ -61,6 +68,7 @@ def test_boundary_map_follows_the_definition(pair):
 @given(MASKS, st.integers(1, 4))
 def test_f_equals_explicit_distances(pair, radius):
     assert boundary_f(*pair, tolerance=radius) == pytest.approx(slow_f(*pair, radius))
+    assert region_and_contour(*pair, radius) == (jaccard(*pair), boundary_f(*pair, radius))
 
 
 @pytest.mark.parametrize("shape", [(41, 60), (60, 41)])

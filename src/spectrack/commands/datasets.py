@@ -1,9 +1,10 @@
-"""``spectrack datasets``: what there is to evaluate on."""
+"""``spectrack datasets``: what there is to evaluate on, and where each keeps its files."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from dataclasses import dataclass, fields
 from textwrap import dedent
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetsCommand(Command):
-    """List the data sets, with those of other packages, or the options of one."""
+    """List the data sets, with those of other packages, or the folders and options of one."""
 
     name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
-    """Show the options of this data set, as `evaluate --set-data NAME=VALUE` takes them."""
+    """Show what folders this data set has, and its options for `evaluate --set-data NAME=VALUE`."""
 
     def run(self, console: Console) -> int:
-        """Print the table of data sets, or of the options of one."""
+        """Print the table of data sets, or what is known of one."""
         from spectrack.datasets import DATASETS
         from spectrack.datasets.table import offered
 
@@ -40,7 +41,8 @@ class DatasetsCommand(Command):
         from spectrack.settings import expected
 
         entry = DATASETS[name]
-        kind = entry.load().Options
+        data_set = entry.load()
+        kind, layout = data_set.Options, layout_of(data_set)
         told, hints = texts_of(kind), get_type_hints(kind)
         options = [
             {
@@ -51,11 +53,25 @@ class DatasetsCommand(Command):
             }
             for field in fields(kind)
         ]
-        values = {"name": name, "description": entry.description, "options": options}
+        values = {
+            "name": name,
+            "description": entry.description,
+            "protocol": data_set.protocol,
+            "layout": layout,
+            "options": options,
+        }
         rows = [("option", "default", "takes", "what"), *(tuple(o.values()) for o in options)]
         text = table(rows) if options else "no options"
-        console.result(values, f"{entry.description}\n\n{text}")
+        parts = [entry.description, layout, f"Scored as {data_set.protocol} does.", text]
+        console.result(values, "\n\n".join(part for part in parts if part))
         return 0
+
+
+def layout_of(data_set: type[Any]) -> str:
+    """What the module of a data set says of its folders; empty where it says nothing."""
+    text = inspect.getdoc(sys.modules[data_set.__module__]) or ""
+    told = [part for part in text.split("\n\n") if part.startswith("Layout: ")]
+    return " ".join(" ".join(told).replace("``", "").split())
 
 
 def texts_of(kind: type[Any]) -> dict[str, str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from tyro.conf import arg
 
 from spectrack.commands.base import (
     Command,
     Flag,
+    OptionalCount,
     OptionalFolder,
     Repeated,
+    at_least,
     choose,
+    table,
     versions,
 )
 from spectrack.commands.output import Layout, check_output, staged
@@ -21,16 +24,21 @@ from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
-    from spectrack.datasets.base import Dataset, VideoSequence
+    from spectrack.datasets.base import Dataset
+    from spectrack.evaluation.method import Data, Mode
     from spectrack.evaluation.score import Scores
-    from spectrack.tracks import Track
 
 
 REPORT = Layout(
     "scores.json",
-    frozenset({"scores.md", "success.png", "precision.png", "normalised_precision.png"}),
+    frozenset(
+        # The plots are those of earlier reports, which may be replaced.
+        {"scores.md", "report.html", "success.png", "precision.png", "normalised_precision.png"}
+    ),
 )
 """What a report holds."""
+MODES = ("unsupervised", "supervised", "multi-start")
+"""How a tracker can be run, :data:`spectrack.evaluation.method.Mode`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +46,9 @@ class EvaluateCommand(Command):
     """Score results on a data set: J and F of masks, success and precision of boxes.
 
     Give --results DIR to score what is there (DIR/SEQ/00000.png or result folders), or
-    --tracker NAME to run a tracker first, from the box of each first frame. Its results are kept
-    in --out sequence by sequence, so a run that was stopped goes on.
+    --tracker NAME to run a tracker first, from the box in which each object is given. Its results
+    are kept in --out sequence by sequence, so a run that was stopped goes on; --jobs and --cluster
+    run several sequences at a time, with the same results.
 
     Example: spectrack evaluate --tracker flow --out runs/flow --root DAVIS
     """
@@ -70,13 +79,22 @@ class EvaluateCommand(Command):
     """Leave the tracker's masks as they are: no spectral filter behind it."""
     out: OptionalFolder = None
     """Where the tracker's results are kept."""
+    mode: Annotated[str, arg(metavar="NAME")] = "unsupervised"
+    """How it is run: unsupervised (one pass), or as VOT did: supervised (started again behind
+    failures) or multi-start (from anchors, forward and backward)."""
+    jobs: OptionalCount = None
+    """Sequences at a time, each in a process of its own (1; on a cluster as many as fit)."""
+    cluster: Annotated[str | None, arg(metavar="local|ADDRESS")] = None
+    """Run on the machines of a Ray cluster."""
+    threads: OptionalCount = None
+    """Processors of each job; the machine's are shared where left out, on a cluster each has 1."""
     tcont: Flag = False
     """Measure TCONT too (needs optical flow, slow)."""
     protocol: Annotated[str | None, arg(metavar="NAME")] = None
     """How boxes are scored: otb, lasot, trackingnet, got10k, vot or davis; the data set's own
     where left out."""
     report: OptionalFolder = None
-    """Write tables, JSON and the success and precision plots here."""
+    """Write scores.json, which `report` compares, a page with plots, and tables here."""
     overwrite: Flag = False
     """Replace an earlier report."""
 
@@ -98,14 +116,17 @@ class EvaluateCommand(Command):
             from spectrack.metrics.protocols import PROTOCOLS
 
             choose("protocol", self.protocol, PROTOCOLS)
+        choose("mode", self.mode, MODES)
         if self.report is not None:
             check_output(self.report, REPORT, self.overwrite)
-        dataset = self._open(options)
-        if self.results is not None:
-            scores = self._score(self.results, dataset, None, console)
-        else:
-            rates = self._track(dataset, console)
-            scores = self._score(self.out or Path(), dataset, rates, console)
+        for flag, count in (("--jobs", self.jobs), ("--threads", self.threads)):
+            at_least(flag, count)
+        data, dataset = self._open(options)
+        rates = None if self.tracker is None else self._track(data, dataset, console)
+        results = self.out if self.results is None else self.results
+        if self.mode != "unsupervised":
+            return self._vot(results or Path(), data, dataset, console)
+        scores = self._score(results or Path(), dataset, rates, console)
         from spectrack.evaluation.report import as_dict
 
         said, shown = as_dict(scores), as_text(scores)
@@ -113,7 +134,7 @@ class EvaluateCommand(Command):
             from spectrack.evaluation.report_folder import write_report
 
             with staged(self.report, REPORT, self.overwrite) as part:
-                write_report(part, scores)
+                write_report(part, scores, self._about(results or Path(), data, dataset))
             said["report"] = str(self.report)
             shown += f"report in {self.report}\n"
         console.result(said, shown)
@@ -133,50 +154,64 @@ class EvaluateCommand(Command):
             options[name] = value.strip()
         return options
 
-    def _open(self, options: dict[str, str]) -> Dataset:
-        from spectrack.datasets import open_dataset
+    def _open(self, options: dict[str, str]) -> tuple[Data, Dataset]:
+        from spectrack.evaluation.method import Data
 
         names = None
         if self.sequences is not None:
             names = [name.strip() for name in self.sequences.split(",") if name.strip()]
-        return open_dataset(self.dataset, self.root, names, **options)
+        data = Data(self.dataset, str(self.root.absolute()), options)
+        return data, data.open(names)
 
-    def _track(self, dataset: Dataset, console: Console) -> dict[str, float]:
+    def _track(self, data: Data, dataset: Dataset, console: Console) -> dict[str, float]:
         """Run the tracker over the sequences that are not done yet.
 
         Returns:
             Sequence name to frames per second.
         """
-        from spectrack.evaluation.runner import run_dataset
+        from spectrack.commands.evaluate_run import Hands, run_tracker
+        from spectrack.evaluation.method import Method
         from spectrack.settings import split_pairs, values_given
-        from spectrack.tracking.loop import run
-        from spectrack.tracking.table import make_tracker, settings_of
+        from spectrack.tracking.table import settings_of
 
-        name, give_mask, names = self.tracker or "", self.from_mask, list(dataset)
         words = split_pairs(self.set)
-        checked = settings_of(name, **words)  # a wrong setting is told before work begins
-        given = values_given(checked, words)  # by the names given, as runs keep them
+        checked = settings_of(self.tracker or "", **words)
+        method = Method(
+            self.tracker or "",
+            values_given(checked, words),  # by the names given, as runs keep them
+            self.from_mask,
+            not self.no_clean,
+            cast("Mode", self.mode),
+        )
+        hands = Hands(self.jobs, self.cluster, self.threads)
+        return run_tracker(method, data, dataset, self.out or Path(), hands, console)
 
-        def follow(sequence: VideoSequence) -> Track:
-            label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"
-            with sequence.frames() as frames, console.progress(label) as progress:
-                return run(
-                    make_tracker(name, **given),
-                    frames,
-                    sequence.target(give_mask),
-                    progress,
-                    clean=not self.no_clean,
-                )
+    def _about(self, results: Path, data: Data, dataset: Dataset) -> dict[str, Any]:
+        """What a report tells of a run beside its scores."""
+        from spectrack.evaluation.report_folder import told_of
 
-        settings = {
-            "tracker": name,
-            "settings": given,
-            "from_mask": give_mask,
-            "clean": not self.no_clean,
-            "spectrack": versions()["spectrack"],
-        }
-        runs = run_dataset(follow, dataset, self.out or Path(), settings)
-        return {run.name: run.fps for run in runs}
+        source = {"name": data.name, "root": data.root, "options": dict(data.options)}
+        attributes = {name: sorted(one.attributes) for name, one in dataset.items()}
+        return told_of(results, versions(), source, attributes)
+
+    def _vot(self, results: Path, data: Data, dataset: Dataset, console: Console) -> int:
+        """Score raw answers of VOT's ways of running, and print the table."""
+        from spectrack.evaluation.vot_scores import score_vot, vot_dict, vot_rows
+
+        with console.progress("scoring", "sequences") as progress:
+            scores = score_vot(results, dataset, self.mode, progress=progress)
+        low, high = scores.interval
+        told = f"EAO over lengths of {low} to {high} frames, those of the sequences"
+        said, shown = vot_dict(scores), f"{table(vot_rows(scores))}\n\n{told}"
+        if self.report is not None:
+            from spectrack.evaluation.report_folder import write_scores
+
+            with staged(self.report, REPORT, self.overwrite) as part:
+                write_scores(part, said, self._about(results, data, dataset))
+            said["report"] = str(self.report)
+            shown += f"\nreport in {self.report}"
+        console.result(said, shown)
+        return 0
 
     def _score(
         self, results: Path, dataset: Dataset, rates: dict[str, float] | None, console: Console

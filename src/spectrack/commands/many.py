@@ -203,7 +203,7 @@ def _each(jobs: dict[str, Job], workers: int) -> Generator[tuple[str, dict[str, 
             yield name, _work(job)
         return
     from spectrack.commands.output import discard
-    from spectrack.commands.workers import each
+    from spectrack.workers import each
 
     left = set(jobs)
     try:

@@ -40,20 +40,23 @@ def score_result_boxes(result: Result, sequence: VideoSequence, protocol: Protoc
     Raises:
         InputError: If nothing of the sequence can be scored.
     """
-    total = range(len(sequence))
+    start, total = min(sequence.starts.values()), len(sequence)
     size_wh = None
     if protocol.bounded:
         with sequence.frames() as frames:
             size_wh = frames.size_wh
+    # Frames of unknown truth count for no protocol; the last one, where it does not count, stays
+    # so that it is the one that is dropped.
+    dropped = None if protocol.last else total - 1
+    kept = [i for i in range(start, total) if i == dropped or i not in sequence.ignored]
     # Masks of frames that do not count need not be read.
-    first = 1 if protocol.first == "left out" else 0
-    counted = total[first:] if protocol.last else total[first:-1]
+    counted = set(kept) - {dropped} - ({start} if protocol.first == "left out" else set())
     # The first answer never counts: it is left out, or the truth stands in its place.
-    boxes = _rows(result.box(i) if i in counted and i > 0 else None for i in total)
-    truth = _rows(sequence.truth_box(i) if i in counted else None for i in total)
+    boxes = _rows(result.box(i) if i in counted and i > start else None for i in kept)
+    truth = _rows(sequence.truth_box(i) if i in counted else None for i in kept)
     polygons = None
     if protocol.polygons and sequence.read_polygon is not None:
-        polygons = [sequence.read_polygon(i) for i in total]
+        polygons = [sequence.read_polygon(i) for i in kept]
     try:
         return score_boxes(boxes, truth, protocol, size_wh, polygons)
     except InputError as error:

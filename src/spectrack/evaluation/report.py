@@ -22,6 +22,7 @@ LABELS = {
     "box_iou": "box IoU",
     "tcont": "TCONT",
     "tcont_self": "TCONT self",
+    "T": "T",
 }
 BOX_LABELS = {
     "auc": "AUC",
@@ -32,6 +33,14 @@ BOX_LABELS = {
     "sr75": "SR0.75",
 }
 """Headers of box scores; P is precision at 20 pixels, norm. P the mean of its curve."""
+GROUP_LABELS = {
+    "J_seen": "J seen",
+    "J_unseen": "J unseen",
+    "F_seen": "F seen",
+    "F_unseen": "F unseen",
+    "G": "G",
+}
+"""Headers of scores of categories that were seen in training and of others."""
 
 
 def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
@@ -43,7 +52,8 @@ def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
 
     Returns:
         ``result``, ``dataset``, ``mean`` (measure to mean, recall, decay over sequences, with
-        ``J&F`` where both are there), ``fps`` and ``sequences`` (name to the same). Where boxes
+        ``J&F`` where both are there and ``G`` where categories are told apart), ``fps`` and
+        ``sequences`` (name to the same; of several objects one entry each). Where boxes
         were scored, ``boxes`` holds ``protocol``, ``mean`` (figure to mean over sequences) and
         ``curves``, and every sequence its figures under ``boxes``.
     """
@@ -53,6 +63,7 @@ def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
         mean[measure] = {"mean": sums.mean, "recall": sums.recall, "decay": sums.decay}
     if {"J", "F"} <= mean.keys():
         mean["J&F"] = {"mean": (mean["J"]["mean"] + mean["F"]["mean"]) / 2}
+    mean |= {name: {"mean": value} for name, value in scores.groups().items()}
     out = {
         "result": scores.result,
         "dataset": scores.dataset,
@@ -97,6 +108,10 @@ def _sequence_dict(score: SequenceScore, per_frame: bool) -> dict[str, Any]:
             out["boxes"]["overlap_per_frame"] = score.boxes.overlaps.tolist()
     if score.fps is not None:
         out["fps"] = score.fps
+    if score.video is not None and score.video != score.name:
+        out["video"] = score.video
+    if score.category is not None:
+        out["category"] = score.category
     return out
 
 
@@ -123,6 +138,13 @@ def without_nan(value: Any) -> Any:
 def tables(scores: Scores) -> list[Table]:
     """What was measured of masks, and of boxes, for a terminal."""
     masks = [table(scores)] if scores.measures else []
+    groups = scores.groups()
+    if groups:
+        out = Table(title=f"{scores.result} on {scores.dataset}: seen in training or not")
+        for name in GROUP_LABELS:
+            out.add_column(GROUP_LABELS[name], justify="right")
+        out.add_row(*(percent(groups[name]) for name in GROUP_LABELS))
+        masks.append(out)
     return [*masks, box_table(scores)] if scores.boxes else masks
 
 

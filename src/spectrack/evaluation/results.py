@@ -1,30 +1,37 @@
 """Answers of a method for one sequence, wherever they come from: a folder or a Track.
 
 A folder of results is in DAVIS layout, ``RESULTS/SEQ/00000.png``; folders that ``track`` wrote
-(``RESULTS/SEQ/masks/00000.png``) are read too. Masks belong to frames by their stem, foreground is
-``mask > 0``; a soft mask (grey with more than two levels) is cut at 0.5. Where ``boxes.csv`` lies
-beside them its boxes are taken, otherwise the boxes of the masks.
+(``RESULTS/SEQ/masks/00000.png``) are read too. Masks belong to frames by their stem. In a sequence
+of several objects the value of a pixel is the id of its object; of one object, foreground is
+``mask > 0``, and a soft mask (grey with more than two levels) is cut at 0.5. Where ``boxes.csv``
+lies beside them its boxes are taken, otherwise the boxes of the masks.
 """
 
 from __future__ import annotations
 
-import csv
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError, InputWarning
+from spectrack.evaluation.result_boxes import only_object, read_box_rows
+from spectrack.metrics.protocols import MaskRules
 from spectrack.structures import Box, HardHW
-from spectrack.tracks import BOXES, MASKS, Track
+from spectrack.tracks import BOXES, MASKS, Track, Tracks
 from spectrack.video.alignment import constant_offset, offset_sentence
 from spectrack.video.folder import natural_key
 from spectrack.video.masks import read_mask
 
 SHOWN = 5
+
+Ids = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,42 +40,77 @@ class Result:
 
     Args:
         source: Where they come from, for messages.
-        read_mask: Frame number to hard mask (H, W), or None where the frame has none; left out
-            for methods that give boxes alone.
-        read_box: Frame number to box, or None where the object is not found; taken from the masks
-            where left out.
+        read_mask: Frame number to hard mask (H, W) of the object, or of all together, or None where
+            the frame has none; left out for methods that give boxes alone.
+        read_box: Frame number to box of the object, or None where it is not found; taken from the
+            masks where left out.
+        read_ids: Frame number to the objects one by one, uint8 (H, W) with 0 for none of them, or
+            None where the frame has none; left out where results are of one object.
+        read_object_box: Frame number and object id to box, likewise.
+        read_score: Frame number to how sure the method is, NaN where it found nothing; left out
+            where it does not tell.
     """
 
     source: str
     read_mask: Callable[[int], HardHW | None] | None = None
     read_box: Callable[[int], Box | None] | None = None
+    read_ids: Callable[[int], Ids | None] | None = None
+    read_object_box: Callable[[int, int], Box | None] | None = None
+    read_score: Callable[[int], float] | None = None
 
     @classmethod
-    def of_track(cls, track: Track, sequence: VideoSequence) -> Result:
-        """The entries of a track, in the order of the frames.
+    def of_track(cls, track: Track | Tracks, sequence: VideoSequence) -> Result:
+        """The entries of a track, or of several, in the order of the frames.
 
         Raises:
             InputError: If the track is not as long as the sequence.
         """
-        if len(track) != len(sequence):
+        first = track if isinstance(track, Track) else track.first
+        if len(first) != len(sequence):
             raise InputError(
-                f"the track has {len(track)} frames but sequence {sequence.name!r} has "
+                f"the track has {len(first)} frames but sequence {sequence.name!r} has "
                 f"{len(sequence)}; give the track of the whole sequence"
             )
-        masks = any(entry.mask is not None for entry in track)
+        if isinstance(track, Tracks) and len(track) == 1:
+            track = first
+        if isinstance(track, Track) and len(sequence.object_ids) > 1:
+            track = Tracks({1: track})
 
-        def box(index: int) -> Box | None:
-            entry = track[index]
+        def box_of(one: Track, index: int) -> Box | None:
+            entry = one[index]
             return entry.box if entry.found else None
 
-        return cls("track", track.mask if masks else None, box)
+        if isinstance(track, Track):
+            masks = any(entry.mask is not None for entry in track)
+            return cls(
+                "track",
+                first.mask if masks else None,
+                lambda index: box_of(first, index),
+                read_score=lambda index: first[index].score if first[index].found else math.nan,
+            )
+        many = track
+        masks = any(entry.mask is not None for one in many.values() for entry in one)
+        ids = lru_cache(1)(many.index_hw) if masks else None
+        return cls(
+            "track",
+            None if ids is None else lambda index: ids(index) > 0,
+            read_ids=ids,
+            read_object_box=lambda index, i: box_of(many[i], index) if i in many else None,
+        )
 
     @classmethod
-    def of_folder(cls, results: str | Path, sequence: VideoSequence) -> Result:
+    def of_folder(
+        cls, results: str | Path, sequence: VideoSequence, rules: MaskRules | None = None
+    ) -> Result:
         """The files of one sequence in a folder of results.
 
-        The first frame may be missing, as it was given; with masks as truth so may the last: J and
-        F are not scored there.
+        Frames that are not scored may be missing: those up to the one in which the first object is
+        given, those without true masks, and the last one where the rules say so.
+
+        Args:
+            results: The folder.
+            sequence: Which one.
+            rules: Which frames are scored; those of DAVIS where left out.
 
         Raises:
             InputError: If the folder, the sequence's folder in it or frames are missing; the
@@ -85,31 +127,72 @@ class Result:
             )
         masks = folder / MASKS if (folder / MASKS).is_dir() else folder
         there = in_order({path.stem: path for path in masks.glob("*.png")}, sequence, masks)
-        boxes = _read_boxes(folder / BOXES) if (folder / BOXES).is_file() else None
-        answered = set(there) if there or boxes is None else set(boxes)
-        scored = sequence.stems[1:] if sequence.read_mask is None else sequence.stems[1:-1]
-        missing = [stem for stem in scored if stem not in answered]
-        if missing:
-            names = ", ".join(missing[:SHOWN])
-            more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-            raise InputError(
-                f"{folder} lacks frames {names}{more} of sequence {sequence.name!r}; "
-                "give an answer for every frame"
-            )
-        stems = sequence.stems
+        told = read_box_rows(folder / BOXES) if (folder / BOXES).is_file() else None
+        answered = set(there) if there or told is None else {stem for stem, _ in told}
+        _check_complete(folder, sequence, answered, rules or MaskRules())
+        stems, several = sequence.stems, len(sequence.object_ids) > 1
 
-        def mask(index: int) -> HardHW | None:
+        @lru_cache(1)
+        def ids(index: int) -> Ids | None:
             path = there.get(stems[index])
             if path is None:
                 return None
             values = read_mask(path)
-            hard: HardHW = values >= 0.5 if np.issubdtype(values.dtype, np.floating) else values > 0
-            return hard
+            soft = np.issubdtype(values.dtype, np.floating)
+            numbered: Ids = (values >= 0.5 if soft else values).astype(np.uint8)
+            return numbered
 
-        def box(index: int) -> Box | None:
-            return None if boxes is None else boxes.get(stems[index])
+        def mask(index: int) -> HardHW | None:
+            values = ids(index)
+            return None if values is None else values > 0
 
-        return cls(str(folder), mask if there else None, None if boxes is None else box)
+        def box(index: int, object_id: int) -> Box | None:
+            row = None if told is None else told.get((stems[index], object_id))
+            return None if row is None else row.box
+
+        source, masked = str(folder), bool(there)
+        if several:
+            boxes = None if told is None else box
+            return cls(source, mask if masked else None, None, ids if masked else None, boxes)
+        only = only_object(folder / BOXES, told) if told else 1
+
+        def sure(index: int) -> float:
+            row = None if told is None else told.get((stems[index], only))
+            return math.nan if row is None or row.box is None else row.score
+
+        alone = None if told is None else lambda index: box(index, only)
+        return cls(
+            source,
+            mask if masked else None,
+            alone,
+            ids if masked else None,
+            read_score=None if told is None else sure,
+        )
+
+    def of_object(self, object_id: int) -> Result:
+        """The answers for one object of several.
+
+        Args:
+            object_id: Which; one that was never answered has empty masks and no boxes.
+        """
+        read_ids, read_box = self.read_ids, self.read_object_box
+
+        def mask(index: int) -> HardHW | None:
+            values = None if read_ids is None else read_ids(index)
+            return None if values is None else values == object_id
+
+        return Result(
+            self.source,
+            None if read_ids is None else mask,
+            None if read_box is None else lambda index: read_box(index, object_id),
+        )
+
+    def proposals(self, index: int) -> Ids | None:
+        """Everything found in a frame, numbered; None where the frame has no masks."""
+        if self.read_ids is not None:
+            return self.read_ids(index)
+        mask = self.mask(index)
+        return None if mask is None else mask.astype(np.uint8)
 
     def mask(self, index: int) -> HardHW | None:
         """Hard mask of a frame, or None where there is none."""
@@ -137,24 +220,26 @@ def in_order(there: dict[str, Path], sequence: VideoSequence, folder: Path) -> d
     return {mine: there[its] for mine, its in zip(sequence.stems, stems, strict=True)}
 
 
-def _read_boxes(path: Path) -> dict[str, Box | None]:
-    """Boxes by frame stem from a ``boxes.csv`` of one object; None where it was not found.
+def _check_complete(
+    folder: Path, sequence: VideoSequence, answered: set[str], rules: MaskRules
+) -> None:
+    """Refuse results that lack a frame which is scored.
 
     Raises:
-        InputError: If the file is damaged or holds several objects.
+        InputError: Naming the frames.
     """
-    boxes: dict[str, Box | None] = {}
-    try:
-        with path.open(newline="") as handle:
-            for row in csv.DictReader(handle):
-                if row["frame"] in boxes:
-                    raise ValueError(f"frame {row['frame']} occurs twice")
-                numbers = [row[key] for key in "xywh"]
-                found = all(numbers) and row.get("found") != "0"
-                boxes[row["frame"]] = Box(*map(float, numbers)) if found else None
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    masked = sequence.read_mask is not None
+    end = len(sequence) - (masked and not rules.last)
+    missing = []
+    for index in range(min(sequence.starts.values()) + 1, end):
+        if sequence.stems[index] in answered or index in sequence.ignored:
+            continue
+        if not masked or sequence.truth_mask(index) is not None:
+            missing.append(sequence.stems[index])
+    if missing:
+        names = ", ".join(missing[:SHOWN])
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise InputError(
-            f"{path} cannot be read ({error}); expected the columns frame,object,x,y,w,h,score,"
-            "found and one object"
-        ) from error
-    return boxes
+            f"{folder} lacks frames {names}{more} of sequence {sequence.name!r}; "
+            "give an answer for every frame"
+        )

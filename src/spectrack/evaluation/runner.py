@@ -1,8 +1,12 @@
-"""Run a method over a data set so that it can be stopped and resumed.
+"""Run a method over a data set so that it can be stopped and resumed, by one worker or by many.
 
-Each finished sequence is kept as ``OUT/SEQ/00000.png`` ... (DAVIS layout), ``boxes.csv`` and
-``track.json``; ``OUT/run.json`` tells what made them. A sequence is written aside and renamed when
+Each finished sequence is a folder ``OUT/SEQ``; ``OUT/run.json`` tells what made them. Of one pass
+it holds ``00000.png`` ... (DAVIS layout, value = object id), ``boxes.csv`` and ``track.json``; of
+VOT's ways of running, text files and ``answers.json``. A sequence is written aside and renamed when
 complete: what is there is whole. A second run with the same settings skips what is there.
+
+Whoever does the work sends back the content of the files, and this process alone writes: workers
+may be anywhere, and what is written does not depend on where they are.
 """
 
 from __future__ import annotations
@@ -11,19 +15,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
+from spectrack.evaluation.answers import ANSWERS, Answer, answer_of_track
 from spectrack.storage import PART, claimed, names_in, write_json
-from spectrack.tracks import INFO, MASKS, Track
+from spectrack.tracks import INFO, Track
 
 RUN = "run.json"
 
-RunSequence = Callable[[VideoSequence], Track]
+RunSequence = Callable[[VideoSequence], Track | Answer]
+Work = Callable[[str], Answer]
+"""Does the sequence of a name; the work of many processes reaches them by pickle."""
+Team = Callable[[Work, Mapping[str, str]], Generator[tuple[str, Answer]]]
+"""Does the work on many names, and gives each with its answer as it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +58,32 @@ class SequenceRun:
         return self.frames / max(self.seconds, 1e-9)
 
 
+Progress = Callable[[SequenceRun, int, int], None]
+"""Called after each sequence with its run, the number done and their count."""
+
+
+def alone(work: Work, names: Mapping[str, str]) -> Generator[tuple[str, Answer]]:
+    """The team of this process: one sequence after the other."""
+    for name in names:
+        yield name, work(name)
+
+
 def run_dataset(
     run_sequence: RunSequence,
     dataset: Dataset,
     out: str | Path,
     settings: Mapping[str, Any],
-    progress: Callable[[SequenceRun, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[SequenceRun]:
-    """Run a method over every sequence, or what is left of them.
+    """Run a method over every sequence in this process, or over what is left of them.
 
     Args:
-        run_sequence: Follows the object of one sequence; gives one entry a frame.
+        run_sequence: Follows the objects of one sequence; gives one entry a frame.
         dataset: The sequences.
         out: Folder of the results; made where it is absent.
         settings: What the results depend on (tracker, its settings); must survive JSON. A folder
             made with other settings, or from another data set, is refused.
-        progress: Called after each sequence with its run, its number from 1 and their count.
+        progress: Told of each finished sequence, those of earlier runs first.
 
     Returns:
         One entry a sequence, in the data set's order.
@@ -72,20 +92,66 @@ def run_dataset(
         InputError: If the folder holds other things or another run, or a track is not as long as
             its sequence.
     """
+
+    def work(name: str) -> Answer:
+        sequence = dataset[name]
+        started = time.perf_counter()
+        found = run_sequence(sequence)
+        if isinstance(found, Answer):
+            return found
+        return answer_of_track(found, sequence, time.perf_counter() - started)
+
+    return run_work(work, dataset, out, settings, alone, progress)
+
+
+def run_work(
+    work: Work,
+    dataset: Dataset,
+    out: str | Path,
+    settings: Mapping[str, Any],
+    team: Team,
+    progress: Progress | None = None,
+    first: Mapping[str, int] | None = None,
+) -> list[SequenceRun]:
+    """Let a team do every sequence, or what is left of them; see :func:`run_dataset`.
+
+    Args:
+        work: Does one sequence.
+        dataset: As this process sees it.
+        out: See :func:`run_dataset`.
+        settings: See :func:`run_dataset`.
+        team: Who does it.
+        progress: See :func:`run_dataset`.
+        first: Name to weight: the heavy ones are begun first, so that none is waited for at the
+            end; the data set's order where left out.
+
+    Raises:
+        InputError: See :func:`run_dataset`, and what work or team say.
+    """
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder for the results")
-    runs = []
+    runs: dict[str, SequenceRun] = {}
+
+    def done(run: SequenceRun) -> None:
+        runs[run.name] = run
+        if progress is not None:
+            progress(run, len(runs), len(dataset))
+
     with claimed(folder):
         _claim(folder, {"dataset": dataset.name, "settings": dict(settings)})
-        for number, sequence in enumerate(dataset.values(), 1):
-            done = _finished(folder / sequence.name, sequence)
-            if done is None:
-                done = _run(run_sequence, sequence, folder)
-            runs.append(done)
-            if progress is not None:
-                progress(done, number, len(dataset))
-    return runs
+        for name in dataset:
+            found = _finished(folder / name, dataset, name)
+            if found is not None:
+                done(found)
+        weight = first or {}
+        left = [name for name in dataset if name not in runs]
+        todo = {name: name for name in sorted(left, key=lambda name: -weight.get(name, 0))}
+        with closing(team(work, todo) if todo else alone(work, {})) as answers:
+            for name, answer in answers:
+                _keep(answer, folder, name)
+                done(SequenceRun(name, answer.frames, answer.seconds, resumed=False))
+    return [runs[name] for name in dataset]
 
 
 def _claim(folder: Path, run: dict[str, Any]) -> None:
@@ -127,45 +193,37 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     return flat
 
 
-def _finished(folder: Path, sequence: VideoSequence) -> SequenceRun | None:
-    """An earlier run of the sequence, or None where there is none."""
-    if not (folder / INFO).is_file():
+def _finished(folder: Path, dataset: Dataset, name: str) -> SequenceRun | None:
+    """An earlier run of a sequence, or None where there is none."""
+    mark = next((folder / file for file in (INFO, ANSWERS) if (folder / file).is_file()), None)
+    if mark is None:
         return None
     try:
-        info = json.loads((folder / INFO).read_text())
-        frames, seconds = int(info["frames"]), float(info["objects"]["1"]["seconds"])
-    except (KeyError, TypeError, ValueError) as error:
+        info = json.loads(mark.read_text())
+        told = next(iter(info["objects"].values())) if mark.name == INFO else info
+        frames, seconds = int(info["frames"]), float(told["seconds"])
+    except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / INFO} cannot be read ({error}); remove {folder} to run it again"
+            f"{mark} cannot be read ({error}); remove {folder} to run it again"
         ) from error
-    if frames != len(sequence):
+    wanted = len(dataset[name])
+    if frames != wanted:
         raise InputError(
-            f"{folder} holds {frames} frames but sequence {sequence.name!r} has {len(sequence)}; "
+            f"{folder} holds {frames} frames but sequence {name!r} has {wanted}; "
             "remove it to run it again"
         )
-    return SequenceRun(sequence.name, frames, seconds, resumed=True)
+    return SequenceRun(name, frames, seconds, resumed=True)
 
 
-def _run(run_sequence: RunSequence, sequence: VideoSequence, out: Path) -> SequenceRun:
-    started = time.perf_counter()
-    track = run_sequence(sequence)
-    seconds = time.perf_counter() - started
-    if len(track) != len(sequence):
-        raise InputError(
-            f"the track of sequence {sequence.name!r} has {len(track)} frames, not "
-            f"{len(sequence)}; give one entry for every frame"
-        )
-    run = SequenceRun(sequence.name, len(track), seconds, resumed=False)
-    track.stems = list(sequence.stems)
-    track.info |= {"sequence": sequence.name, "seconds": round(seconds, 3), "fps": run.fps}
-    aside, final = out / (sequence.name + PART), out / sequence.name
+def _keep(answer: Answer, out: Path, name: str) -> None:
+    """Write the files of a sequence: all of them or none."""
+    aside, final = out / (name + PART), out / name
     for left in (aside, final):
         if left.exists():
             shutil.rmtree(left)
-    track.save(aside)
-    if any(entry.mask is not None for entry in track):
-        for path in (aside / MASKS).iterdir():
-            os.replace(path, aside / path.name)
-    shutil.rmtree(aside / MASKS)
+    aside.mkdir()
+    for file, content in answer.files.items():
+        if Path(file).name != file:
+            raise InputError(f"{file!r} of sequence {name!r} is no name of a file; rename it")
+        (aside / file).write_bytes(content)
     os.replace(aside, final)
-    return run

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
-from spectrack.metrics.regions import hard_pair, paired
+from spectrack.metrics.regions import hard_pair, overlap_of, paired
 from spectrack.structures import Box, HardHW
 
 
@@ -63,21 +63,36 @@ def boundary_f(mask_hw: NDArray[Any], truth_hw: NDArray[Any], tolerance: float =
     Raises:
         InputError: If the masks are soft or do not fit together, or the tolerance is not > 0.
     """
+    return region_and_contour(mask_hw, truth_hw, tolerance)[1]
+
+
+def region_and_contour(
+    mask_hw: NDArray[Any], truth_hw: NDArray[Any], tolerance: float = 0.008
+) -> tuple[float, float]:
+    """J and F of one frame; arguments and errors as :func:`boundary_f`.
+
+    Faster than one after the other: both are counted in the window around both masks.
+    """
     mask, truth = hard_pair(mask_hw, truth_hw)
     radius = boundary_radius((mask.shape[1], mask.shape[0]), tolerance)
     box = Box.from_mask(mask | truth)
     if box is None:
-        return 1.0
+        return 1.0, 1.0
     # One pixel of background around both masks keeps every boundary pixel, and the rule for the
     # last row and column then holds as in the whole picture.
     around = Box(box.x - 1, box.y - 1, box.w + 2, box.h + 2)
     window = around.slices((mask.shape[1], mask.shape[0]))
-    found, wanted = boundary_map(mask[window]), boundary_map(truth[window])
-    n_found, n_wanted = np.count_nonzero(found), np.count_nonzero(wanted)
+    mask, truth = mask[window], truth[window]
+    return overlap_of(mask, truth), _contour(boundary_map(mask), boundary_map(truth), radius)
+
+
+def _contour(found_hw: HardHW, wanted_hw: HardHW, radius: int) -> float:
+    """F of two boundaries."""
+    n_found, n_wanted = np.count_nonzero(found_hw), np.count_nonzero(wanted_hw)
     if n_found == 0 or n_wanted == 0:
         return float(n_found == n_wanted)
-    precision = np.count_nonzero(found & _near(wanted, radius)) / n_found
-    recall = np.count_nonzero(wanted & _near(found, radius)) / n_wanted
+    precision = np.count_nonzero(found_hw & _near(wanted_hw, radius)) / n_found
+    recall = np.count_nonzero(wanted_hw & _near(found_hw, radius)) / n_wanted
     both = precision + recall
     return 2 * precision * recall / both if both else 0.0
 

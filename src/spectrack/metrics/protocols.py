@@ -1,7 +1,9 @@
-"""How OTB, LaSOT, TrackingNet, GOT-10k and VOT score boxes: their differences, by name.
+"""How benchmarks score boxes and masks: which frames count, and their other differences, by name.
 
 Papers: OTB: Wu, Lim, Yang, CVPR 2013. LaSOT: Fan et al., CVPR 2019. TrackingNet: Mueller et al.,
 ECCV 2018. GOT-10k: Huang, Zhao, Huang, TPAMI 2019. VOT: Kristan et al., ECCV workshops 2014.
+DAVIS: Perazzi et al., CVPR 2016; Pont-Tuset et al., arXiv 1704.00675; unsupervised: Caelles et al.,
+arXiv 1905.00737. YouTube-VOS: Xu et al., arXiv 1809.03327. YouTube-VIS: Yang et al., ICCV 2019.
 """
 
 from __future__ import annotations
@@ -13,6 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskRules:
+    """Which frames and objects J and F are averaged over.
+
+    An object is scored in the frames with truth behind the one in which it is given.
+
+    Args:
+        last: Whether the last frame of a video counts.
+        objects: Which answer belongs to which true object: ``given``, the one of its id; or
+            ``assigned``, the one that the best assignment of all answers to all objects names,
+            where a method found the objects by itself (then the first frame of an object is its
+            answer too, but does not count either).
+        grouped: Whether objects of kinds seen in training and of others are averaged apart.
+    """
+
+    last: bool = False
+    objects: Literal["given", "assigned"] = "given"
+    grouped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +52,7 @@ class Protocol:
         bounded: Push both boxes into the frame before they are compared: edges that begin outside
             are moved to its border, then sides are cut where they leave it.
         polygons: Measure overlap with the true polygon where there is one, not with its box.
+        masks: How J and F are averaged, where truth is masks.
 
     Raises:
         InputError: If ``overlap_steps`` < 1.
@@ -41,6 +64,7 @@ class Protocol:
     absent: Literal["missed", "left out"] = "left out"
     bounded: bool = False
     polygons: bool = False
+    masks: MaskRules = MaskRules()
 
     def __post_init__(self) -> None:
         if self.overlap_steps < 1:
@@ -69,6 +93,18 @@ PROTOCOLS: dict[str, Protocol] = {
     # One pass without restarts, overlap with the rotated region (Kristan et al., VOT2014, section
     # 2.1: accuracy), frames without a region left out. Restarts and EAO are not part of it.
     "vot": Protocol(first="left out", polygons=True),
-    # Masks' boxes by the rule of J and F: neither the first nor the last frame.
+    # Masks and their boxes: neither the first nor the last frame (Perazzi et al., section 5.1). Of
+    # several objects (DAVIS-2017, section 4) each is scored, and all objects of all videos weigh
+    # the same. MOSE and LVOS are scored with the same tool.
     "davis": Protocol(first="left out", last=False),
+    # Caelles et al., section 4: proposals are matched to the objects first.
+    "davis_unsupervised": Protocol(
+        first="left out", last=False, masks=MaskRules(objects="assigned")
+    ),
+    # Xu et al., section 4.1: every annotated frame behind an object's first one, the last one too;
+    # J and F of seen and unseen kinds apart, and G the mean of the four.
+    "youtube_vos": Protocol(first="left out", masks=MaskRules(last=True, grouped=True)),
+    # Yang et al.: for objects that are given. Average precision of tubes that a method found by
+    # itself is in spectrack.metrics.average_precision.
+    "youtube_vis": Protocol(first="left out", masks=MaskRules(last=True)),
 }

@@ -1,4 +1,4 @@
-"""Mean, recall and decay of a score over time (DAVIS-2016), and sums of them that add up.
+"""Mean, recall and decay of a score over time (DAVIS-2016), sums that add up, and groups.
 
 The scores of one sequence give a :class:`Summary`. A :class:`Sums` holds what is needed to average
 many sequences; sums of parts (processes, machines, resumed runs) add to the sum of the whole.
@@ -6,7 +6,7 @@ many sequences; sums of parts (processes, machines, resumed runs) add to the sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -143,6 +143,28 @@ class Sums:
     def frame_mean(self) -> float:
         """Mean over all frames, so that long sequences count more."""
         return _ratio(self.score_sum, self.frames)
+
+
+def seen_and_unseen(
+    j: Sequence[float], f: Sequence[float], seen: Sequence[bool]
+) -> dict[str, float]:
+    """The figures of YouTube-VOS (Xu et al., arXiv 1809.03327, section 4.1).
+
+    Args:
+        j: Mean J over frames of every object.
+        f: Mean F likewise.
+        seen: Whether the object is of a category that was seen in training.
+
+    Returns:
+        ``J_seen``, ``J_unseen``, ``F_seen``, ``F_unseen``: means over the objects of the group; and
+        ``G``, the mean of the four. NaN where a group has no object.
+    """
+    out = {}
+    for name, values in (("J", j), ("F", f)):
+        for group, wanted in (("seen", True), ("unseen", False)):
+            mine = [v for v, kind in zip(values, seen, strict=True) if kind == wanted]
+            out[f"{name}_{group}"] = _ratio(sum(mine), len(mine))
+    return out | {"G": sum(out.values()) / len(out)}
 
 
 def _ratio(total: float, number: int) -> float:

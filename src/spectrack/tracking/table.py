@@ -37,6 +37,7 @@ class TrackerEntry:
             they need not be shrunk for it.
         weights: Names of the table of weights that it loads where its settings name no others.
         speed: How fast it follows one target at 480p; None where that was not measured.
+        by_chance: Whether two runs over one video differ.
     """
 
     target: str
@@ -46,6 +47,7 @@ class TrackerEntry:
     looks_at_crops: bool = False
     weights: tuple[str, ...] = ()
     speed: Speed | None = None
+    by_chance: bool = False
 
     def load(self) -> Any:
         """The tracker's class."""
@@ -58,9 +60,10 @@ class TrackerEntry:
         return found
 
 
-def _opencv(kind: str, description: str, speed: Speed) -> TrackerEntry:
+def _opencv(kind: str, description: str, speed: Speed, by_chance: bool = False) -> TrackerEntry:
     target = "spectrack.trackers.opencv.tracker:OpenCVTracker"
-    return TrackerEntry(target, description, "boxes", {"kind": kind}, speed=speed)
+    settings = {"kind": kind}
+    return TrackerEntry(target, description, "boxes", settings, speed=speed, by_chance=by_chance)
 
 
 def _stark(variant: str, description: str) -> TrackerEntry:
@@ -262,7 +265,9 @@ TRACKERS: dict[str, TrackerEntry] = {
     ),
     "csrt": _opencv("csrt", "OpenCV CSRT: correlation filter with spatial reliability", "medium"),
     "kcf": _opencv("kcf", "OpenCV KCF: early says that fast or turning targets are lost", "medium"),
-    "mil": _opencv("mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast"),
+    "mil": _opencv(
+        "mil", "OpenCV MIL: online boosting over patches; no two runs equal", "fast", by_chance=True
+    ),
     "medianflow": _opencv("medianflow", "OpenCV MedianFlow: forward-backward points", "fast"),
     "mosse": _opencv("mosse", "OpenCV MOSSE: grey correlation filter, fastest", "fast"),
     "external": TrackerEntry(

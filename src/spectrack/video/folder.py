@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import warnings
 import zlib
@@ -91,26 +92,27 @@ def image_files(
     """
     root = Path(path)
     if root.is_dir():
-        found = list(root.iterdir())
-    elif root.is_file():
-        found = [root]
+        with os.scandir(root) as entries:  # it tells files from folders without asking again
+            found = [(entry.name, entry.path) for entry in entries if entry.is_file()]
     else:
-        found = [Path(p) for p in glob.glob(str(path))]
-    files = [
-        p
-        for p in found
-        if p.suffix.lower() in suffixes and not p.name.startswith(".") and p.is_file()
+        given = [str(path)] if root.is_file() else glob.glob(str(path))
+        found = [(os.path.basename(p), p) for p in given if os.path.isfile(p)]
+    images = [
+        (name, place)
+        for name, place in found
+        if os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
     ]
-    if not files:
+    if not images:
         kinds = ", ".join(sorted(s[1:] for s in suffixes))
         raise InputError(f"{path} holds no {what}; expected files of kind {kinds}")
-    files.sort(key=lambda p: natural_key(p.name))
-    seen: dict[str, Path] = {}
-    for file in files:
-        other = seen.setdefault(file.stem, file)
-        if other is not file:
-            raise InputError(f"{other} and {file} share the frame name {file.stem}; keep one")
-    return files
+    images.sort(key=lambda image: natural_key(image[0]))
+    seen: dict[str, str] = {}
+    for name, place in images:
+        stem = os.path.splitext(name)[0]
+        if stem in seen:
+            raise InputError(f"{seen[stem]} and {place} share the frame name {stem}; keep one")
+        seen[stem] = place
+    return [Path(place) for _, place in images]
 
 
 def load_image(path: Path, what: str = "image") -> tuple[str, NDArray[Any]]:

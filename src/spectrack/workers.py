@@ -32,7 +32,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def each(
-    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int
+    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int, threads: int | None = None
 ) -> Generator[tuple[str, Out]]:
     """Do jobs in worker processes and give each outcome as it is ready.
 
@@ -41,7 +41,8 @@ def each(
     Args:
         work: What is done with a job, a function of a module.
         jobs: Name to job; both go to the workers by pickle.
-        workers: How many at a time; they share the cores.
+        workers: How many at a time.
+        threads: Of each worker; they share the cores where left out.
 
     Yields:
         The name of a job, and what ``work`` gave.
@@ -49,7 +50,8 @@ def each(
     Raises:
         InputError: If a worker died.
     """
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    if threads is None:
+        threads = max(1, (os.cpu_count() or 1) // workers)
     others = set(active_children())
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
@@ -110,13 +112,27 @@ def _become_worker(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # There is nothing to tidy up yet, and the pool would report an exit from here as an error.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
-    # Read when the heavy modules are loaded, which has not happened yet.
+    limit_threads(threads)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def limit_threads(threads: int) -> None:
+    """Let this process compute with so many threads, and those it starts.
+
+    Args:
+        threads: How many, >= 1.
+    """
+    # Read when the heavy modules are loaded; those that are there already are told.
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import cv2
 
     cv2.setNumThreads(threads)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    if "numba" in sys.modules:
+        numba = sys.modules["numba"]
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
 
 def _die_with_parent() -> None:
