@@ -252,13 +252,13 @@ def test_files_are_those_that_are_saved(tmp_path, clip):
     track.times_s = [0.0, 0.04, 0.08]
     tracks = Tracks({1: track, 3: track})
     folder = tracks.save(tmp_path / "out")
-    found = tracks.files()
+    found = dict(tracks.files())
     assert list(found)[-1] == "track.json"
     saved = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert found == saved
     flat = {name.removeprefix("masks/"): content for name, content in saved.items()}
-    assert tracks.files("") == flat
-    assert set(tracks.files(None)) == {"boxes.csv", "track.json"}
+    assert dict(tracks.files("")) == flat
+    assert set(dict(tracks.files(None))) == {"boxes.csv", "track.json"}
     track.stems[1] = track.stems[0]
     with pytest.raises(InputError, match="share one name"):
         tracks.files()

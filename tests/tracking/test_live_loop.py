@@ -78,6 +78,8 @@ def test_no_growing_delay_over_2000_frames(each_s):
     # the last frame waits for the answer before it, with none newer to take its place
     assert delays[:-1].max() <= each_s + 1 / source.fps + 1e-9
     assert delays.min() >= each_s - 1e-9
+    waited = np.array([a.waited_s for a in answers[1:]])
+    np.testing.assert_allclose(delays - waited, each_s)
     steps = np.diff([a.number for a in answers])
     assert [a.dropped for a in answers[1:]] == (steps - 1).tolist()
     assert pace.dropped == sum(steps - 1) == answers[-1].number + 1 - len(answers)

@@ -150,8 +150,11 @@ def test_a_corrected_mask_moves_it(frames):
     tracker.init(frames[0], Target(BOX))
     tracker.update(frames[1])
     mask = np.zeros((90, 120), np.float32)
-    mask[10:30, 50:80] = 1
+    mask[6:40, 40:90] = 0.49
+    mask[10:30, 50:80] = 0.5
     tracker.correct(frames[1], mask)
+    assert tuple(tracker.state.box) == (50, 10, 30, 20)
+    tracker.correct(frames[1], np.minimum(mask, np.float32(0.49)))
     assert tuple(tracker.state.box) == (50, 10, 30, 20)
 
 

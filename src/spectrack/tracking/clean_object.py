@@ -36,6 +36,7 @@ class _Waiting:
         soft_hw: The mask as it sees it, (h, w) in [0, 1].
         area: Rows and columns of the frame outside of which the mask is 0.
         packed_hw: The mask there, 255 for 1; None where the answer still holds it, or has none.
+        fixed: Whether the mask is known and stays.
     """
 
     answer: Prediction
@@ -43,6 +44,7 @@ class _Waiting:
     soft_hw: SoftHW
     area: tuple[slice, slice]
     packed_hw: NDArray[np.uint8] | None
+    fixed: bool = False
 
     @property
     def absent(self) -> bool:
@@ -89,7 +91,11 @@ class ObjectCleaner:
         self._begun = False
 
     def push(
-        self, last_hwc: FrameHWC | None, frame_hwc: FrameHWC, answer: Prediction
+        self,
+        last_hwc: FrameHWC | None,
+        frame_hwc: FrameHWC,
+        answer: Prediction,
+        fixed: bool = False,
     ) -> list[Prediction]:
         """Take the answer for the next frame; the cleaned ones that are ready.
 
@@ -97,8 +103,10 @@ class ObjectCleaner:
             last_hwc: The frame before; None for the first one.
             frame_hwc: uint8 RGB of shape (H, W, 3).
             answer: The tracker's.
+            fixed: Whether its mask is known: it stays as it is, and the filter draws the masks of
+                the frames beside it to it.
         """
-        last, new = self._newest, self._seen(answer)
+        last, new = self._newest, replace(self._seen(answer), fixed=fixed)
         seen_hwc = new.view.cut(frame_hwc)
         forward = backward = None
         if last is not None and last_hwc is not None:
@@ -112,7 +120,7 @@ class ObjectCleaner:
             backward = flow_between(pair.backward_hw2, view, view, last.view)
         self._newest = new
         self._waiting.append(new)
-        ready = self._stream.push(seen_hwc, new.soft_hw[None], forward, backward)
+        ready = self._stream.push(seen_hwc, new.soft_hw[None], forward, backward, fixed)
         return [self._cleaned(soft_mhw[0]) for soft_mhw in ready]
 
     def flush(self) -> Iterator[Prediction]:
@@ -157,7 +165,8 @@ class ObjectCleaner:
             self.meter.skip()
             return answer
         first, self._begun = not self._begun, True
-        kept = not answer.found or (first and self._keep_first) or not (soft_hw >= 0.5).any()
+        given = waiting.fixed or (first and self._keep_first)
+        kept = given or not answer.found or not (soft_hw >= 0.5).any()
         scale_x, scale_y = waiting.view.scale_xy
         after = waiting.soft_hw if kept else soft_hw
         self.meter.add(waiting.soft_hw >= 0.5, after, 1 / (scale_x * scale_y))

@@ -87,7 +87,7 @@ class Journal:
         line: dict[str, Any] = {
             "stem": first.stems[-1],
             "seconds": round(earlier + time.perf_counter() - self._started, 3),
-            "objects": [_plain(track.entries[-1]) for track in tracks.values()],
+            "objects": [plain_entry(track.entries[-1]) for track in tracks.values()],
         }
         if self._soft:
             line["soft"] = [_packed(predictions[key]) for key in tracks]
@@ -167,7 +167,7 @@ def read_journal(path: Path) -> Kept | None:
 def _take(kept: Kept, line: dict[str, Any]) -> None:
     """Add a frame to what is kept: wholly or, if it is no frame of ours, not at all."""
     size_wh = next(iter(kept.tracks.values())).size_wh
-    entries = [_entry(plain, size_wh) for plain in line["objects"]]
+    entries = [entry_of(plain, size_wh) for plain in line["objects"]]
     stem, seconds = str(line["stem"]), float(line["seconds"])
     pairs = list(zip(kept.tracks.values(), entries, strict=True))
     if "broken" in line:
@@ -193,7 +193,8 @@ def _lines(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
         yield json.loads(line[9:]), end
 
 
-def _plain(entry: Entry) -> list[Any]:
+def plain_entry(entry: Entry) -> list[Any]:
+    """An answer as JSON has it."""
     box = None if entry.box is None else [float(v) for v in entry.box]
     counts = None if entry.mask is None else entry.mask.counts.decode("ascii")
     return [box, counts, entry.score, entry.found]
@@ -204,7 +205,12 @@ def _packed(prediction: Prediction) -> list[Any] | None:
     return None if mask is None or mask.dtype == np.bool_ else pack(mask.astype(np.float32))
 
 
-def _entry(plain: list[Any], size_wh: tuple[int, int]) -> Entry:
+def entry_of(plain: list[Any], size_wh: tuple[int, int]) -> Entry:
+    """The answer that :func:`plain_entry` was given.
+
+    Raises:
+        TypeError: If it is none; or a ValueError.
+    """
     box, counts, score, found = plain
     mask = None if counts is None else Mask(size_wh[1], size_wh[0], counts.encode("ascii"))
     return Entry(None if box is None else Box(*box), mask, float(score), bool(found))

@@ -41,6 +41,7 @@ class LiveAnswer:
         frame_hwc: uint8 RGB.
         predictions: Object id to answer.
         delay_s: From when the frame was due, see :class:`~spectrack.video.live.Arrival`, to now.
+        waited_s: How much of it had passed when the frame was taken.
         dropped: Frames between the one answered before and this one.
     """
 
@@ -49,6 +50,7 @@ class LiveAnswer:
     frame_hwc: FrameHWC
     predictions: dict[int, Prediction]
     delay_s: float
+    waited_s: float
     dropped: int
 
 
@@ -81,17 +83,18 @@ def follow_live(
     first = start or source.take()
     if first is None:
         return
-    frame, last = first.rgb(), first.number
+    waited, frame, last = clock() - first.due_s, first.rgb(), first.number
     for target in targets.values():  # before any of them takes its time
         target.check((frame.shape[1], frame.shape[0]))
     found = {key: tracker.init(frame, targets[key]) for key, tracker in trackers.items()}
-    yield LiveAnswer(first.number, first.time_s, frame, found, clock() - first.due_s, 0)
+    delay = clock() - first.due_s
+    yield LiveAnswer(first.number, first.time_s, frame, found, delay, waited, 0)
     while (arrival := source.take()) is not None:
-        frame = arrival.rgb()
+        waited, frame = clock() - arrival.due_s, arrival.rgb()
         found = {key: tracker.update(frame) for key, tracker in trackers.items()}
         dropped, last = arrival.number - last - 1, arrival.number
         delay = clock() - arrival.due_s
-        yield LiveAnswer(arrival.number, arrival.time_s, frame, found, delay, dropped)
+        yield LiveAnswer(arrival.number, arrival.time_s, frame, found, delay, waited, dropped)
 
 
 class Pace:
@@ -120,6 +123,8 @@ class Pace:
             self._delays.append(answer.delay_s)
         self.answered += 1
         self.dropped += answer.dropped
+        if self.answered == 2:
+            self._recent.clear()
         self._recent.append((now, answer.delay_s))
         while now - self._recent[0][0] > WINDOW_S:
             self._recent.popleft()

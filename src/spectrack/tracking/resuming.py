@@ -55,7 +55,13 @@ def starts(
 
 def last_answers(kept: Kept) -> dict[int, Prediction]:
     """The last answer of each object as a prediction."""
-    return {key: _prediction(track[-1]) for key, track in kept.tracks.items()}
+    return {key: prediction_of(track[-1]) for key, track in kept.tracks.items()}
+
+
+def prediction_of(entry: Entry) -> Prediction:
+    """An answer that was kept, as it was given but for a soft mask, which is hard."""
+    mask = None if entry.mask is None else entry.mask.decode()
+    return Prediction(entry.box, mask, entry.score, entry.found)
 
 
 def _last(kept: Kept, key: int, begin: int) -> Start | None:
@@ -77,8 +83,3 @@ def _target(entry: Entry, size_wh: tuple[int, int]) -> Target | None:
     if box is None or not box.area or box.clip(size_wh) is None:
         return None
     return Target(box, None if entry.mask is None else entry.mask.decode())
-
-
-def _prediction(entry: Entry) -> Prediction:
-    mask = None if entry.mask is None else entry.mask.decode()
-    return Prediction(entry.box, mask, entry.score, entry.found)
