@@ -243,3 +243,22 @@ def test_an_old_result_is_not_replaced_silently(tmp_path: Path, rng: np.random.G
     _track(rng, 3).save(folder, overwrite=True)
     assert len(Track.load(folder)) == 3
     assert len(list((folder / "masks").iterdir())) == 3
+
+
+def test_files_are_those_that_are_saved(tmp_path, clip):
+    track = Track(clip.size_wh)
+    for mask in clip.masks_thw[:3]:
+        track.append(Prediction(Box.from_mask(mask), mask, 0.5))
+    track.times_s = [0.0, 0.04, 0.08]
+    tracks = Tracks({1: track, 3: track})
+    folder = tracks.save(tmp_path / "out")
+    found = tracks.files()
+    assert list(found)[-1] == "track.json"
+    saved = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert found == saved
+    flat = {name.removeprefix("masks/"): content for name, content in saved.items()}
+    assert tracks.files("") == flat
+    assert set(tracks.files(None)) == {"boxes.csv", "track.json"}
+    track.stems[1] = track.stems[0]
+    with pytest.raises(InputError, match="share one name"):
+        tracks.files()

@@ -6,13 +6,13 @@
 Trackers are named as inputs of `sftrack` are: ``NAME`` or ``NAME:SETTING=VALUE;SETTING=VALUE``.
 Each starts on the true box of the first frame (that of the mask, where truth is masks) and is never
 started again. Time is that of the process on one thread, without reading frames. Every run is kept
-in ``--work`` as JSON, so one that was stopped goes on.
+in ``--work`` as JSON, under the fingerprint of tracker, settings and weights, so one that was
+stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.datasets.table import open_dataset
+from spectrack.evaluation.method import Method
 from spectrack.metrics.regions import jaccard_t
 from spectrack.metrics.success import overlap_t
 from spectrack.structures import Box, Target
@@ -93,10 +94,10 @@ def kept(options: argparse.Namespace, tracker: str, data: str) -> Runs:
     """The runs of a tracker over a data set, from ``--work`` or made now."""
     name, settings = named(tracker)
     most = 8 if options.quick else None
+    place = Method(name, settings, clean=False).folder(options.work / data / str(most or "whole"))
     out: Runs = {}
     for sequence in sequences_of(data, options.root, options.only).values():
-        digest = hashlib.sha256(json.dumps([tracker, most]).encode()).hexdigest()[:8]
-        file = options.work / data / f"{name}-{digest}" / f"{sequence.name}.json"
+        file = place / f"{sequence.name}.json"
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(follow(make_tracker(name, **settings), sequence, most)))

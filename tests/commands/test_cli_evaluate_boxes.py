@@ -93,3 +93,36 @@ def test_kcf_on_real_frames(spectrack, data_root, tmp_path):
     assert 0 in overlaps
     assert found["ao"] == pytest.approx(np.mean(overlaps))
     assert found["sr50"] == pytest.approx(np.mean(np.array(overlaps) > 0.5))
+
+
+def test_vot_with_restarts_is_run_kept_and_scored(spectrack, otb, tmp_path):
+    out = tmp_path / "runs"
+    data = ("--dataset", "otb", "--root", otb, "--mode", "supervised", "--json")
+    first = spectrack("evaluate", "--tracker", "kcf", "--out", out, *data)
+    assert first.status == 0, first.err
+    said = json.loads(first.out)
+    assert (said["mode"], list(said["sequences"])) == ("supervised", ["Pond"])
+    lines = (out / "Pond" / "Pond_001.txt").read_text().splitlines()
+    assert lines[0] == "1"
+    assert said["total"]["failures"] == lines.count("2")
+    assert json.loads(spectrack("evaluate", "--results", out, *data).out) == said
+    shown = spectrack("evaluate", "--results", out, *data[:-1]).out
+    assert "EAO over lengths of" in shown
+    other = spectrack("evaluate", "--results", out, *data[:-2], "multi-start")
+    assert other.status == 2
+    assert "does not tell the anchors" in other.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--mode", "twice"), "mode 'twice' does not exist"),
+        (("--jobs", "0"), "--jobs 0 was given"),
+        (("--threads", "-1"), "--threads -1 was given"),
+    ],
+)
+def test_wrong_ways_of_running_are_told(spectrack, otb, tmp_path, words, told):
+    data = ("--dataset", "otb", "--root", otb, "--out", tmp_path / "o")
+    answer = spectrack("evaluate", "--tracker", "kcf", *data, *words)
+    assert answer.status == 2
+    assert told in answer.err

@@ -17,6 +17,7 @@ from spectrack.datasets import DATASETS, open_dataset
 from spectrack.datasets.base import Dataset, Sequence, VideoSequence
 from spectrack.datasets.table import BUILT_IN
 from spectrack.errors import InputError
+from spectrack.metrics.protocols import PROTOCOLS
 from spectrack.settings import make_settings
 
 DATASETS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "datasets.md"
@@ -152,6 +153,7 @@ def test_the_page_of_data_sets_tells_folders_options_and_protocol(name, spectrac
     cls = DATASETS[name].load()
     assert set(re.findall(r"`(\w+)`", row[3])) == {f.name for f in fields(cls.Options)}
     assert row[4] == f"`{cls.protocol}`"
+    assert cls.protocol in PROTOCOLS
     shown = spectrack("datasets", name).out
     assert f"Scored as {cls.protocol} does." in shown
     assert "Layout: " in shown

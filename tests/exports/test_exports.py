@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +189,13 @@ def test_what_is_none_of_the_format_is_told(name, text, about, tmp_path):
     assert "\n" not in str(told.value)
 
 
+def test_a_short_file_makes_no_long_video(about, tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("999999999999 1001 1 2 2 4\n")
+    with pytest.raises(InputError, match="a mask in frame 999999999999 of at most 1000000"):
+        FORMATS["mots"].reader(file, About())
+
+
 def test_folders_that_are_none(about, tmp_path):
     for name in ("mots-png", "yolo", "vot", "result"):
         with pytest.raises(InputError):
@@ -195,3 +203,18 @@ def test_folders_that_are_none(about, tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG nothing")
     with pytest.raises(InputError, match=r"a\.png cannot be read"):
         FORMATS["mots-png"].reader(tmp_path, about)
+
+
+def test_the_guide_lists_every_format():
+    guide = Path(__file__).resolve().parents[2] / "docs" / "guides" / "export.md"
+    rows = [line.split("|")[1:4] for line in guide.read_text().splitlines() if line[:3] == "| `"]
+    listed = {
+        name.strip(" `"): (out.strip(" `"), read.strip())
+        for name, out, read in rows
+        if name.strip()
+    }
+    listed.pop("--format", None)
+    assert listed == {
+        name: (f.suffixes[0] if f.suffixes else "folder", "yes" if f.read else "no")
+        for name, f in FORMATS.items()
+    }

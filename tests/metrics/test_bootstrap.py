@@ -44,6 +44,18 @@ def test_sequences_without_a_value_are_left_out():
     assert np.isnan(interval(np.full(3, np.nan))).all()
 
 
+def test_objects_of_a_sequence_are_drawn_together():
+    values = np.array([[0.2, 0.4, 0.9, 0.5]])
+    means = bootstrap_means(values, 300, seed=2, groups=["a", "a", "b", "c"])
+    drawn = np.random.default_rng(2).integers(0, 3, (300, 3))
+    members = [[0, 1], [2], [3]]
+    for r, places in enumerate(drawn):
+        picked = [values[0, v] for p in places for v in members[p]]
+        assert means[0, r] == pytest.approx(np.mean(picked))
+    with pytest.raises(InputError, match="2 groups were given for 4 values"):
+        bootstrap_means(values, 10, groups=["a", "b"])
+
+
 def test_who_is_best():
     means = np.array([[1.0, 0.0, 0.5, np.nan], [0.0, 1.0, 0.5, 0.1]])
     np.testing.assert_allclose(best_shares(means), [1.5 / 4, 2.5 / 4])

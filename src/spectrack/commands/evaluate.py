@@ -68,7 +68,7 @@ class EvaluateCommand(Command):
     upright: Annotated[str | None, arg(metavar="HOW")] = None
     """How rotated truth becomes a box; the same as --set-data upright=HOW."""
     results: OptionalFolder = None
-    """Results to score."""
+    """Results to score; for average precision on youtube_vis its results.json."""
     tracker: Annotated[str | None, arg(metavar="NAME")] = None
     """Tracker to run and score; see `spectrack trackers`."""
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
@@ -90,9 +90,12 @@ class EvaluateCommand(Command):
     """Processors of each job; the machine's are shared where left out, on a cluster each has 1."""
     tcont: Flag = False
     """Measure TCONT too (needs optical flow, slow)."""
+    contours: Flag = False
+    """Measure T too, how steady contours are (slow)."""
     protocol: Annotated[str | None, arg(metavar="NAME")] = None
-    """How boxes are scored: otb, lasot, trackingnet, got10k, vot or davis; the data set's own
-    where left out."""
+    """Which frames count and how boxes are scored: otb, lasot, trackingnet, got10k, vot,
+    vot_long_term, davis, davis_unsupervised, youtube_vos or youtube_vis; the data set's own where
+    left out."""
     report: OptionalFolder = None
     """Write scores.json, which `report` compares, a page with plots, and tables here."""
     overwrite: Flag = False
@@ -122,6 +125,8 @@ class EvaluateCommand(Command):
         for flag, count in (("--jobs", self.jobs), ("--threads", self.threads)):
             at_least(flag, count)
         data, dataset = self._open(options)
+        if self.results is not None and self.results.suffix == ".json":
+            return self._tubes(self.results, dataset, console)
         rates = None if self.tracker is None else self._track(data, dataset, console)
         results = self.out if self.results is None else self.results
         if self.mode != "unsupervised":
@@ -213,6 +218,20 @@ class EvaluateCommand(Command):
         console.result(said, shown)
         return 0
 
+    def _tubes(self, results: Path, dataset: Dataset, console: Console) -> int:
+        """Score a file of instances that a method found by itself, and print the table."""
+        from spectrack.evaluation.report import percent, without_nan
+        from spectrack.evaluation.tubes import score_tubes
+
+        if self.report is not None:
+            raise InputError("--report is for folders of results; leave it out")
+        with console.progress("reading the truth", "sequences") as progress:
+            figures = score_tubes(results, dataset, progress)
+        rows = [tuple(figures), tuple(percent(value) for value in figures.values())]
+        said = {"result": results.stem, "dataset": dataset.name, "mean": without_nan(figures)}
+        console.result(said, f"{table(rows)}\n")
+        return 0
+
     def _score(
         self, results: Path, dataset: Dataset, rates: dict[str, float] | None, console: Console
     ) -> Scores:
@@ -223,6 +242,7 @@ class EvaluateCommand(Command):
                 results,
                 dataset,
                 consistency=self.tcont,
+                stability=self.contours,
                 progress=lambda _, done, total: progress(done, total),
                 timings=rates,
                 protocol=self.protocol or dataset.protocol,

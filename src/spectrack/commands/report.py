@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ class ReportCommand(Command):
         """Pictures of the worst sequences, where results and data are still where they were."""
         from spectrack.evaluation.comparison.strips import draw_sequence, fitting
 
-        if not self.worst:
+        if not self.worst or of.runs[0].restarted:
             return []
         places = {run.name: _results(run) for run in of.runs}
         source = next((_source(run) for run in of.runs if _source(run)), None)
@@ -140,5 +141,7 @@ def _told(of: Comparison, out: Path) -> str:
     for run in of.runs:
         cell = of.cells[run.name, of.main]
         ends = f"{shown(cell.low, of.main)} to {shown(cell.high, of.main)}"
+        if math.isnan(cell.low):
+            ends = "-"
         rows.append((str(cell.rank or "-"), run.name, shown(cell.value, of.main), ends))
     return f"{table(rows)}\nreport: {out}"

@@ -74,7 +74,6 @@ class SubmitCommand(Command):
             job = Job(
                 dataset=dataset,
                 results=self.results or Path(),
-                root=self.root,
                 tracker=self.tracker
                 or (self.results.resolve().name if self.results else "tracker"),
                 progress=progress,

@@ -51,4 +51,4 @@ def answer_of_track(found: Track | Tracks, sequence: VideoSequence, seconds: flo
         track.stems = list(sequence.stems)
         track.info |= {"sequence": sequence.name, "seconds": round(seconds, 3), "fps": fps}
     masks = any(entry.mask is not None for track in tracks.values() for entry in track)
-    return Answer(dict(tracks.files("" if masks else None)), frames, seconds)
+    return Answer(tracks.files("" if masks else None), frames, seconds)

@@ -38,7 +38,7 @@ def score_result_boxes(result: Result, sequence: VideoSequence, protocol: Protoc
         protocol: How to score.
 
     Raises:
-        InputError: If nothing of the sequence can be scored.
+        InputError: If nothing of the sequence can be scored, as where its truth is hidden.
     """
     start, total = min(sequence.starts.values()), len(sequence)
     size_wh = None
@@ -51,6 +51,11 @@ def score_result_boxes(result: Result, sequence: VideoSequence, protocol: Protoc
     kept = [i for i in range(start, total) if i == dropped or i not in sequence.ignored]
     # Masks of frames that do not count need not be read.
     counted = set(kept) - {dropped} - ({start} if protocol.first == "left out" else set())
+    if sequence.ignored and counted <= {start}:
+        raise InputError(
+            f"the truth of sequence {sequence.name!r} is known for no frame but the first; choose "
+            "a part of the data set with truth, or send results to its server (spectrack submit)"
+        )
     # The first answer never counts: it is left out, or the truth stands in its place.
     boxes = _rows(result.box(i) if i in counted and i > start else None for i in kept)
     truth = _rows(sequence.truth_box(i) if i in counted else None for i in kept)

@@ -183,6 +183,8 @@ def _connected(address: str, workers: int | None, threads: int) -> Generator[Any
         return
     told: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
+        # Like processes of --jobs; Ray would let every other program of the machine go before.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         processors = (workers or max(1, (os.cpu_count() or 1) // threads)) * threads
         told |= {"num_cpus": processors, "object_store_memory": STORE_BYTES}
         told |= {"include_dashboard": False}

@@ -23,7 +23,6 @@ from spectrack.datasets.table import open_dataset
 from spectrack.errors import InputError
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import make_tracker, settings_of, tracker_entry, tracker_table
-from spectrack.weights.files import sha256_of
 from spectrack.weights.places import place_of
 from spectrack.weights.table import WEIGHTS
 
@@ -88,9 +87,7 @@ class Method:
         Args:
             count: How many.
         """
-        there = _trackers(
-            self.tracker, json.dumps(dict(self.settings), sort_keys=True, default=str)
-        )
+        there = _trackers(self.fingerprint)  # other weights under the same name are others
         while len(there) < count:
             there.append(make_tracker(self.tracker, **self.settings))
         return there[:count]
@@ -126,7 +123,7 @@ class Method:
 
 
 @lru_cache(maxsize=1)
-def _trackers(tracker: str, settings: str) -> list[Tracker]:
+def _trackers(fingerprint: str) -> list[Tracker]:
     """Those of the last method that this process has run, to be used again."""
     return []
 
@@ -159,6 +156,8 @@ def _words_of(value: Any) -> list[str]:
 def _hashed(name: str) -> Iterable[tuple[str, str]]:
     path = place_of(name) if name in WEIGHTS else Path(name)
     if name and path.is_file():
+        from spectrack.weights.files import sha256_of  # loads torch
+
         yield (name if name in WEIGHTS else path.name), sha256_of(path)
 
 

@@ -41,6 +41,8 @@ GROUP_LABELS = {
     "G": "G",
 }
 """Headers of scores of categories that were seen in training and of others."""
+LONG_TERM_LABELS = {"f": "F", "precision": "precision", "recall": "recall"}
+"""Headers of long-term scores."""
 
 
 def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
@@ -64,6 +66,8 @@ def as_dict(scores: Scores, per_frame: bool = False) -> dict[str, Any]:
     if {"J", "F"} <= mean.keys():
         mean["J&F"] = {"mean": (mean["J"]["mean"] + mean["F"]["mean"]) / 2}
     mean |= {name: {"mean": value} for name, value in scores.groups().items()}
+    for name, value in (scores.long_term or {}).items():
+        mean[f"lt_{name}"] = {"mean": value}
     out = {
         "result": scores.result,
         "dataset": scores.dataset,
@@ -138,13 +142,14 @@ def without_nan(value: Any) -> Any:
 def tables(scores: Scores) -> list[Table]:
     """What was measured of masks, and of boxes, for a terminal."""
     masks = [table(scores)] if scores.measures else []
-    groups = scores.groups()
-    if groups:
-        out = Table(title=f"{scores.result} on {scores.dataset}: seen in training or not")
-        for name in GROUP_LABELS:
-            out.add_column(GROUP_LABELS[name], justify="right")
-        out.add_row(*(percent(groups[name]) for name in GROUP_LABELS))
-        masks.append(out)
+    for figures, labels, what in (
+        (scores.groups(), GROUP_LABELS, "seen in training or not"),
+        (scores.long_term, LONG_TERM_LABELS, "over confidence, where F is highest"),
+    ):
+        if figures:
+            row = [percent(figures[name]) for name in labels]
+            title = f"{scores.result} on {scores.dataset}: {what}"
+            masks.append(_table(title, list(labels.values()), [row]))
     return [*masks, box_table(scores)] if scores.boxes else masks
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.boxes import find_protocol, score_result_boxes
+from spectrack.evaluation.long_term import score_long_term
 from spectrack.evaluation.objects import ScoredObject, scored_objects, without_void
 from spectrack.evaluation.over_time import score_consistency, score_stability
 from spectrack.evaluation.results import Result
@@ -157,7 +158,10 @@ def score_folder(
             progress(sequence.name, number, len(opened))
     name = Path(results).resolve().name
     seen = dataset.seen if rules.grouped else None
-    return Scores(name, dataset.name, tuple(scores), protocol, seen)
+    long_term = None
+    if chosen is not None and chosen.confidence:
+        long_term = score_long_term(results, dataset).total.figures
+    return Scores(name, dataset.name, tuple(scores), protocol, seen, long_term)
 
 
 def _score_frames(objects: Sequence[ScoredObject]) -> list[NDArray[np.float64]]:

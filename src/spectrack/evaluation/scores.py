@@ -56,6 +56,8 @@ class Scores:
             objects weigh the same in means, as in DAVIS-2017.
         protocol: Name of the protocol that boxes were scored by, where they were.
         seen: Categories that were seen in training, where the protocol tells them from others.
+        long_term: ``f``, ``precision``, ``recall`` and ``threshold`` of VOT-LT, where the protocol
+            asks for them.
     """
 
     result: str
@@ -63,6 +65,7 @@ class Scores:
     sequences: tuple[SequenceScore, ...] = field(default=())
     protocol: str | None = None
     seen: frozenset[str] | None = None
+    long_term: Mapping[str, float] | None = None
 
     @property
     def measures(self) -> list[str]:

@@ -25,6 +25,8 @@ from spectrack.video.run_lengths import read_mask_of
 BASE = 1000
 IGNORED = 10_000
 PICTURES = "instances"
+MOST_FRAMES = 1_000_000
+"""Without the video, no frame has a higher number."""
 
 
 def write_lines(tracks: Tracks, path: Path, about: About) -> None:
@@ -94,10 +96,10 @@ def read_lines(path: Path, about: About) -> Tracks:
                 f"masks of {path} are {size_wh} but the video is {wanted}; give its own"
             )
     else:
-        stems = [f"{i:05d}" for i in range(max(frames) + 1 - first)]
+        stems = [f"{i:05d}" for i in range(min(max(frames), MOST_FRAMES) + 1 - first)]
     if max(frames) - first >= len(stems):
         raise InputError(
-            f"{path} has a mask in frame {max(frames)} but the video {len(stems)} frames; "
+            f"{path} has a mask in frame {max(frames)} of at most {len(stems)} frames; "
             "give its own video"
         )
     tracks = {}

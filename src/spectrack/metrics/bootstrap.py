@@ -2,10 +2,13 @@
 
 As many sequences are drawn with replacement as there are, many times; the means of the draws tell
 how the mean would vary over other sequences of the kind. All methods share the draws, so that they
-are compared on the same ones.
+are compared on the same ones. Values of one sequence, as those of its objects, depend on each other
+and are drawn together.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +23,21 @@ _BATCH = 4_000_000
 """Numbers drawn at a time."""
 
 
-def bootstrap_means(values_ks: FloatT, resamples: int = RESAMPLES, seed: int = 0) -> FloatT:
+def bootstrap_means(
+    values_ks: FloatT,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    groups: Sequence[object] | None = None,
+) -> FloatT:
     """Means of draws.
 
     Args:
-        values_ks: A value for each method and sequence, shape (K, S); NaN where there is none,
-            which is left out of the means.
+        values_ks: A value for each method and sequence, or object of one, shape (K, S); NaN where
+            there is none, which is left out of the means.
         resamples: Number of draws.
         seed: Of the random numbers.
+        groups: What is drawn as a whole: the sequence of each value, S of them; each value alone
+            where left out.
 
     Returns:
         Shape (K, resamples); NaN for draws without a value.
@@ -41,22 +51,26 @@ def bootstrap_means(values_ks: FloatT, resamples: int = RESAMPLES, seed: int = 0
             f"values of shape {values.shape} and {resamples} resamples were given; expected "
             "(methods, sequences) with a sequence at least"
         )
-    count = values.shape[1]
+    names = list(range(values.shape[1])) if groups is None else list(groups)
+    if len(names) != values.shape[1]:
+        raise InputError(
+            f"{len(names)} groups were given for {values.shape[1]} values; give one each"
+        )
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    member = np.zeros((values.shape[1], len(places)))
+    member[np.arange(len(names)), [places[name] for name in names]] = 1
     there = ~np.isnan(values)
-    filled = np.where(there, values, 0.0)
+    sums, numbers = np.where(there, values, 0.0) @ member, there @ member
+    count = len(places)
     rng = np.random.default_rng(seed)
     parts = []
     done = 0
     while done < resamples:
         size = min(resamples - done, max(1, _BATCH // count))
         drawn = rng.integers(0, count, (size, count))
-        if there.all():
-            parts.append(np.stack([row[drawn].mean(axis=1) for row in filled]))
-        else:
-            totals = [row[drawn].sum(axis=1) for row in filled]
-            numbers = [row[drawn].sum(axis=1) for row in there]
-            with np.errstate(invalid="ignore"):
-                parts.append(np.stack(totals) / np.stack(numbers))
+        totals = np.stack([row[drawn].sum(axis=1) for row in sums])
+        with np.errstate(invalid="ignore"):
+            parts.append(totals / np.stack([row[drawn].sum(axis=1) for row in numbers]))
         done += size
     return np.concatenate(parts, axis=1)
 

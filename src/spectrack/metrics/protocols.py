@@ -53,6 +53,8 @@ class Protocol:
             are moved to its border, then sides are cut where they leave it.
         polygons: Measure overlap with the true polygon where there is one, not with its box.
         masks: How J and F are averaged, where truth is masks.
+        confidence: Measure precision, recall and F over thresholds of confidence too; see
+            :mod:`spectrack.metrics.long_term`.
 
     Raises:
         InputError: If ``overlap_steps`` < 1.
@@ -65,6 +67,7 @@ class Protocol:
     bounded: bool = False
     polygons: bool = False
     masks: MaskRules = MaskRules()
+    confidence: bool = False
 
     def __post_init__(self) -> None:
         if self.overlap_steps < 1:
@@ -93,6 +96,10 @@ PROTOCOLS: dict[str, Protocol] = {
     # One pass without restarts, overlap with the rotated region (Kristan et al., VOT2014, section
     # 2.1: accuracy), frames without a region left out. Restarts and EAO are not part of it.
     "vot": Protocol(first="left out", polygons=True),
+    # VOT-LT (Lukezic et al., 2018): the target may be absent, and how sure a tracker is counts.
+    "vot_long_term": Protocol(
+        first="left out", polygons=True, masks=MaskRules(last=True), confidence=True
+    ),
     # Masks and their boxes: neither the first nor the last frame (Perazzi et al., section 5.1). Of
     # several objects (DAVIS-2017, section 4) each is scored, and all objects of all videos weigh
     # the same. MOSE and LVOS are scored with the same tool.

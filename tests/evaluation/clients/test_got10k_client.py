@@ -18,7 +18,7 @@ from still_tracker import StillTracker
 def test_it_answers_as_the_tracker_does_one_pixel_on(clip):
     box = Target(box=clip.target.box)
     found = run(make_tracker("kcf"), ArrayFrames(clip.frames_thwc), box)
-    tracker = GOT10kTracker("kcf", name="mine")
+    tracker = GOT10kTracker("kcf", name="mine", first_pixel=1)
     assert (tracker.name, tracker.is_deterministic) == ("mine", True)
     given = np.add(tuple(box.box), [1, 1, 0, 0])
     tracker.init(Image.fromarray(clip.frames_thwc[0]), given)
@@ -30,8 +30,8 @@ def test_it_answers_as_the_tracker_does_one_pixel_on(clip):
         np.testing.assert_allclose(answer, np.add(tuple(last), [1, 1, 0, 0]), atol=1e-9)
 
 
-def test_grey_images_and_data_that_counts_from_0(clip):
-    tracker = GOT10kTracker("kcf", first_pixel=0)
+def test_grey_images(clip):
+    tracker = GOT10kTracker("kcf")
     grey = Image.fromarray(clip.frames_thwc[0]).convert("L")
     tracker.init(grey, tuple(clip.target.box))
     x, y, w, h = tracker.update(grey)
@@ -42,7 +42,7 @@ def test_the_last_box_stands_where_nothing_is_found(still, clip, monkeypatch):
     tracker = GOT10kTracker(still)
     with pytest.raises(InputError, match="init"):
         tracker.update(clip.frames_thwc[0])
-    tracker.init(clip.frames_thwc[0], [[11, 21, 30, 20]])
+    tracker.init(clip.frames_thwc[0], np.array([[11, 21, 30, 20]]))
     monkeypatch.setattr(StillTracker, "_update", lambda *a: Prediction(None, found=False))
     assert tracker.update(clip.frames_thwc[1]).tolist() == [11, 21, 30, 20]
 

@@ -24,7 +24,8 @@ def test_what_is_read(written):
     assert set(good.sequences["koi"]) == {"box_iou", "auc", "ao"}
     assert math.isnan(good.value("koi", "J"))
     assert good.means["auc"] == pytest.approx(0.75)
-    assert good.attributes["eel"] == {"blur", "scale"}
+    assert good.attributes("eel") == {"blur", "scale"}
+    assert good.attributes("carp") == frozenset()
     np.testing.assert_allclose(other.curves["success"].share, [1, 0.6, 0])
 
 
@@ -90,6 +91,26 @@ def test_attributes(written):
     assert [(word, count) for word, count, _ in rows] == [("blur", 2), ("scale", 1)]
     assert rows[0][2] == pytest.approx([0.75, 0.7, 0.2])
     assert rows[1][2] == pytest.approx([0.6, 0.9, 0.2])
+
+
+def test_objects_belong_to_their_videos():
+    """Attributes and draws are those of videos; the mean is over objects."""
+    j = {"dogs 1": 0.2, "dogs 2": 0.4, "pigs 1": 0.9}
+    data = {
+        "result": "a",
+        "dataset": "d",
+        "mean": {"J": {"mean": 0.5}},
+        "sequences": {k: {"J": {"mean": v}, "video": k[:4], "category": "x"} for k, v in j.items()},
+        "about": {"attributes": {"dogs": ["blur"]}},
+    }
+    made = compare([run_of(data)], resamples=400, seed=1)
+    assert made.videos == ["dogs", "dogs", "pigs"]
+    assert made.attributes("J") == [("blur", 2, [pytest.approx(0.3)])]
+    assert made.worst(5) == ["dogs", "pigs"]
+    cell = made.cells["a", "J"]
+    assert cell.value == 0.5
+    # Drawn are dogs twice, pigs twice, or one of each: means 0.3, 0.9, 0.5.
+    assert (cell.low, cell.high) == (pytest.approx(0.3), pytest.approx(0.9))
 
 
 def test_runs_over_other_sequences_are_compared_on_the_common_ones(written):

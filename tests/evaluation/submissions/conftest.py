@@ -6,7 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from spectrack.datasets import open_dataset
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track, Tracks
@@ -46,7 +48,6 @@ def sequence(name, objects=(1, 2), boxes=False):
         else None,
         read_objects=None if boxes else objects_of,
         starts={1: 0} if boxes else {i: 0 if i == 1 else 1 for i in objects},
-        categories={} if boxes else {1: "fish", 2: "duck"},
     )
 
 
@@ -63,7 +64,9 @@ def box_ponds():
 def tracks_of(name, objects, masks=True):
     made = {}
     for object_id in objects:
-        made[object_id] = Track(SIZE_WH, info={"fps": 20.0, "seconds": 0.2})
+        made[object_id] = Track(
+            SIZE_WH, info={"fps": 20.0, "category": "fish" if object_id == 1 else 3}
+        )
         for t in range(COUNTS[name]):
             mask = mask_of(name, t, object_id)
             box = Box.from_mask(mask)
@@ -97,19 +100,18 @@ def box_results(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def vis_root(tmp_path_factory):
-    """The file of videos and classes of YouTube-VIS."""
+def vis(tmp_path_factory):
+    """The sequences as YouTube-VIS has them: without truth, videos and classes with numbers."""
     root = tmp_path_factory.mktemp("vis")
-    videos = [
-        {
-            "id": 10 + i,
-            "width": SIZE_WH[0],
-            "height": SIZE_WH[1],
-            "length": count,
-            "file_names": [f"{name}/{5 * t:05d}.jpg" for t in range(count)],
-        }
-        for i, (name, count) in enumerate(COUNTS.items())
-    ]
+    videos = []
+    for i, (name, count) in enumerate(COUNTS.items()):
+        files = [f"{name}/{5 * t:05d}.jpg" for t in range(count)]
+        size = {"width": SIZE_WH[0], "height": SIZE_WH[1], "length": count}
+        videos.append({"id": 10 + i, **size, "file_names": files})
+        for file in files:
+            path = root / "valid" / "JPEGImages" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", SIZE_WH).save(path)
     categories = [{"id": 3, "name": "duck"}, {"id": 7, "name": "fish"}]
     (root / "valid.json").write_text(json.dumps({"videos": videos, "categories": categories}))
-    return root
+    return open_dataset("youtube_vis", root)

@@ -21,12 +21,13 @@ MASKS, BOXES = ("davis2017", "youtube-vos", "mose"), ("got10k", "trackingnet", "
 
 
 @pytest.fixture
-def job(request, ponds, box_ponds, results, box_results, vis_root):
+def job(request, ponds, box_ponds, results, box_results, vis):
     """What to pack for the benchmark of the test."""
     name = request.getfixturevalue("name")
     boxes = name in BOXES or name == "vot"
     dataset, folder = (box_ponds, box_results) if boxes else (ponds, results)
-    return Job(dataset=dataset, results=folder, root=vis_root, tracker="ours")
+    dataset = vis if name == "youtube-vis" else dataset
+    return Job(dataset=dataset, results=folder, tracker="ours")
 
 
 def packed(name, job, tmp_path):

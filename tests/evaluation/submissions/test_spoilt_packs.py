@@ -170,8 +170,8 @@ VIS = {
 
 
 @pytest.mark.parametrize("kind", list(VIS))
-def test_instances(kind, ponds, results, vis_root, tmp_path):
-    path, job = tmp_path / "pack.zip", Job(dataset=ponds, results=results, root=vis_root)
+def test_instances(kind, vis, results, tmp_path):
+    path, job = tmp_path / "pack.zip", Job(dataset=vis, results=results)
     write_pack(BENCHMARKS["youtube-vis"], job, path)
     change, message = VIS[kind]
     spoil(path, change)

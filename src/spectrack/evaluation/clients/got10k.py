@@ -25,12 +25,13 @@ from spectrack.tracking.table import make_tracker, tracker_entry
 class GOT10kTracker:
     """One of our trackers with the two methods of the toolkit.
 
-    Boxes are ``(x, y, w, h)``. The toolkit counts pixels from 1: its ``x = 1`` is our left edge 0.
+    Boxes are ``(x, y, w, h)``, handed through as they stand in the files of the data set, which is
+    how our reader takes GOT-10k's. The toolkit runs OTB too, whose first pixel is number 1.
 
     Args:
         tracker: Name in the table of trackers.
         name: What results are filed under; the tracker's where left out.
-        first_pixel: Number of the first pixel: 1, or 0 for data that counts as we do.
+        first_pixel: Number that the data set gives to the first pixel.
         **settings: Of the tracker.
 
     Attributes:
@@ -42,7 +43,7 @@ class GOT10kTracker:
     """
 
     def __init__(
-        self, tracker: str, name: str | None = None, first_pixel: int = 1, **settings: Any
+        self, tracker: str, name: str | None = None, first_pixel: int = 0, **settings: Any
     ) -> None:
         self.name = name or tracker
         self.is_deterministic = not tracker_entry(tracker).by_chance

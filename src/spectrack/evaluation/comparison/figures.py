@@ -37,6 +37,14 @@ FIGURES: dict[str, Figure] = {
     "AP": Figure("AP"),
     "J": Figure("J"),
     "F": Figure("F"),
+    "J_seen": Figure("J seen"),
+    "J_unseen": Figure("J unseen"),
+    "F_seen": Figure("F seen"),
+    "F_unseen": Figure("F unseen"),
+    "T": Figure("T", high=False),
+    "lt_f": Figure("long-term F"),
+    "lt_precision": Figure("long-term precision"),
+    "lt_recall": Figure("long-term recall"),
     "accuracy": Figure("accuracy"),
     "robustness": Figure("robustness"),
     "reliability": Figure("reliability"),
@@ -117,7 +125,7 @@ class Comparison:
         """Attribute, number of its sequences, and the mean of every run over them."""
         told: dict[str, list[int]] = {}
         for place, name in enumerate(self.sequences):
-            for word in sorted({w for run in self.runs for w in run.attributes.get(name, ())}):
+            for word in sorted({w for run in self.runs for w in run.attributes(name)}):
                 told.setdefault(word, []).append(place)
         values = self.values_ks(figure)
         return [
@@ -125,13 +133,18 @@ class Comparison:
             for word, places in sorted(told.items())
         ]
 
+    @property
+    def videos(self) -> list[str]:
+        """The video of each sequence, or object of one."""
+        return [self.runs[0].video(name) for name in self.sequences]
+
     def worst(self, count: int) -> list[str]:
-        """Sequences in which the runs are worst on average by the main figure, worst first."""
+        """Videos in which the runs are worst on average by the main figure, worst first."""
         main = self.main if self.main in self.by_sequence else next(iter(self.by_sequence), "")
         means = [_mean(column) for column in self.values_ks(main).T]
         sign = -1 if figure_of(main).high is False else 1
         order = sorted((sign * m, i) for i, m in enumerate(means) if not math.isnan(m))
-        return [self.sequences[i] for _, i in order[:count]]
+        return list(dict.fromkeys(self.videos[i] for _, i in order))[:count]
 
 
 def compare(
@@ -190,7 +203,7 @@ def _cells(of: Comparison, figure: str, whole: bool) -> dict[tuple[str, str], Ce
     high = figure_of(figure).high
     sign = -1.0 if high is False else 1.0
     is_mean = np.isclose(quoted, means, rtol=0, atol=1e-9)
-    draws = bootstrap_means(values, of.resamples, of.seed)
+    draws = bootstrap_means(values, of.resamples, of.seed, of.videos)
     shares = best_shares(sign * draws)
     cells = {}
     for run, value, row, mean, share in zip(

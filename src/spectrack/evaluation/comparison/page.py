@@ -77,6 +77,7 @@ def page(of: Comparison, strips: Sequence[Strips] = (), title: str = "") -> str:
         main=figure_of(of.main).label,
         headers=[figure_of(f).label for f in of.figures],
         runs=[_row(of, run, place) for place, run in enumerate(of.runs)],
+        best=any(not math.isnan(of.cells[run.name, of.main].best) for run in of.runs),
         intervals=about_intervals(of),
         legend=[(k, v) for k, v in LEGEND if any(w in labels for w in k.split(", "))],
         plots=list(_plots(of)),
@@ -127,7 +128,9 @@ def _plots(of: Comparison) -> list[dict[str, Any]]:
         for place, run in enumerate(of.runs)
         for c in [whole[run.name, of.main]]
     ]
-    what = f"{main.label}{', percent' if main.share else ''}, with its interval"
+    what = main.label + (", percent" if main.share else "")
+    if not all(math.isnan(point.low) for point in points):
+        what += ", with its interval"
     out.append({"title": main.label, "svg": Markup(interval_plot(points, what)), "legend": []})
     for name, (figure, axis, title) in CURVES.items():
         lines = [

@@ -17,7 +17,9 @@ from spectrack.errors import InputError
 SCORES = "scores.json"
 MOST_BYTES = 1 << 30
 """A file may be no larger."""
-_NO_FIGURES = frozenset({"frames", "per_frame", "overlap_per_frame", "objects", "attributes"})
+_NO_FIGURES = frozenset(
+    {"frames", "per_frame", "overlap_per_frame", "objects", "attributes", "video", "category"}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +38,12 @@ class Run:
         name: Of the result.
         dataset: Name of the data set.
         protocol: How boxes were scored, or the way of running of VOT; None for masks alone.
-        sequences: Sequence to figure to value, NaN where there is none.
+        sequences: Sequence, or object of one, to figure to value, NaN where there is none.
         means: Figure to its value over all, as it is quoted.
         curves: Name of a curve to it.
         fps: Frames per second, where it was timed.
+        videos: Name in ``sequences`` to that of its video, where it is another.
+        restarted: Whether the tracker was started several times over a sequence, as VOT did.
         about: What was run: ``run`` (tracker, settings, weights), ``versions``, ``source`` (where
             results and data are), ``attributes`` of sequences.
     """
@@ -51,20 +55,23 @@ class Run:
     means: Mapping[str, float]
     curves: Mapping[str, Curve] = field(default_factory=dict)
     fps: float | None = None
+    videos: Mapping[str, str] = field(default_factory=dict)
+    restarted: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, sequence: str, figure: str) -> float:
         """A figure of a sequence, NaN where there is none."""
         return self.sequences.get(sequence, {}).get(figure, math.nan)
 
-    @property
-    def attributes(self) -> Mapping[str, frozenset[str]]:
-        """Sequence to what is difficult about it."""
+    def attributes(self, sequence: str) -> frozenset[str]:
+        """What is difficult about a sequence."""
         told = self.about.get("attributes")
-        if not isinstance(told, Mapping):
-            return {}
-        listed = {str(k): v for k, v in told.items() if isinstance(v, list)}
-        return {name: frozenset(map(str, words)) for name, words in listed.items()}
+        words = told.get(self.video(sequence)) if isinstance(told, Mapping) else None
+        return frozenset(map(str, words)) if isinstance(words, list) else frozenset()
+
+    def video(self, sequence: str) -> str:
+        """Name of the video of a sequence, or of an object of one."""
+        return self.videos.get(sequence, sequence)
 
 
 def read_runs(places: Sequence[str]) -> list[Run]:
@@ -147,7 +154,9 @@ def run_of(data: Mapping[str, Any]) -> Run:
         sequences=sequences,
         means=means,
         curves=dict(_curves(data, boxes)),
+        videos={str(k): str(v["video"]) for k, v in data["sequences"].items() if v.get("video")},
         fps=None if data.get("fps") is None else float(data["fps"]),
+        restarted="total" in data,
         about=dict(data.get("about") or {}),
     )
 

@@ -121,10 +121,12 @@ def as_dict(of: Comparison) -> dict[str, Any]:
 
 
 def about_intervals(of: Comparison) -> str:
-    """How the intervals were made, in a sentence."""
+    """How the intervals were made, in a sentence; empty where there is none."""
+    if all(math.isnan(cell.low) for cell in of.cells.values()):
+        return ""
     return (
-        f"Intervals hold {100 * of.level:g} % of {of.resamples:,} draws of the {len(of.sequences)} "
-        f"sequences with replacement (bootstrap, seed {of.seed})."
+        f"Intervals hold {100 * of.level:g} % of {of.resamples:,} draws of the "
+        f"{len(set(of.videos))} sequences with replacement (bootstrap, seed {of.seed})."
     )
 
 

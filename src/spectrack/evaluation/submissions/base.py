@@ -25,14 +25,12 @@ class Job:
     Args:
         dataset: What was to be followed: names of sequences and frames, sizes, objects.
         results: Folder with a result for each sequence; for writing.
-        root: Folder of the data set.
         tracker: Name of the tracker, where a pack names it.
         progress: Called with (sequences done, all of them).
     """
 
     dataset: Dataset
     results: Path = field(default_factory=Path)
-    root: Path = field(default_factory=Path)
     tracker: str = "tracker"
     progress: Progress = lambda done, total: None
 

@@ -1,8 +1,7 @@
 """YouTube-VIS: ``results.json``, a track of run lengths an object, with a class and a score.
 
-Videos and classes have numbers, which the data set's own JSON file tells (``instances.json`` or
-``SPLIT.json``). Our trackers know no classes: an object's is the ``category`` that its
-``track.json`` notes, the number or the name, else the one that the data set tells, else the first.
+Our trackers know no classes: an object's is the ``category`` that its ``track.json`` notes, the
+number or the name, else the one that the data set tells, else the first.
 """
 
 from __future__ import annotations
@@ -16,17 +15,16 @@ from typing import Any
 import numpy as np
 
 from spectrack.datasets.base import VideoSequence
+from spectrack.datasets.youtube_vis import YouTubeVis
 from spectrack.errors import InputError
 from spectrack.evaluation.submissions.archive import Pack, PackWriter
 from spectrack.evaluation.submissions.base import Job, compare_names
-from spectrack.evaluation.submissions.masks import read_ids
+from spectrack.evaluation.submissions.masks import read_ids, size_of
 from spectrack.structures import Mask
 from spectrack.tracks import INFO, MASKS, Tracks
 from spectrack.video.run_lengths import read_mask_of
 
 RESULTS = "results.json"
-PLACES = ("valid.json", "test.json", "instances.json", "*/instances.json", "annotations/*.json")
-"""Where the file of videos and classes may lie below the root; the first that is there is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,56 +41,31 @@ class Video:
     size_wh: tuple[int, int]
     length: int
 
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Videos by name, and classes by name."""
-
-    videos: Mapping[str, Video]
-    categories: Mapping[str, int]
-
-
-def read_index(root: Path) -> Index:
-    """Videos and classes of a data set.
-
-    Raises:
-        InputError: If there is no such file, or it cannot be used.
-    """
-    found = [path for pattern in PLACES for path in sorted(root.glob(pattern))]
-    if not found:
-        raise InputError(f"{root} holds no {', '.join(PLACES[:3])}; give the root of YouTube-VIS")
-    try:
-        data = json.loads(found[0].read_bytes())
-        videos = {
-            Path(v["file_names"][0]).parent.name: Video(
-                int(v["id"]), (int(v["width"]), int(v["height"])), int(v["length"])
-            )
-            for v in data["videos"]
-        }
-        return Index(videos, {str(c["name"]): int(c["id"]) for c in data["categories"]})
-    except (OSError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{found[0]} cannot be used ({error!r}); give YouTube-VIS's own") from None
+    @classmethod
+    def of(cls, dataset: YouTubeVis, name: str) -> Video:
+        """A video by the name of its sequence."""
+        sequence = dataset[name]
+        return cls(int(dataset.video_ids[name]), size_of(sequence), len(sequence))
 
 
 def write(job: Job, pack: PackWriter) -> None:
     """Pack ``results.json``.
 
     Raises:
-        InputError: If a result is missing, or its video is not in the data set's file.
+        InputError: If a result is missing.
     """
-    index = read_index(job.root)
+    dataset = _numbered(job)
     answers: list[dict[str, Any]] = []
     for number, sequence in enumerate(job.dataset.values(), start=1):
-        video = index.videos.get(sequence.name)
-        if video is None:
-            raise InputError(f"sequence {sequence.name!r} is not in the data set's JSON file")
-        answers += _answers(job.results / sequence.name, sequence, video, index)
+        video = Video.of(dataset, sequence.name)
+        folder = job.results / sequence.name
+        answers += _answers(folder, sequence, video, dataset.category_ids)
         job.progress(number, len(job.dataset))
     pack.add(RESULTS, json.dumps(answers).encode("ascii"))
 
 
 def _answers(
-    folder: Path, sequence: VideoSequence, video: Video, index: Index
+    folder: Path, sequence: VideoSequence, video: Video, categories: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """The tracks of one video."""
     root = folder / MASKS if (folder / MASKS).is_dir() else folder
@@ -112,7 +85,7 @@ def _answers(
             {
                 "video_id": video.number,
                 "score": round(scores.get(object_id, 1.0), 4),
-                "category_id": _category(told, index),
+                "category_id": _category(told, categories),
                 "segmentations": [
                     None
                     if m is None
@@ -124,16 +97,27 @@ def _answers(
     return answers
 
 
-def _category(told: Any, index: Index) -> int:
-    numbers = sorted(index.categories.values())
+def _category(told: Any, categories: Mapping[str, int]) -> int:
+    numbers = sorted(categories.values())
     if isinstance(told, int) and told in numbers:
         return told
-    return index.categories.get(str(told), numbers[0] if numbers else 1)
+    return categories.get(str(told), numbers[0] if numbers else 1)
+
+
+def _numbered(job: Job) -> YouTubeVis:
+    """The data set, with the numbers of videos and classes.
+
+    Raises:
+        InputError: If it is another one.
+    """
+    if not isinstance(job.dataset, YouTubeVis):
+        raise InputError(f"{job.dataset.name} numbers no videos and classes; give YouTube-VIS")
+    return job.dataset
 
 
 def check(job: Job, pack: Pack) -> Iterator[str]:
     """What is wrong with a pack for YouTube-VIS."""
-    index = read_index(job.root)
+    dataset = _numbered(job)
     yield from compare_names(pack, [RESULTS])
     if RESULTS not in pack.names:
         return
@@ -145,17 +129,18 @@ def check(job: Job, pack: Pack) -> Iterator[str]:
     if not isinstance(answers, list):
         yield f"{RESULTS} holds no list; write one entry a track"
         return
-    videos = {video.number: video for video in index.videos.values()}
+    names = {int(dataset.video_ids[name]): name for name in dataset}
+    videos = {number: Video.of(dataset, name) for number, name in names.items()}
     answered = set()
     for number, answer in enumerate(answers):
-        problem = _problem(answer, videos, set(index.categories.values()))
+        problem = _problem(answer, videos, set(dataset.category_ids.values()))
         if problem is not None:
             yield f"entry {number} of {RESULTS} {problem}"
         else:
             answered.add(answer["video_id"])
         job.progress(number + 1, len(answers))
-    for name, video in index.videos.items():
-        if video.number not in answered and name in job.dataset:
+    for key, name in names.items():
+        if key not in answered:
             yield f"{RESULTS} has no track of video {name}; give one at least"
 
 
