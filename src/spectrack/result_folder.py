@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectrack.errors import InputError
-from spectrack.storage import write_json
+from spectrack.storage import write_text
 from spectrack.structures import Box, HardHW
 
 MASKS, BOXES, INFO = "masks", "boxes.csv", "track.json"
 FORMAT = 1
-_COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
+COLUMNS = ["frame", "object", "x", "y", "w", "h", "score", "found"]
 TIME = "time_s"
 
 
@@ -102,40 +103,45 @@ def safe_stem(stem: str) -> str:
     return stem
 
 
-def heads(timed: bool) -> list[str]:
-    """Columns of the table of boxes.
+def header(timed: bool) -> list[str]:
+    """The first row of ``boxes.csv``; ``timed`` where frames have times."""
+    return COLUMNS + ([TIME] if timed else [])
+
+
+def box_rows(stem: str, told: Mapping[int, Told], time_s: float | None) -> list[list[Any]]:
+    """The rows of a frame in ``boxes.csv``.
 
     Args:
-        timed: Whether frames have times.
+        stem: Its name.
+        told: Object id to what is told of it.
+        time_s: Of the frame; None where frames have no times.
     """
-    return [*_COLUMNS, TIME] if timed else list(_COLUMNS)
+    shown = [] if time_s is None else [f"{time_s:.6f}"]
+    rows = []
+    for object_id, one in told.items():
+        box = ["", "", "", ""] if one.box is None else [f"{v:.2f}" for v in one.box]
+        rows.append([stem, object_id, *box, f"{one.score:.4f}", int(one.found), *shown])
+    return rows
 
 
-def row(stem: str, object_id: int, told: Told, time_s: float | None) -> list[Any]:
-    """What the table of boxes says of an object in a frame; ``time_s`` is None without times."""
-    box = ["", "", "", ""] if told.box is None else [f"{v:.2f}" for v in told.box]
-    time = [] if time_s is None else [f"{time_s:.6f}"]
-    return [stem, object_id, *box, f"{told.score:.4f}", int(told.found), *time]
-
-
-def info_of(
-    size_wh: tuple[int, int], stems: Iterable[str], objects: Mapping[int, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """What ``track.json`` says.
+def info_text(
+    size_wh: tuple[int, int], stems: Sequence[str], objects: Mapping[int, Mapping[str, Any]]
+) -> str:
+    """The content of ``track.json``.
 
     Args:
         size_wh: Of the frames.
         stems: Their names.
         objects: Object id to what made it, as JSON has it.
     """
-    names = list(stems)
-    return {
+    info = {
         "format": FORMAT,
         "size_wh": list(size_wh),
-        "frames": len(names),
-        "stems": names,
-        "objects": {str(key): dict(made) for key, made in objects.items()},
+        "frames": len(stems),
+        "stems": list(stems),
+        "objects": {str(i): dict(made) for i, made in objects.items()},
     }
+    return json.dumps(info, indent=1) + "\n"
 
 
 class ResultWriter:
@@ -158,7 +164,7 @@ class ResultWriter:
             "w", newline="", encoding="utf-8", errors="surrogateescape"
         )
         self._rows = csv.writer(self._table)
-        self._rows.writerow(heads(timed))
+        self._rows.writerow(header(timed))
 
     def add(
         self,
@@ -182,9 +188,7 @@ class ResultWriter:
             raise InputError("two frames share one name; give every frame its own stem")
         write_index_png(self._folder / MASKS / f"{safe_stem(stem)}.png", index_hw)
         self._stems[stem] = None
-        for object_id, one in told.items():
-            time = time_s or 0.0 if self._timed else None
-            self._rows.writerow(row(stem, object_id, one, time))
+        self._rows.writerows(box_rows(stem, told, (time_s or 0.0) if self._timed else None))
 
     def finish(self, objects: Mapping[int, Mapping[str, Any]]) -> None:
         """Make it complete.
@@ -193,7 +197,7 @@ class ResultWriter:
             objects: Object id to what made it, as JSON has it.
         """
         self._table.close()
-        write_json(self._folder / INFO, info_of(self._size_wh, self._stems, objects))
+        write_text(self._folder / INFO, info_text(self._size_wh, list(self._stems), objects))
 
     def __enter__(self) -> Self:
         return self

@@ -20,16 +20,16 @@ from spectrack.result_folder import (
     INFO,
     MASKS,
     TIME,
+    ResultWriter,
+    box_rows,
     davis_palette,
-    heads,
+    header,
     index_of_masks,
     index_png,
-    info_of,
-    row,
+    info_text,
     safe_stem,
     write_index_png,
 )
-from spectrack.storage import write_bytes
 from spectrack.structures import Box, HardHW, Mask, Prediction
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "Track",
     "Tracks",
     "davis_palette",
-    "index_png",
     "varies",
     "write_index_png",
 ]
@@ -239,55 +238,49 @@ class Tracks(Mapping[int, Track]):
                 f"folder {out} holds a finished result; "
                 "pass overwrite=True to replace it or give another folder"
             )
-        files = self.files()
-        (out / MASKS).mkdir(parents=True, exist_ok=True)
-        (out / INFO).unlink(missing_ok=True)  # an older result is no longer complete
-        for old in (out / MASKS).glob("*.png"):
-            old.unlink()
-        for name, content in files:
-            write_bytes(out / name, content)
+        self._check_stems()
+        stems, times_s = self.first.stems, self.first.times_s
+        with ResultWriter(out, self.first.size_wh, times_s is not None) as writer:
+            for t, stem in enumerate(stems):
+                told = {key: track[t] for key, track in self._tracks.items()}
+                writer.add(stem, self.index_hw(t), told, None if times_s is None else times_s[t])
+            writer.finish({key: track.info for key, track in self._tracks.items()})
         return out
 
-    def files(self, masks: str | None = MASKS) -> Iterator[tuple[str, bytes]]:
-        """The files of the result folder, ``track.json`` last.
+    def files(self, masks: str | None = MASKS) -> dict[str, bytes]:
+        """The files that :meth:`save` writes, as they are sent or packed.
 
         Args:
-            masks: Folder of the masks in it; empty for the result folder itself, as DAVIS has it;
-                None for a result without files of masks.
+            masks: Folder of the masks; empty for none, as DAVIS has it; None for no masks at all.
 
         Returns:
-            Name, relative to the result folder, and content of one after the other.
+            Name, relative to the result folder, to content, ``track.json`` last.
 
         Raises:
             InputError: If a frame has no name that a file can have.
         """
+        self._check_stems()
+        first, table = self.first, io.StringIO(newline="")
+        rows = csv.writer(table)
+        rows.writerow(header(first.times_s is not None))
+        found: dict[str, bytes] = {}
+        for t, stem in enumerate(first.stems):
+            if masks is not None:
+                found[str(Path(masks, f"{stem}.png"))] = index_png(self.index_hw(t))
+            told = {key: track[t] for key, track in self._tracks.items()}
+            rows.writerows(box_rows(stem, told, first.times_s[t] if first.times_s else None))
+        found[BOXES] = table.getvalue().encode("utf-8", "surrogateescape")
+        objects = {key: track.info for key, track in self._tracks.items()}
+        found[INFO] = info_text(first.size_wh, first.stems, objects).encode("ascii")
+        return found
+
+    def _check_stems(self) -> None:
+        """Refuse frames that cannot be told apart by the names of files."""
         stems = self.first.stems
         for stem in stems:
             safe_stem(stem)
         if len(set(stems)) != len(stems):
             raise InputError("two frames share one name; give every frame its own stem")
-        return self._files(masks)
-
-    def _files(self, masks: str | None) -> Iterator[tuple[str, bytes]]:
-        stems = self.first.stems
-        if masks is not None:
-            for t, stem in enumerate(stems):
-                yield str(Path(masks, f"{stem}.png")), index_png(self.index_hw(t))
-        yield BOXES, self._boxes().encode("utf-8", "surrogateescape")
-        objects = {key: track.info for key, track in self._tracks.items()}
-        info = info_of(self.first.size_wh, stems, objects)
-        yield INFO, (json.dumps(info, indent=1) + "\n").encode("ascii")
-
-    def _boxes(self) -> str:
-        """The rows of ``boxes.csv``."""
-        text = io.StringIO(newline="")
-        rows = csv.writer(text)
-        times_s = self.first.times_s
-        rows.writerow(heads(times_s is not None))
-        for t, stem in enumerate(self.first.stems):
-            for key, track in self._tracks.items():
-                rows.writerow(row(stem, key, track[t], None if times_s is None else times_s[t]))
-        return text.getvalue()
 
     @classmethod
     def load(cls, folder: str | Path) -> Tracks:
