@@ -93,10 +93,16 @@ def keys_of(
     An object that starts later is gone before.
 
     Raises:
-        InputError: If a frame is given twice for an object.
+        InputError: If a frame is given twice for an object, a start has no target, or a box can
+            hardly be meant so.
     """
+    from spectrack.video.targets import question_box
+
+    for key in sorted(set(starts) - set(targets)):
+        raise InputError(f"a start was given for object {key}, which has no target")
     merged: dict[int, dict[int, Any]] = {key: {} for key in {*targets, *keyframes}}
     for key, target in targets.items():
+        question_box(target)
         start = starts.get(key, 0)
         if start > 0:
             merged[key][0] = "gone"

@@ -167,11 +167,14 @@ def track_all(
     if keyframes is not None or work is not None:
         from spectrack.api.correcting import keys_of, track_keys
 
-        refused = {"explain": explain, "journal": journal}
-        refused |= {"skip_broken": skip_broken or None, "keep_partial": keep_partial or None}
-        for name, value in refused.items():
-            if value is not None:
-                raise InputError(f"{name} does not go with key frames; leave one of them out")
+        given = {
+            "explain": explain is not None,
+            "journal": journal is not None,
+            "skip_broken": skip_broken,
+            "keep_partial": keep_partial,
+        }
+        for name in (name for name, is_given in given.items() if is_given):
+            raise InputError(f"{name} does not go with key frames; leave one of them out")
         return track_keys(
             video,
             keys_of(targets or {}, starts or {}, keyframes or {}),

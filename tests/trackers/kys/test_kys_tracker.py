@@ -110,6 +110,22 @@ def test_a_frame_is_the_published_steps_one_after_another(frames):
         assert not np.array_equal(before, tracker.state.pos_yx)
 
 
+@torch.inference_mode()
+def test_the_mean_volume_is_a_mean_of_products(frames):
+    tracker = make(absent=ALWAYS, volume="mean")
+    tracker.init(frames[0], Target(BOX))
+    online, known, seen = tracker._classifier, tracker._classifier.known, []
+    predictor = online._predictor
+    online._predictor = lambda volume, *more: seen.append(volume) or predictor(volume, *more)
+    ((patch, _),) = tracker.patches()
+    maps = tracker.layers(patch.cut(frames[1]))["layer3"]
+    tracker.update(frames[1])
+    (volume,) = seen
+    now, then = (torch.nn.functional.unfold(m, 3, padding=1)[0] for m in (maps, known))
+    wanted = (then[:, :, None] * now[:, None]).mean(0)  # over 9 cells and all channels
+    torch.testing.assert_close(volume.reshape(wanted.shape), wanted, rtol=1e-3, atol=1e-5)
+
+
 def test_what_is_known_is_kept_while_the_target_is_not_found(frames):
     tracker = make(absent=NEVER)
     tracker.init(frames[0], Target(BOX))

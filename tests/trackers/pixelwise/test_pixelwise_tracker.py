@@ -158,6 +158,19 @@ def test_one_stage_waits_where_there_is_nothing(bright):
     assert tracker.update(frame()[0]).found
 
 
+def test_the_region_stays_about_a_place_in_the_frame(bright):
+    """Whatever the global network says."""
+    tracker = PixelwiseTracker(settings(beta=1.0), bright)
+    picture, mask = frame()
+    tracker.init(picture, Target(mask=mask))
+    for x, y, where in ((7.0, -3.0, (W, 0)), (-1.5, 9.0, (0, H)), (0.5, -0.25, (72, 24))):
+        theta = torch.tensor([[0.4, x, y]])
+        tracker._global = lambda *_, said=theta: (said, Attention(None, said))
+        tracker.update(picture)
+        assert (tracker.region.x, tracker.region.y) == pytest.approx(where)
+        tracker._lost_side = None
+
+
 def test_a_target_as_large_as_the_frame(bright):
     picture = np.full((H, W, 3), 255, np.uint8)
     tracker = PixelwiseTracker(settings(), bright)
