@@ -60,7 +60,7 @@ def reviewed(track: KeyframedTrack, j: NDArray[np.float64], count: int) -> Frame
     if len(so_far) >= count:
         return so_far
     doubts = np.array(track.track().info["doubt"])
-    found = most_useful(doubts, 1, APART)
+    found = most_useful(doubts, 1, APART, given=[f for f, k in track.keys.items() if has_mask(k)])
     return [*so_far, *(frame for frame, _ in found)]
 
 
