@@ -34,6 +34,7 @@ from spectrack.spectral.doubt import most_useful
 from spectrack.storage import write_json
 from spectrack.structures import Box
 from spectrack.tracking.keyframes import KeyframedTrack
+from spectrack.tracking.keys import GONE, has_mask
 from spectrack.tracking.table import make_tracker
 
 MOST = 5
@@ -48,13 +49,18 @@ Frames = list[int]
 Choose = Callable[[KeyframedTrack, NDArray[np.float64], int], Frames]
 
 
+def corrected(track: KeyframedTrack) -> Frames:
+    """Frames whose truth was given; the first began as a box, and may be one of them."""
+    return [frame for frame, key in track.keys.items() if has_mask(key) or key == GONE]
+
+
 def reviewed(track: KeyframedTrack, j: NDArray[np.float64], count: int) -> Frames:
     """The frames corrected so far and the one that `review` names first."""
-    so_far = [frame for frame in track.keys if frame > 0]
+    so_far = corrected(track)
     if len(so_far) >= count:
         return so_far
     doubts = np.array(track.track().info["doubt"])
-    found = most_useful(doubts, 1, APART)
+    found = most_useful(doubts, 1, APART, given=[f for f, k in track.keys.items() if has_mask(k)])
     return [*so_far, *(frame for frame, _ in found)]
 
 
@@ -65,7 +71,7 @@ def uniform(track: KeyframedTrack, j: NDArray[np.float64], count: int) -> Frames
 
 def worst(track: KeyframedTrack, j: NDArray[np.float64], count: int) -> Frames:
     """The frames corrected so far and the one with the lowest J."""
-    so_far = [frame for frame in track.keys if frame > 0]
+    so_far = corrected(track)
     return so_far if len(so_far) >= count else [*so_far, int(np.argmin(j))]
 
 
@@ -88,20 +94,21 @@ def rows_of(
         KeyframedTrack(frames, make, first, folder=begun).run()
         shutil.copytree(begun, folder, dirs_exist_ok=True)  # and what an earlier run came to
         track = KeyframedTrack(frames, make, folder=folder, both_ways=both_ways)
-        for frame in set(track.keys) - {0}:
+        for frame in corrected(track):
             track.remove(frame)
+        track.set(0, first[0])
         j = np.zeros(len(truth_thw))
         for count in range(most + 1):
             if choice == "uniform" and count not in SHOWN:
                 rows.append(rows[-1])
                 continue
             wanted = CHOOSE[choice](track, j, count) if count else []
-            for frame in set(track.keys) - {0, *wanted}:
+            known = corrected(track)
+            for frame in set(known) - set(wanted):
                 track.remove(frame)
-            for frame in wanted:
-                if frame not in track.keys:
-                    mask_hw = truth_thw[frame]
-                    track.set(frame, mask_hw if mask_hw.any() else "gone")
+            for frame in set(wanted) - set(known):
+                mask_hw = truth_thw[frame]
+                track.set(frame, mask_hw if mask_hw.any() else GONE)
             track.run()
             masks_thw = track.track().masks_thw()
             for frame in wanted:

@@ -64,6 +64,22 @@ def test_corrections_are_chosen_and_answered(studies, moving, still, tmp_path):
     assert rows == found["both ways", "worst"]
 
 
+def test_the_first_frame_may_be_the_one_that_is_corrected(studies, moving, still, tmp_path):
+    """The box that was given holds more than the object, so its frame is the worst."""
+    corrections = studies("corrections")
+    masks = np.repeat(moving[:1], 10, axis=0)
+    masks[0, 10:21, 3:14] = False
+    masks[0, 10, 3] = True
+    frames = open_video(np.zeros((10, 32, 48, 3), np.uint8))
+    sequence = VideoSequence(
+        "still", tuple(f"{t:05d}" for t in range(10)), lambda: frames, lambda t: masks[t]
+    )
+    rows = corrections.rows_of(sequence, "worst", True, still, tmp_path / "still" / "worst", 2)
+    assert rows[1]["corrected"] == [0]
+    assert rows[1]["per frame"][0] == 1
+    assert len(rows[2]["corrected"]) == 2
+
+
 def test_review_names_the_next_frame(studies, moving):
     corrections = studies("corrections")
     frames = open_video(np.zeros((10, 32, 48, 3), np.uint8))

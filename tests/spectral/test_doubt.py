@@ -117,3 +117,7 @@ def test_the_most_useful_frame_answers_most_doubt(rng):
     assert 32 <= chosen[0] <= 42
     assert most_useful(np.zeros(5), 3, 1) == []
     assert len(most_useful(np.ones(5), 9, 2)) == 3
+    beside = most_useful(np.ones(41), 1, 4, reach=20, given=[0])
+    gains = [sum(s / 20 * max(0, 1 - abs(s - t) / 20) if s < 20 else max(0, 1 - abs(s - t) / 20)
+                 for s in range(41)) for t in range(41)]  # fmt: skip
+    assert beside == [(int(np.argmax(gains)), pytest.approx(max(gains)))]

@@ -98,7 +98,8 @@ def rows(object_id: int, track: Track, command: ReviewCommand) -> list[dict[str,
     values[[stem in broken for stem in track.stems]] = 1.0
     use: dict[int, float] = {}
     if "tracker" in track.info:
-        use = dict(most_useful(values, command.top, command.apart))
+        known = [t for t in given_frames(track) if t < len(track)]
+        use = dict(most_useful(values, command.top, command.apart, given=known))
     return [
         {
             "frame": t,
@@ -137,6 +138,15 @@ def doubt_parts(track: Track) -> dict[str, Any]:
             "the doubt in track.json does not fit its frames; make the result again"
         ) from None
     return parts
+
+
+def given_frames(track: Track) -> list[int]:
+    """Frames whose masks were given, as ``track.json`` tells; none where it tells of no keys."""
+    keys = track.info.get("keyframes")
+    plain = keys.items() if isinstance(keys, dict) else ()
+    return [
+        int(t) for t, key in plain if t.isdecimal() and isinstance(key, dict) and key.get("mask")
+    ]
 
 
 def add_times(found: list[dict[str, Any]], frames: Frames) -> None:

@@ -19,7 +19,7 @@ of their error. How well it does is measured in ``docs/results/studies/doubt.md`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,11 @@ def most_doubtful(doubt_t: NDArray[Any], count: int, apart: int) -> list[int]:
 
 
 def most_useful(
-    doubt_t: NDArray[Any], count: int, apart: int, reach: int = USEFUL
+    doubt_t: NDArray[Any],
+    count: int,
+    apart: int,
+    reach: int = USEFUL,
+    given: Collection[int] = (),
 ) -> list[tuple[int, float]]:
     """The frames whose correction promises most, where the frames around follow it.
 
@@ -170,6 +174,8 @@ def most_useful(
         count: How many at most.
         apart: Least distance in frames, >= 1.
         reach: How far a correction is believed to reach, frames.
+        given: Frames whose masks were given before: what still is in doubt near them, another
+            correction will not answer either.
 
     Returns:
         Frame numbers and the sum of doubts that each answers, most useful first.
@@ -178,12 +184,16 @@ def most_useful(
     known = left == 0
     kernel = np.clip(1 - np.abs(np.arange(1 - reach, reach)) / reach, 0, 1)
     free = ~known
+    numbers = np.arange(len(left))
+    for t in given:
+        left *= 1 - np.clip(1 - np.abs(numbers - t) / reach, 0, 1)
+        free &= np.abs(numbers - t) >= min(apart, 2)
     chosen: list[tuple[int, float]] = []
     while len(chosen) < count and free.any():
         gain = np.convolve(left, kernel, "full")[reach - 1 : reach - 1 + len(left)]
         t = int(np.argmax(np.where(free, gain, -np.inf)))
         chosen.append((t, float(gain[t])))
-        around = np.arange(len(left)) - t
+        around = numbers - t
         left *= 1 - np.clip(1 - np.abs(around) / reach, 0, 1)
         free &= np.abs(around) >= apart
     return chosen
