@@ -59,14 +59,6 @@ FIGURES: dict[str, Figure] = {
     "box_iou": Figure("box IoU"),
     "tcont": Figure("TCONT"),
     "tcont_self": Figure("TCONT self"),
-    "T": Figure("T", share=False, high=False),
-    "lt_f": Figure("long-term F"),
-    "lt_precision": Figure("long-term precision"),
-    "lt_recall": Figure("long-term recall"),
-    "J_seen": Figure("J seen"),
-    "J_unseen": Figure("J unseen"),
-    "F_seen": Figure("F seen"),
-    "F_unseen": Figure("F unseen"),
 }
 """Figures by name, in the order in which tables have them and in which one is chosen to rank by."""
 
