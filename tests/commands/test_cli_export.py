@@ -118,7 +118,8 @@ def test_what_is_wrong_is_one_sentence(spectrack, result, tmp_path, monkeypatch,
 
 def test_track_saves_other_formats_too(spectrack, clip_mp4, clip_box, still, tmp_path):
     out = tmp_path / "out"
-    args = ("track", clip_mp4, "--box", clip_box, "--tracker", still, "--no-overlay", "--out", out)
+    bare = ("--tracker", still, "--no-clean", "--no-overlay")
+    args = ("track", clip_mp4, "--box", clip_box, *bare, "--out", out)
     wrong = spectrack(*args, "--save", "cocoa")
     assert (wrong.status, "did you mean coco?" in wrong.err) == (2, True)
     assert not out.exists()

@@ -96,10 +96,11 @@ def read_lines(path: Path, about: About) -> Tracks:
                 f"masks of {path} are {size_wh} but the video is {wanted}; give its own"
             )
     else:
-        stems = [f"{i:05d}" for i in range(min(max(frames), MOST_FRAMES) + 1 - first)]
+        count = max(frames) + 1 - first
+        stems = [f"{i:05d}" for i in range(count if count <= MOST_FRAMES else 0)]
     if max(frames) - first >= len(stems):
         raise InputError(
-            f"{path} has a mask in frame {max(frames)} of at most {len(stems)} frames; "
+            f"{path} has a mask in frame {max(frames)}, which the video does not have; "
             "give its own video"
         )
     tracks = {}
