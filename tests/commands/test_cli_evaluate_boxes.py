@@ -117,7 +117,6 @@ def test_vot_with_restarts_is_run_kept_and_scored(spectrack, otb, tmp_path):
     ("words", "told"),
     [
         (("--mode", "twice"), "mode 'twice' does not exist"),
-        (("--mode", "supervised", "--report", "r"), "--report is for the mode unsupervised"),
         (("--jobs", "0"), "--jobs 0 was given"),
         (("--threads", "-1"), "--threads -1 was given"),
     ],

@@ -51,7 +51,8 @@ def test_average_precision(spectrack, vis, tmp_path):
     track = {"video_id": 4, "category_id": 2, "score": 0.5, "segmentations": found}
     path = tmp_path / "results.json"
     path.write_text(json.dumps([track]))
-    args = ("evaluate", "--results", path, "--dataset", "youtube_vis", "--root", vis)
+    args = ("evaluate", "--results", path, "--dataset", "youtube_vis", "--split", "train")
+    args += ("--root", vis)
     said = json.loads(spectrack(*args, "--json").out)
     assert said["mean"]["ap"] == pytest.approx(0.3)
     assert (said["mean"]["ap50"], said["mean"]["ap75"]) == (1, 0)
@@ -70,7 +71,7 @@ def test_steadiness_of_contours(spectrack, vis, tmp_path):
         mask = np.zeros((SIZE[1], SIZE[0]), np.uint8)
         mask[8:20, x : x + 12] = 1
         write_index_png(folder / f"{t:05d}.png", mask)
-    args = ("--results", tmp_path / "mine", "--dataset", "youtube_vis", "--root", vis)
-    said = json.loads(spectrack("evaluate", *args, "--contours", "--json").out)
+    args = ("--results", tmp_path / "mine", "--dataset", "youtube_vis", "--split", "train")
+    said = json.loads(spectrack("evaluate", *args, "--root", vis, "--contours", "--json").out)
     assert said["mean"]["T"]["mean"] == pytest.approx(0, abs=1e-9)
     assert said["mean"]["J"]["mean"] == pytest.approx(0.5)  # exact, then out of sight
