@@ -12,6 +12,7 @@ from spectrack.datasets import open_dataset
 from spectrack.datasets.vot import Vot
 from spectrack.errors import InputError
 from spectrack.metrics.polygons import upright_box
+from spectrack.metrics.protocols import PROTOCOLS
 from spectrack.structures import Box
 
 
@@ -193,6 +194,10 @@ def test_long_term_truth_and_what_is_told_of_frames(small):
     ant = Vot(small)["ant"]
     assert [ant.truth_box(t) for t in range(2)] == [None, None]
     assert ant.frame_values["practice"].tolist() == [0.5, 0.25]
+    assert (Vot(small).protocol, Vot(small, term="long").protocol) == ("vot", "vot_long_term")
+    assert "vot_long_term" in PROTOCOLS
+    with pytest.raises(InputError, match="term 'longer' is unknown; choose one of short, long"):
+        Vot(small, term="longer")
     path.write_text("1\n3,1,9,1,9,7\n")  # a special region, and three corners
     ant = Vot(small)["ant"]
     assert ant.truth_box(0) is None

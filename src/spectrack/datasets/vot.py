@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from spectrack.datasets.vot_regions import Regions
 from spectrack.errors import InputError
 from spectrack.metrics.polygons import Upright
 
+Term = Literal["short", "long"]
 TOLD = (".tag", ".label", ".value")
 """Kinds of files that tell one number of every frame."""
 
@@ -39,6 +41,8 @@ class VotOptions:
 
     upright: Upright = "bounds"
     """How rotated truth becomes a box: the one around its corners, or one of its area."""
+    term: Term = "short"
+    """Which challenge: short, or long, in which a tracker says when its target is out of sight."""
 
 
 class Vot(Dataset):
@@ -50,9 +54,10 @@ class Vot(Dataset):
         sequences: Only these, in this order; all of the list where left out.
         upright: How a rotated truth becomes a box: ``bounds`` or ``mean_area``, see
             :func:`~spectrack.metrics.polygons.upright_box`.
+        term: ``short``, or ``long`` for the long-term challenges, which are scored otherwise.
 
     Raises:
-        InputError: If there are no sequences, one asked for is not there, ``upright`` is unknown,
+        InputError: If there are no sequences, one asked for is not there, an option is unknown,
             frames and regions differ in number, or a file is malformed (named, with the line). A
             malformed mask is told when it is read.
     """
@@ -65,8 +70,12 @@ class Vot(Dataset):
         root: str | Path,
         sequences: Iterable[str] | None = None,
         upright: Upright = VotOptions.upright,
+        term: Term = VotOptions.term,
     ) -> None:
         checked_choice(upright, Upright, "upright")
+        checked_choice(term, Term, "term")
+        if term == "long":
+            self.protocol = "vot_long_term"
         folder = Path(root)
         inner = folder / "sequences"
         place = inner if (inner / "list.txt").is_file() else folder
