@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "spectrack"
 SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
-    {"structures", "storage", "plugins", "settings"},
+    {"structures", "storage", "plugins", "settings", "checked_lines", "processes"},
     {"mask_sheet"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},
@@ -33,6 +33,7 @@ FLOORS = [
     {"trackers/*"},
     {"evaluation"},
     {"api"},
+    {"app"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -33,6 +33,7 @@ COMMANDS = {
     "fuse": ("FuseCommand", "fuse the masks of several methods into one that beats each"),
     "train": ("TrainCommand", f"learn from data with truth, by {len(RECIPES)} recipes"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
+    "app": ("AppCommand", "open the page in the browser: point, watch, correct"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),

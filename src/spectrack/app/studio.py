@@ -1,0 +1,373 @@
+"""A session at work: what the page can do with it, whoever looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectrack.app.edits import AddLayer, AddObject, Edit, RemoveObject, SetKey
+from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment, Told
+from spectrack.app.keys import Click, Key
+from spectrack.app.link import Link
+from spectrack.app.session import LAYERS, RESULT, SPANS, Session
+from spectrack.app.strokes import paint
+from spectrack.app.views import Shown, Views, split
+from spectrack.app.worker import compute
+from spectrack.errors import InputError
+from spectrack.structures import Box, Mask
+from spectrack.tracking.journal import entry_of
+
+Post = Callable[[Callable[[], None]], None]
+"""Runs a function in the thread that owns the session."""
+EXPORTS = "exports"
+WAYS = ("forward", "backward", "next", "all")
+
+
+class Studio:
+    """What is done with a session, and the processes that compute for it.
+
+    Everything here is called in one thread, and so is what the processes tell, by way of ``post``.
+
+    Args:
+        session: The session; it is closed with this.
+        post: See :data:`Post`.
+
+    Attributes:
+        version: Raised whenever something changed that is shown.
+        tracker: Name of the tracker that follows.
+        progress: Frames that are done and in all, of the work that runs; None where none does.
+        held: Whether the work that runs is held for a while.
+        live: The last frame for which an answer has come, while a tracker works.
+        message: The last thing that went wrong, in a sentence; empty once something is done.
+    """
+
+    def __init__(self, session: Session, post: Post, tracker: str = "sftrack") -> None:
+        self.session, self.views = session, Views(session)
+        self.version = 0
+        self.tracker = tracker
+        self.progress: tuple[int, int] | None = None
+        self.held = False
+        self.live: int | None = None
+        self.message = ""
+        self._post = post
+        spawn = get_context("spawn")
+        self._stop, self._go = spawn.Event(), spawn.Event()
+        self._go.set()
+        self._runner = Link(compute, (self._stop, self._go), self._hear)
+        # A second process answers clicks while the first one follows.
+        free = spawn.Event()
+        free.set()
+        self._helper = Link(compute, (spawn.Event(), free), None)
+        self._number: int | None = None
+
+    # --- what is said ----------------------------------------------------------------------------
+
+    def do(self, edit: Edit) -> None:
+        """Take a step.
+
+        Raises:
+            InputError: If it cannot be taken.
+        """
+        self.session.apply(edit)
+        self._changed()
+
+    def add_object(self, name: str = "") -> int:
+        """A new object; its number."""
+        used = self.session.project.objects
+        number = next(n for n in range(1, 257) if n not in used)
+        self.do(AddObject(number, name or f"Object {number}"))
+        return number
+
+    def remove_object(self, object_id: int) -> None:
+        """An object goes."""
+        self.do(RemoveObject(object_id))
+
+    def set_box(self, object_id: int, frame: int, box: Box) -> None:
+        """A box was drawn.
+
+        Raises:
+            InputError: If nothing of it lies in the frame, or it is too small.
+        """
+        inside = box.clip(self.session.about.size_wh)
+        if inside is None or inside.w < 2 or inside.h < 2:
+            raise InputError("the box is too small; draw it around the object")
+        self._say(object_id, frame, Key("box", box=inside))
+
+    def set_gone(self, object_id: int, frame: int) -> None:
+        """The object is out of sight from a frame on, until the next key frame."""
+        self._say(object_id, frame, Key("gone"))
+
+    def take_back(self, object_id: int, frame: int) -> None:
+        """What was said of a frame is said no more."""
+        self._check_frame(frame)
+        self.do(SetKey(object_id, frame, None))
+
+    def paint(
+        self,
+        object_id: int,
+        frame: int,
+        view: str,
+        points_xy: Sequence[tuple[float, float]],
+        radius: float,
+        erase: bool,
+    ) -> None:
+        """A stroke was painted on what a view shows.
+
+        Raises:
+            InputError: If it cannot be painted, or nothing of the mask is left.
+        """
+        width, height = self.session.about.size_wh
+        entry = self.views.shown(view, object_id, frame).entry
+        empty = np.zeros((height, width), dtype=bool)
+        before = empty if entry is None or entry.mask is None else entry.mask.decode()
+        after = paint(before, points_xy, radius, erase)
+        if not after.any():
+            raise InputError("nothing of the mask is left; mark the object as gone instead")
+        self._say(object_id, frame, Key("mask", Mask.encode(after)))
+
+    def take_mask(self, object_id: int, frame: int, view: str) -> None:
+        """What a view shows becomes the truth of a frame.
+
+        Raises:
+            InputError: If it shows no mask there.
+        """
+        entry = self.views.shown(view, object_id, frame).entry
+        if entry is None or entry.mask is None or entry.mask.area == 0:
+            raise InputError("there is no mask in this frame; run the tracker or draw one")
+        self._say(object_id, frame, Key("mask", entry.mask))
+
+    def click(self, object_id: int, frame: int, click: Click) -> Future[None]:
+        """A point was clicked: the mask that all clicks in the frame lead to becomes a key.
+
+        Returns:
+            Done when the mask is there.
+        """
+        self._check_frame(frame)
+        known = self.session.project.objects.get(object_id)
+        key = None if known is None else known.keys.get(frame)
+        clicks = (*(key.clicks if key is not None else ()), click)
+        _, asked = self._helper.ask(Segment(self.session.about.video, frame, clicks))
+        return self._then(asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)))
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self.session.undo()
+        self._changed()
+
+    def redo(self) -> None:
+        """Take it again."""
+        self.session.redo()
+        self._changed()
+
+    # --- what is computed ------------------------------------------------------------------------
+
+    def run(self, way: str, object_ids: Sequence[int], frame: int) -> int:
+        """Follow objects where they are not followed yet.
+
+        Args:
+            way: ``forward`` from the frame to the end, ``backward`` to the start, ``next`` for the
+                span around it, or ``all``.
+            object_ids: Which.
+            frame: Where the user is.
+
+        Returns:
+            How many spans are worked on.
+
+        Raises:
+            InputError: If work is going on, or there is nothing to follow.
+        """
+        if way not in WAYS:
+            raise InputError(f"{way!r} is no way to run; choose from {', '.join(WAYS)}")
+        if self.progress is not None:
+            raise InputError("a run is going on; stop it first or wait")
+        if not any(self.session.project.objects[i].keys for i in object_ids):
+            raise InputError("there is nothing to follow yet; draw a box around the object first")
+        spans = [
+            span
+            for object_id in object_ids
+            for span in self.views.spans(object_id)
+            if _touches(span.owned, way, frame) and not self.views.is_done(span, self.tracker)
+        ]
+        if not spans:
+            return 0
+        spans.sort(key=lambda s: (abs(s.first - frame), s.object_id))
+        self._stop.clear()
+        self.resume()
+        self.progress, self.live = (0, sum(len(s.owned) for s in spans)), None
+        folder = self.session.folder / SPANS
+        job = Run(self.session.about.video, tuple(spans), self.tracker, folder)
+        self._number, asked = self._runner.ask(job)
+        self._then(asked, lambda _: self._publish(), self._run_over)
+        self._changed()
+        return len(spans)
+
+    def hold(self) -> None:
+        """Hold the work that runs."""
+        self._go.clear()
+        self.held = True
+        self.version += 1
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._go.set()
+        self.held = False
+        self.version += 1
+
+    def stop(self) -> None:
+        """End the work that runs; answers so far stay."""
+        self._stop.set()
+        self.resume()
+
+    def make_layer(self, how: str, title: str, sources: dict[str, Path]) -> Future[None]:
+        """Masks from elsewhere, or made of others, as a new layer; done when it is there.
+
+        Args:
+            how: ``load``, ``refine`` or ``fuse``.
+            title: What people call it.
+            sources: Name to folder or file of masks.
+        """
+        folder = self.session.folder / LAYERS
+        name = next(f"{n:03d}" for n in range(1, 1000) if not (folder / f"{n:03d}").exists())
+        job = MakeLayer(self.session.about.video, how, sources, folder / name)
+        _, asked = self._helper.ask(job)
+        return self._then(asked, lambda made: self.do(AddLayer(str(made), title)))
+
+    def source_of(self, view: str, out: Path | None = None) -> Future[Path]:
+        """A view as a result folder; done when it is written.
+
+        Args:
+            view: What is wanted.
+            out: Where to; a layer has a folder already.
+        """
+        kind, name = split(view)
+        done: Future[Path] = Future()
+        if kind == "layer":
+            done.set_result(self.session.folder / LAYERS / name)
+            return done
+        folder = out or self.session.folder / EXPORTS / f"{name}-{kind}"
+        folder.parent.mkdir(exist_ok=True)
+        _, asked = self._helper.ask(self._publishing(name, kind == "raw", folder))
+
+        def ended(future: Future[Any]) -> None:
+            error = CancelledError() if future.cancelled() else future.exception()
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(folder)
+
+        asked.add_done_callback(ended)
+        return done
+
+    def export(self, result: Path, form: str, name: str) -> Future[Any]:
+        """A result in a format for others, in the session's folder of exports."""
+        folder = self.session.folder / EXPORTS
+        folder.mkdir(exist_ok=True)
+        _, asked = self._helper.ask(Export(result, self.session.about.video, form, folder / name))
+        return asked
+
+    def close(self) -> None:
+        """End the processes and let the session go."""
+        self._runner.close()
+        self._helper.close()
+        self.session.close()
+
+    # --- within ----------------------------------------------------------------------------------
+
+    def shown(self, view: str, object_id: int, frame: int) -> Shown:
+        """See :meth:`Views.shown`."""
+        return self.views.shown(view, object_id, frame)
+
+    def _say(self, object_id: int, frame: int, key: Key) -> None:
+        self._check_frame(frame)
+        self.do(SetKey(object_id, frame, key))
+
+    def _check_frame(self, frame: int) -> None:
+        if not 0 <= frame < self.session.about.length:
+            raise InputError(f"frame {frame} does not exist; there are {self.session.about.length}")
+
+    def _changed(self, digest: str | None = None) -> None:
+        self.views.changed(digest)
+        self.message = ""
+        self.version += 1
+
+    def _hear(self, told: Told) -> None:
+        """In the thread of a link."""
+        self._post(lambda: self._take(told))
+
+    def _take(self, told: Told) -> None:
+        if told.number != self._number:
+            return
+        if told.what == "answer":
+            _, digest, frame, plain = told.values
+            self.views.live(digest, frame, entry_of(plain, self.session.about.size_wh))
+            self.live = frame
+            self.version += 1
+        elif told.what == "progress" and self.progress is not None:
+            self.progress = (told.values[0], told.values[1])
+        elif told.what == "span":
+            self._changed(told.values[0])
+
+    def _run_over(self) -> None:
+        self._number, self.progress, self.live = None, None, None
+        for object_id in self.session.project.objects:
+            for span in self.views.spans(object_id):
+                self.views.changed(span.digest(self.tracker, clean=True))
+        self.version += 1
+
+    def _publish(self) -> None:
+        job = self._publishing(self.tracker, False, self.session.folder / RESULT)
+        self._then(self._helper.ask(job)[1], lambda _: None)
+
+    def _publishing(self, tracker: str, raw: bool, out: Path) -> Publish:
+        objects = self.session.project.objects
+        paths = {
+            number: tuple(
+                self.session.span_path(span.digest(tracker, clean=True))
+                for span in self.views.spans(number)
+            )
+            for number in objects
+        }
+        keys = {
+            number: {frame: key.plain() for frame, key in known.keys.items()}
+            for number, known in objects.items()
+        }
+        about = self.session.about
+        info = {"source": str(about.video), "tracker": tracker, "cleaned": not raw}
+        return Publish(about.size_wh, about.stems, paths, keys, raw, info, out)
+
+    def _then(
+        self,
+        asked: Future[Any],
+        use: Callable[[Any], None],
+        after: Callable[[], None] | None = None,
+    ) -> Future[None]:
+        """Use what a process came to, in the thread that owns the session."""
+        done: Future[None] = Future()
+
+        def ended() -> None:
+            if after is not None:
+                after()
+            try:
+                if not asked.cancelled():
+                    use(asked.result())
+            except InputError as error:
+                self.message = str(error)
+                self.version += 1
+            done.set_result(None)
+
+        asked.add_done_callback(lambda _: self._post(ended))
+        return done
+
+
+def _touches(owned: range, way: str, frame: int) -> bool:
+    """Whether a span is worked on."""
+    if way == "forward":
+        return owned.stop > frame
+    if way == "backward":
+        return owned.start <= frame
+    return way == "all" or frame in owned

@@ -1,0 +1,160 @@
+"""The jobs of the worker that computes, one function each.
+
+Each takes its job, ``tell(what, *values)`` for what it has to say meanwhile, and ``check()``, which
+waits while the job is held and raises where it is to end.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spectrack.api import fuse_all, open_frames, refine_all
+from spectrack.app.answers import AnswerFile, read_answers
+from spectrack.app.engine import NOT_THERE, answer_span
+from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment
+from spectrack.app.keys import Key
+from spectrack.errors import InputError
+from spectrack.storage import PART
+from spectrack.structures import Mask, Prediction
+from spectrack.tracking.journal import plain_entry
+from spectrack.tracks import Entry, Track, Tracks
+
+Tell = Callable[..., None]
+Check = Callable[[], None]
+
+
+def run_spans(job: Run, tell: Tell, check: Check) -> int:
+    """Follow objects through spans; how many were worked on."""
+    total = sum(len(span.owned) for span in job.spans)
+    done = 0
+    with open_frames(str(job.video)) as frames:
+        for span in job.spans:
+            digest = span.digest(job.tracker, clean=True)
+            file = AnswerFile(job.folder / f"{digest}.jsonl", frames.size_wh)
+
+            def take(frame: int, raw: Entry, span: Any = span, digest: str = digest) -> None:
+                check()
+                nonlocal done
+                done += 1
+                file.add(frame, raw)  # noqa: B023  called before the next span begins
+                tell("answer", span.object_id, digest, frame, plain_entry(raw))
+                tell("progress", min(done, total), total)
+
+            try:
+                check()
+                file.finish(answer_span(frames, span, job.tracker, take))
+            finally:
+                file.close()
+            tell("span", digest)
+    return len(job.spans)
+
+
+def segment(job: Segment, tell: Tell, check: Check) -> dict[str, Any]:
+    """The mask of what was clicked, as a key has it."""
+    del tell, check
+    from spectrack.app.clicking import mask_of_clicks
+
+    with open_frames(str(job.video)) as frames:
+        mask = Mask.encode(mask_of_clicks(frames[job.frame], job.clicks))
+    return Key("mask", mask, clicks=job.clicks).plain()
+
+
+def make_layer(job: MakeLayer, tell: Tell, check: Check) -> str:
+    """Masks as a result folder, whole or not at all; its name."""
+
+    def progress(done: int, total: int | None) -> None:
+        check()
+        tell("progress", done, total)
+
+    video = str(job.video)
+    if job.how == "fuse":
+        tracks = fuse_all(job.sources, video, progress=progress)
+    elif job.how == "refine":
+        (source,) = job.sources.values()
+        tracks = refine_all(source, video, progress=progress)
+    else:
+        (source,) = job.sources.values()
+        tracks = _loaded(source, video, progress)
+    save_whole(tracks, job.out)
+    return job.out.name
+
+
+def _loaded(source: Path, video: str, progress: Callable[[int, int | None], None]) -> Tracks:
+    """Masks of any method as tracks."""
+    from spectrack.video.soft_masks import open_masks
+
+    with open_frames(video) as frames:
+        tracks = {}
+        total = frames.length or 0
+        stems = frames.stems or [f"{index:05d}" for index in range(total)]
+        for key, soft_masks in open_masks(source, frames, None, False).items():
+            track = tracks[key] = Track(frames.size_wh, info={"source": str(source.name)})
+            for index, stem in enumerate(stems):
+                soft_hw = soft_masks[index]
+                if soft_hw is None or not (soft_hw >= 0.5).any():
+                    track.append(Prediction(None, None, 0.0, False), stem)
+                else:
+                    hard = soft_hw >= 0.5
+                    track.append(Prediction(Mask.encode(hard).box, hard), stem)
+                progress(index + 1, total)
+    return Tracks(tracks)
+
+
+def publish(job: Publish, tell: Tell, check: Check) -> str:
+    """Answers put together as a result folder; its name."""
+    del tell
+    tracks: dict[int, Track] = {}
+    for object_id, paths in job.spans.items():
+        entries = {}
+        doubts: dict[int, float] = {}
+        for path in paths:
+            answers = read_answers(path)
+            for frame, answer in answers.frames.items() if answers is not None else ():
+                entries[frame] = answer.raw if job.raw else answer.best
+                if answer.doubt is not None:
+                    doubts[frame] = answer.doubt
+        for frame, plain in job.keys[object_id].items():
+            known = entry_of_key(Key.from_plain(plain))
+            if known is not None:
+                entries[frame] = known
+        check()
+        track = tracks[object_id] = Track(job.size_wh, info=dict(job.info))
+        track.stems = list(job.stems)
+        track.entries = [entries.get(frame, NOT_THERE) for frame in range(len(job.stems))]
+    if not tracks:
+        raise InputError("there is no object yet; draw a box around one")
+    save_whole(Tracks(tracks), job.out)
+    return job.out.name
+
+
+def entry_of_key(key: Key) -> Entry | None:
+    """What a key frame says by itself: its mask, or that the object is gone; None for a box."""
+    if key.kind == "gone":
+        return NOT_THERE
+    return None if key.mask is None else Entry(key.mask.box, key.mask, 1.0, True)
+
+
+def export(job: Export, tell: Tell, check: Check) -> str:
+    """A result in a format for others; the name of the file."""
+    del tell
+    check()
+    from spectrack.app.exporting import write_export
+
+    write_export(job.result, job.video, job.format, job.out)
+    return job.out.name
+
+
+def save_whole(tracks: Tracks, out: Path) -> None:
+    """Write a result folder aside and put it in its place when it is whole."""
+    part = out.with_name(out.name + PART)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        tracks.save(part)
+        if out.exists():
+            shutil.rmtree(out)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
