@@ -265,3 +265,12 @@ class Prediction:
             self.mask if self.mask.dtype == np.bool_ else self.mask >= threshold
         )
         return hard
+
+    @property
+    def absent(self) -> bool:
+        """Whether nobody was asked: the object is not there yet, or no longer."""
+        return self.mask is None and self.box is None and not self.found
+
+
+ABSENT = Prediction(None, None, 0.0, False)
+"""The answer for an object in frames before it starts or after it is gone."""

@@ -109,13 +109,14 @@ def track_all(
     skip_broken: bool = False,
     journal: Journal | None = None,
     keep_partial: bool = False,
+    starts: Mapping[int, int] | None = None,
     **settings: Any,
 ) -> Tracks:
     """Follow several objects through a video, decoded once.
 
     Args:
         video: As in :func:`track`.
-        targets: Object id (1 to 255) to what to follow in the first frame.
+        targets: Object id (1 to 255) to what to follow, in the frame in which it starts.
         tracker: Name of a tracker; each object gets its own. Or what makes one of your own: a
             class or function without arguments. A tracker itself serves one object.
         clean: As in :func:`track`.
@@ -126,10 +127,12 @@ def track_all(
         journal: Keeps every answer as it comes, for a run that is killed to go on from.
         keep_partial: Raise :class:`~spectrack.tracking.loop.Interrupted` with what is done on
             Ctrl-C or a kill.
+        starts: Object id to the frame in which it starts, where that is not frame 0; before it
+            the track says that it is not there.
         **settings: Settings of a tracker that is named.
 
     Raises:
-        InputError: If video, targets or tracker cannot be used; see :func:`track`.
+        InputError: If video, targets, starts or tracker cannot be used; see :func:`track`.
         Interrupted: See ``keep_partial``.
     """
     from spectrack.tracking.choosing import name_of, trackers_for
@@ -158,6 +161,7 @@ def track_all(
                 skip_broken,
                 journal,
                 keep_partial,
+                starts,
             )
         except Interrupted as stop:
             _describe(stop.tracks, made)

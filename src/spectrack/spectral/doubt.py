@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 REASONS = {
     "disagreement": "methods disagree",
+    "directions": "forward and backward disagree",
     "change": "mask does not fit the video",
     "weakness": "weak response",
     "jump": "mask jumped",
@@ -44,7 +45,7 @@ class DoubtMeter:
         self._disagreement: list[float] = []
         self._change: list[float] = []
         self._weakness: list[float] = []
-        self._areas: list[float] = []
+        self._areas: list[float] = []  # NaN where the object is not there
 
     def disagree(self, disagreement: float) -> None:
         """How much the fused methods disagree in the next frame; may be ahead of :meth:`add`."""
@@ -67,6 +68,12 @@ class DoubtMeter:
         response = float(after_hw[hard_hw].mean()) if area else 0.0
         self._weakness.append(1 - response if union else 0.0)
         self._areas.append(int(area) * pixel)
+
+    def skip(self) -> None:
+        """The next frame, in which the object is not there: no doubt about it."""
+        self._change.append(0.0)
+        self._weakness.append(0.0)
+        self._areas.append(np.nan)
 
     def parts(self) -> dict[str, Doubts]:
         """The parts of the doubt by name, each (T,)."""
@@ -101,14 +108,18 @@ def jumps(areas_t: NDArray[Any]) -> Doubts:
     """How far each area is from the median of those around it, squared.
 
     Args:
-        areas_t: Areas of the masks, (T,).
+        areas_t: Areas of the masks, (T,); NaN where there is none to be judged.
 
     Returns:
-        (T,) in [0, 1]; 0 where both are zero.
+        (T,) in [0, 1]; 0 where both are zero, or there is nothing to be judged.
     """
     areas = np.asarray(areas_t, dtype=np.float64)
-    spans = (slice(max(0, t - AROUND), t + AROUND + 1) for t in range(len(areas)))
-    usual = np.array([np.median(areas[span]) for span in spans])
+    there = ~np.isnan(areas)
+    usual = np.zeros_like(areas)
+    for t in np.flatnonzero(there):
+        around = areas[max(0, t - AROUND) : t + AROUND + 1]
+        usual[t] = np.median(around[~np.isnan(around)])
+    areas = np.where(there, areas, 0)
     large = np.maximum(areas, usual)
     ratio = np.divide(np.minimum(areas, usual), large, out=np.ones_like(areas), where=large > 0)
     return (1 - ratio) ** 2

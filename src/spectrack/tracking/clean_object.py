@@ -35,7 +35,8 @@ class _Waiting:
         view: What the filter sees of the frame.
         soft_hw: The mask as it sees it, (h, w) in [0, 1].
         area: Rows and columns of the frame outside of which the mask is 0.
-        packed_hw: The mask there, 255 for 1; None where the answer still holds it.
+        packed_hw: The mask there, 255 for 1; None where the answer still holds it, or has none.
+        fixed: Whether the mask is known and stays.
     """
 
     answer: Prediction
@@ -43,6 +44,12 @@ class _Waiting:
     soft_hw: SoftHW
     area: tuple[slice, slice]
     packed_hw: NDArray[np.uint8] | None
+    fixed: bool = False
+
+    @property
+    def absent(self) -> bool:
+        """Whether the object is not there: there was nothing to be asked."""
+        return self.packed_hw is None and self.answer.absent
 
 
 class ObjectCleaner:
@@ -53,7 +60,8 @@ class ObjectCleaner:
         settings: The recipe.
         flow: How to find flow.
         pixels: Most pixels of the window on its grid; None for whole frames.
-        keep_first: Whether the first mask stays as it is.
+        keep_first: Whether the first mask stays as it is; it comes with the first answer that
+            does not say that the object is not there.
         keep_boxes: Whether boxes stay the tracker's, grown where the cleaned mask reaches further.
         box_of_mask: The tracker's rule from a soft mask to a box, where it has one; the box of the
             first frame is kept as with ``keep_boxes``.
@@ -80,10 +88,14 @@ class ObjectCleaner:
         self._stream = GuidedStream(self._canvas.size_wh, 1, settings)
         self._waiting: deque[_Waiting] = deque()
         self._newest: _Waiting | None = None
-        self._given = 0
+        self._begun = False
 
     def push(
-        self, last_hwc: FrameHWC | None, frame_hwc: FrameHWC, answer: Prediction
+        self,
+        last_hwc: FrameHWC | None,
+        frame_hwc: FrameHWC,
+        answer: Prediction,
+        fixed: bool = False,
     ) -> list[Prediction]:
         """Take the answer for the next frame; the cleaned ones that are ready.
 
@@ -91,8 +103,10 @@ class ObjectCleaner:
             last_hwc: The frame before; None for the first one.
             frame_hwc: uint8 RGB of shape (H, W, 3).
             answer: The tracker's.
+            fixed: Whether its mask is known: it stays as it is, and the filter draws the masks of
+                the frames beside it to it.
         """
-        last, new = self._newest, self._seen(answer)
+        last, new = self._newest, replace(self._seen(answer), fixed=fixed)
         seen_hwc = new.view.cut(frame_hwc)
         forward = backward = None
         if last is not None and last_hwc is not None:
@@ -106,7 +120,7 @@ class ObjectCleaner:
             backward = flow_between(pair.backward_hw2, view, view, last.view)
         self._newest = new
         self._waiting.append(new)
-        ready = self._stream.push(seen_hwc, new.soft_hw[None], forward, backward)
+        ready = self._stream.push(seen_hwc, new.soft_hw[None], forward, backward, fixed)
         return [self._cleaned(soft_mhw[0]) for soft_mhw in ready]
 
     def flush(self) -> Iterator[Prediction]:
@@ -122,6 +136,10 @@ class ObjectCleaner:
             whole = (slice(0, height), slice(0, width))
             view = self._canvas.view(None)
             return _Waiting(answer, view, np.clip(soft.astype(np.float32), 0, 1), whole, None)
+        if answer.mask is None:
+            view = self._canvas.view(None, None if self._newest is None else self._newest.view)
+            nothing = np.zeros(self._canvas.size_wh[::-1], np.float32)
+            return _Waiting(answer, view, nothing, (slice(0, 0), slice(0, 0)), None)
         box = Box.from_mask(soft if soft.dtype == np.bool_ else soft >= FAINT)
         area = (slice(0, 0), slice(0, 0)) if box is None else box.slices(self._size)
         packed = np.empty((0, 0), np.uint8)
@@ -143,8 +161,12 @@ class ObjectCleaner:
         """The answer for the oldest frame inside, from its filtered mask."""
         waiting = self._waiting.popleft()
         answer = waiting.answer
-        first, self._given = self._given == 0, self._given + 1
-        kept = not answer.found or (first and self._keep_first) or not (soft_hw >= 0.5).any()
+        if waiting.absent:
+            self.meter.skip()
+            return answer
+        first, self._begun = not self._begun, True
+        given = waiting.fixed or (first and self._keep_first)
+        kept = given or not answer.found or not (soft_hw >= 0.5).any()
         scale_x, scale_y = waiting.view.scale_xy
         after = waiting.soft_hw if kept else soft_hw
         self.meter.add(waiting.soft_hw >= 0.5, after, 1 / (scale_x * scale_y))

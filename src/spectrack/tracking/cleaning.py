@@ -31,7 +31,7 @@ class Cleaner:
     a pixel of its box in each frame inside; besides there is the last frame.
 
     Args:
-        keep_first: Objects whose mask in the first frame was given and stays as it is.
+        keep_first: Objects whose first mask was given and stays as it is.
         settings: The recipe; ``default`` where left out.
         keep_boxes: Objects whose boxes stay the tracker's, grown where the cleaned mask reaches
             further; others get that of the cleaned mask.
@@ -57,12 +57,20 @@ class Cleaner:
         self._others: deque[Predictions] = deque()
         self._last: FrameHWC | None = None
 
-    def push(self, frame_hwc: FrameHWC, predictions: Mapping[int, Prediction]) -> list[Predictions]:
+    def push(
+        self,
+        frame_hwc: FrameHWC,
+        predictions: Mapping[int, Prediction],
+        fixed: Collection[int] = (),
+    ) -> list[Predictions]:
         """Take the answers for the next frame; the cleaned ones of earlier frames that are ready.
 
         Args:
             frame_hwc: uint8 RGB of shape (H, W, 3).
-            predictions: Object id to the tracker's answer, the same ids for every frame.
+            predictions: Object id to the tracker's answer, the same ids for every frame. An
+                object without a mask in the first of them has none later, unless it was not there.
+            fixed: Objects whose mask in this frame is known: it stays as it is, and those in the
+                frames beside it are drawn to it.
         """
         if self._last is None:
             size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
@@ -77,14 +85,16 @@ class Cleaner:
                     box_of_mask=self._read_boxes.get(key),
                 )
                 for key, prediction in predictions.items()
-                if prediction.mask is not None
+                if prediction.mask is not None or prediction.absent
             }
         last, self._last = self._last, frame_hwc
         if not self._objects:
             return [dict(predictions)]
         # Those without masks wait here; objects keep their own answers, packed.
         self._others.append({k: p for k, p in predictions.items() if k not in self._objects})
-        ready = [o.push(last, frame_hwc, predictions[k]) for k, o in self._objects.items()]
+        ready = [
+            o.push(last, frame_hwc, predictions[k], k in fixed) for k, o in self._objects.items()
+        ]
         return [self._together(list(answers)) for answers in zip(*ready, strict=True)]
 
     def flush(self) -> Iterator[Predictions]:

@@ -26,6 +26,7 @@ class Collector:
         broken: Index of each frame that could not be decoded, and why; the loop adds to it.
         journal: Keeps every answer; where it goes on from an earlier run, the first answer given
             is the last of that run, for the filter to see where masks were.
+        begins: Object id to the frame in which it starts, where that is not frame 0.
     """
 
     def __init__(
@@ -37,11 +38,14 @@ class Collector:
         readers: Mapping[int, BoxOfMask],
         broken: Mapping[int, str],
         journal: Journal | None = None,
+        begins: Mapping[int, int] | None = None,
     ) -> None:
         from spectrack.tracking.cleaning import Cleaner  # compiles; only where it is used
 
         kept = None if journal is None else journal.kept
-        held = [key for key, target in targets.items() if kept or target.mask is not None]
+        known = 0 if kept is None else kept.frames
+        begun = {key for key in targets if (begins or {}).get(key, 0) < known}
+        held = [key for key, target in targets.items() if key in begun or target.mask is not None]
         self._cleaner = Cleaner(held, None, own_boxes, readers) if clean else None
         self._keys, self._stems = list(targets), stems
         self._broken, self._journal = broken, journal

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.errors import InputError
+from spectrack.structures import ABSENT, FrameHWC, Prediction, Target
 from spectrack.tracking.base import Tracker, check_frame
 from spectrack.tracking.resuming import last_answers, starts
 from spectrack.video.frames import BrokenFrame
@@ -37,7 +38,9 @@ class Follower:
     Args:
         trackers: Object id to a fresh tracker.
         frames: The video.
-        targets: Object id to target in frame 0, the same ids.
+        targets: Object id to target, the same ids.
+        begins: Object id to the frame in which it is given, where that is not frame 0. Before it
+            the answer is :data:`spectrack.structures.ABSENT`.
         kept: What an earlier run came to. Its last frame is given once more, with its answers;
             the frames after it follow.
         skip_broken: Whether a frame that cannot be decoded keeps the answers before it, with
@@ -52,16 +55,18 @@ class Follower:
         trackers: Mapping[int, Tracker],
         frames: Frames,
         targets: Mapping[int, Target],
+        begins: Mapping[int, int] | None = None,
         kept: Kept | None = None,
         skip_broken: bool = False,
     ) -> None:
         self.broken = {} if kept is None else dict(kept.broken)
         self._trackers, self._targets = trackers, targets
         self._skip_broken = skip_broken
-        self._starts = starts(trackers, targets, kept)
+        self._begins = dict.fromkeys(trackers, 0) | dict(begins or {})
+        self._starts = starts(trackers, targets, self._begins, kept)
         self._done = 0 if kept is None else kept.frames
         self._given = None if kept is None else last_answers(kept)
-        first = min((start.frame for start in self._starts.values()), default=0)
+        first = min([max(self._done - 1, 0), *(start.frame for start in self._starts.values())])
         self.frames = enumerate(frames.salvage(first) if skip_broken or first else frames, first)
         """Index and frame of all that are to be decoded, to be handed to :meth:`step`."""
         self._size_wh: tuple[int, int] | None = None
@@ -75,11 +80,17 @@ class Follower:
             InputError: If the frame or a target cannot be used.
             BrokenFrame: If it cannot be decoded and is not skipped, or there is none before it.
         """
+        begun = [key for key, begin in self._begins.items() if begin == index > 0]
         if not isinstance(frame, BrokenFrame):
             self._last_hwc = frame
             self._predictions = self._ask(index, frame)
         elif not self._skip_broken or self._last_hwc is None:
             raise frame
+        elif begun:
+            raise InputError(
+                f"object {begun[0]} starts at frame {index}, which cannot be decoded; "
+                "give it in another frame"
+            ) from frame
         else:
             self._predictions = self._hold(index, self._last_hwc)
             if index >= self._done:
@@ -96,13 +107,15 @@ class Follower:
             for target in self._targets.values():
                 target.check(self._size_wh)
         check_frame(frame_hwc, self._size_wh)
-        return {
-            key: tracker.init(frame_hwc, self._starts[key].target)
-            if index == self._starts[key].frame
-            else tracker.update(frame_hwc)
-            for key, tracker in self._trackers.items()
-            if index >= self._starts[key].frame
-        }
+        answers = {}
+        for key, tracker in self._trackers.items():
+            start, answer = self._starts[key], ABSENT
+            if index == start.frame:
+                answer = tracker.init(frame_hwc, start.target)
+            elif index > start.frame:
+                answer = tracker.update(frame_hwc)
+            answers[key] = answer if index >= self._begins[key] else ABSENT
+        return answers
 
     def _hold(self, index: int, last_hwc: FrameHWC) -> dict[int, Prediction]:
         for key, tracker in self._trackers.items():

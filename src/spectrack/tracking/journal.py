@@ -178,7 +178,7 @@ def _take(kept: Kept, found: dict[str, Any]) -> None:
 
 
 def plain_entry(entry: Entry) -> list[Any]:
-    """An entry as JSON can hold it: box, run lengths of the mask, score, whether it was found."""
+    """An answer as JSON has it."""
     box = None if entry.box is None else [float(v) for v in entry.box]
     counts = None if entry.mask is None else entry.mask.counts.decode("ascii")
     return [box, counts, entry.score, entry.found]
@@ -190,10 +190,10 @@ def _packed(prediction: Prediction) -> list[Any] | None:
 
 
 def entry_of(plain: list[Any], size_wh: tuple[int, int]) -> Entry:
-    """The entry that :func:`plain_entry` was given; its frame is of size (width, height).
+    """The answer that :func:`plain_entry` was given.
 
     Raises:
-        TypeError, ValueError: If it is none.
+        TypeError: If it is none; or a ValueError.
     """
     box, counts, score, found = plain
     mask = None if counts is None else Mask(size_wh[1], size_wh[0], counts.encode("ascii"))

@@ -82,13 +82,14 @@ def run_many(
     skip_broken: bool = False,
     journal: Journal | None = None,
     keep_partial: bool = False,
+    starts: Mapping[int, int] | None = None,
 ) -> Tracks:
     """Follow several targets through a video that is decoded once; see :func:`run`.
 
     Args:
         trackers: Object id to a fresh tracker.
         frames: Uint8 RGB frames.
-        targets: Object id to target, the same ids.
+        targets: Object id to target, the same ids; each in the frame in which its object starts.
         progress: As in :func:`run`.
         on_frame: As in :func:`run`, with the predictions of all objects; not called for frames
             that are broken or were answered by an earlier run.
@@ -97,10 +98,13 @@ def run_many(
             with score 0, and ``info["broken_frames"]`` names them.
         journal: Keeps every answer as it comes; goes on from those it has kept.
         keep_partial: Raise :class:`Interrupted` with what is done on Ctrl-C or a kill.
+        starts: Object id to the frame in which it starts, where that is not frame 0. Before it
+            the answers say that it is not there (no mask, no box, score 0, not found), and
+            ``info["start"]`` names it.
 
     Raises:
-        InputError: As in :func:`run`, if the ids differ, the first frame cannot be decoded, or
-            more than a third of all.
+        InputError: As in :func:`run`, if the ids differ, the first frame cannot be decoded, more
+            than a third of all, or an object starts beyond the end or in such a frame.
         BrokenFrame: If a frame cannot be decoded and ``skip_broken`` is not set.
         Interrupted: See ``keep_partial``.
     """
@@ -109,10 +113,11 @@ def run_many(
             f"trackers for objects {sorted(trackers)} and targets {sorted(targets)} were given; "
             "give one of each for every object"
         )
+    begins = _checked_starts(starts or {}, targets, frames)
     started = time.perf_counter()
     kept = None if journal is None else journal.kept
     done = 0 if kept is None else kept.frames
-    follower = Follower(trackers, frames, targets, kept, skip_broken)
+    follower = Follower(trackers, frames, targets, begins, kept, skip_broken)
     broken = follower.broken
     total = getattr(frames, "length", None)
     stems = getattr(frames, "stems", None)
@@ -127,11 +132,13 @@ def run_many(
             track.info.update(settings=_settings(trackers[key]), cleaned=clean)
             track.info.update(seconds=round(seconds, 3), complete=complete)
             track.info["broken_frames"] = [track.stems[i] for i in broken if i < len(track)]
+            if begins.get(key):
+                track.info["start"] = begins[key]
             if kept is not None:
                 track.info["resumed_at"] = [*kept.resumed_at, done]
         return Tracks(tracks)
 
-    with Collector(targets, stems, clean, own_boxes, readers, broken, journal) as collector:
+    with Collector(targets, stems, clean, own_boxes, readers, broken, journal, begins) as collector:
         try:
             for index, frame in follower.frames:
                 step = follower.step(index, frame)
@@ -151,6 +158,7 @@ def run_many(
             raise Interrupted(described(so_far, complete=False), stop) from stop
     if not tracks:
         raise InputError("the video holds no frames; give one with at least one frame")
+    _check_ends(begins, len(next(iter(tracks.values()))))
     found = described(tracks, complete=True)
     _check_broken(broken, found.first.stems)
     return found
@@ -160,6 +168,34 @@ def _settings(tracker: Tracker) -> dict[str, Any]:
     settings = tracker.settings
     own = dataclasses.is_dataclass(settings) and not isinstance(settings, type)
     return dataclasses.asdict(settings) if own else {}
+
+
+def _checked_starts(
+    starts: Mapping[int, int], targets: Mapping[int, Target], frames: Frames
+) -> dict[int, int]:
+    """The objects that start after frame 0, and where; what cannot be is refused early."""
+    unknown = sorted(set(starts) - set(targets))
+    if unknown:
+        raise InputError(f"a start was given for object {unknown[0]}, which has no target")
+    for key, start in starts.items():
+        if int(start) != start or start < 0:
+            raise InputError(
+                f"start {start} was given for object {key}; give the number of a frame, from 0"
+            )
+    later = {key: int(start) for key, start in starts.items() if start}
+    length = getattr(frames, "length", None) if later else None
+    if length is not None:
+        _check_ends(later, length)
+    return later
+
+
+def _check_ends(begins: Mapping[int, int], length: int) -> None:
+    late = [key for key, begin in begins.items() if begin >= length]
+    if late:
+        raise InputError(
+            f"object {late[0]} starts at frame {begins[late[0]]}, but the video ends at frame "
+            f"{length - 1}; frames count from 0"
+        )
 
 
 def _check_broken(broken: Mapping[int, str], stems: Sequence[str]) -> None:

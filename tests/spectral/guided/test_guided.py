@@ -35,12 +35,12 @@ def lab_float64(frame_hwc: np.ndarray) -> np.ndarray:
     return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1) / 100
 
 
-def truth(frames, soft, forward, backward, s: GuidedSettings) -> np.ndarray:
+def truth(frames, soft, forward, backward, s: GuidedSettings, fixed=()) -> np.ndarray:
     """The whole video at once, pixel by pixel; weights rounded to 1/255 as documented."""
     count, height, width = soft.shape
     lab = [lab_float64(f) for f in frames]
     links: dict[tuple[int, int, int], list[tuple[float, int, int, int]]] = {}
-    for t in range(count):
+    for t in set(range(count)) - set(fixed):
         rows, cols = active_pixels(soft[t][None], s.reach)
         for y, x in zip(rows.tolist(), cols.tolist(), strict=True):
             found = []
@@ -84,7 +84,8 @@ def truth(frames, soft, forward, backward, s: GuidedSettings) -> np.ndarray:
     around = s.iterations - s.cycles[0]
     out = []
     for t in range(count):
-        near = np.mean(change[max(0, t - around) : t + around + 1])
+        told = set(range(max(0, t - around), min(t + around + 1, count))) - set(fixed)
+        near = np.mean([change[u] for u in told] or [0.0])
         depth = np.interp(near, s.changes, range(len(s.changes)))
         low = int(depth)
         high = min(low + 1, len(states) - 1)
@@ -145,6 +146,35 @@ def test_equals_the_transcription(scene, changes):
     # One byte of a weight may round the other way in float32.
     np.testing.assert_allclose(got, want, atol=5e-3)
     assert np.abs(got - want).mean() < 1e-4
+
+
+@pytest.mark.parametrize("fixed", [(0,), (2,), (1, 2), (0, 3)])
+def test_known_masks_are_kept_and_felt(scene, fixed):
+    frames, soft, forward, backward = scene
+    s = replace(GATED, changes=(0.0, 0.01, 0.1), level=0.42)
+    back = np.concatenate([np.zeros_like(backward[:1]), backward[:-1]])
+    pairs = list(zip(forward, backward, strict=True))[:-1]
+    got = guided(frames, soft, pairs, s, fixed)
+    want = truth(frames, soft, forward, back, s, fixed)
+    rise = (1 - s.level) / s.level
+    want = rise * want / (1 + (rise - 1) * want)
+    for t in fixed:
+        np.testing.assert_array_equal(got[t], soft[t])
+    rest = [t for t in range(4) if t not in fixed]
+    np.testing.assert_allclose(got[rest], want[rest], atol=1e-2)
+    free = guided(frames, soft, pairs, s)
+    assert np.abs(got[rest] - free[rest]).max() > 0.01  # and it is no small matter
+
+
+def test_a_known_mask_parts_the_video(scene):
+    """What lies on one side of it is as if the other side were not there."""
+    frames, soft, forward, backward = scene
+    s = replace(SMALL, cycles=(4,))
+    pairs = list(zip(forward, backward, strict=True))[:-1]
+    whole = guided(frames, soft, pairs, s, fixed=[2])
+    before = guided(frames[:3], soft[:3], pairs[:2], s, fixed=[2])
+    after = guided(frames[2:], soft[2:], pairs[2:], s, fixed=[0])
+    np.testing.assert_array_equal(whole, np.concatenate([before, after[1:]]))
 
 
 def test_more_iterations_than_frames_and_several_maps(scene):

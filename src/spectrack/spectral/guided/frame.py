@@ -18,6 +18,8 @@ class GuidedFrame(LinkedFrame):
         soft_mhw: Soft masks, float32 (maps, H, W) in [0, 1].
         taps: Neighbourhoods.
         settings: The recipe.
+        fixed: Whether the masks are known. They stay as they are, to the last bit, and its
+            neighbours feel them: Dirichlet conditions of the diffusion.
     """
 
     def __init__(
@@ -26,8 +28,12 @@ class GuidedFrame(LinkedFrame):
         soft_mhw: NDArray[np.float32],
         taps: Taps,
         settings: GuidedSettings,
+        fixed: bool = False,
     ) -> None:
-        super().__init__(frame_hwc, soft_mhw, taps, settings)
+        # Without active pixels nothing moves, and colours are still there for the neighbours.
+        may_change = np.zeros_like(soft_mhw) if fixed else soft_mhw
+        super().__init__(frame_hwc, may_change, taps, settings)
+        self.fixed = fixed
         self.steps, self.sent = 0, False
         self._settings = settings
         self._lengths = settings.lengths
@@ -78,6 +84,10 @@ class GuidedFrame(LinkedFrame):
         out = np.empty((len(self._planes), self._height, self._width), dtype=np.float32)
         for m, planes in enumerate(self._planes):
             plane = planes[self.steps % 2]
+            if self.fixed:
+                rows = plane.reshape(-1, self._taps.padded_width)
+                out[m] = rows[pad : pad + self._height, pad : pad + self._width]
+                continue
             if self._marks and depths[m] < len(self._marks) - 1:
                 first = int(depths[m])
                 low, high = self._marks[first][m], self._marks[first + 1][m]

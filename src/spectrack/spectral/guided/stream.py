@@ -24,7 +24,7 @@ exactly as if the whole video had been filtered at once, ``iterations`` frames a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 import numpy as np
@@ -69,7 +69,7 @@ class GuidedStream:
         self._window: deque[GuidedFrame] = deque()
         # Frames around a finished one that have ended their first cycle, on either side.
         self._around = s.iterations - s.cycles[0] if s.cycles else 0
-        self._past: deque[NDArray[np.float64]] = deque(maxlen=self._around + 1)
+        self._past: deque[NDArray[np.float64] | None] = deque(maxlen=self._around + 1)
 
     def push(
         self,
@@ -77,6 +77,7 @@ class GuidedStream:
         soft_mhw: NDArray[np.float32],
         forward_hw2: NDArray[np.float32] | None = None,
         backward_hw2: NDArray[np.float32] | None = None,
+        fixed: bool = False,
     ) -> list[Planes]:
         """Take the next frame.
 
@@ -86,6 +87,9 @@ class GuidedStream:
             forward_hw2: Flow from the previous frame to this one, (H, W, 2), pixels. Without both
                 flows (first frame, cut) the frame is not linked to the previous one.
             backward_hw2: Flow from this frame to the previous one.
+            fixed: Whether the masks of this frame are known: they come out as they went in, and
+                the frames beside it are drawn to them. What lies before such a frame and what lies
+                after it do not reach each other.
 
         Returns:
             The frames that are ready, in order: float32 (maps, H, W) in [0, 1], foreground from
@@ -95,7 +99,7 @@ class GuidedStream:
             InputError: If shapes do not fit, or a mask holds NaN or leaves [0, 1].
         """
         soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
-        new = GuidedFrame(frame_hwc, soft, self._taps, self.settings)
+        new = GuidedFrame(frame_hwc, soft, self._taps, self.settings, fixed)
         if self._window:
             if forward_hw2 is not None and backward_hw2 is not None:
                 last = self._window[-1]
@@ -142,13 +146,19 @@ class GuidedStream:
         s = self.settings
         if not s.cycles:
             return np.zeros(self.maps)
-        self._past.append(self._window[i].change)
-        later = [f.change for f in islice(self._window, i + 1, i + 1 + self._around)]
-        change = np.stack([*self._past, *later]).mean(axis=0)
+        self._past.append(self._change_of(self._window[i]))
+        later = [self._change_of(f) for f in islice(self._window, i + 1, i + 1 + self._around)]
+        told = [change for change in [*self._past, *later] if change is not None]
+        change = np.stack(told or [np.zeros(self.maps)]).mean(axis=0)
         depths: NDArray[np.float64] = np.asarray(
             np.interp(change, s.changes, np.arange(len(s.changes)))
         )
         return depths
+
+    @staticmethod
+    def _change_of(frame: GuidedFrame) -> NDArray[np.float64] | None:
+        """How much the first cycle changed a frame, (maps,); None where nothing may change."""
+        return None if frame.fixed else frame.change
 
 
 def guided(
@@ -156,6 +166,7 @@ def guided(
     soft: NDArray[np.float32],
     flows: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None,
     settings: GuidedSettings | None = None,
+    fixed: Collection[int] = (),
 ) -> Planes:
     """Filter the masks of a whole video; :class:`GuidedStream` does the same in fixed memory.
 
@@ -165,6 +176,7 @@ def guided(
         flows: For each of the T - 1 pairs of consecutive frames the flow from the first to the
             second and back, (H, W, 2), pixels. None filters every frame by itself.
         settings: The recipe; ``default`` where left out.
+        fixed: Frames whose masks are known and stay; see :meth:`GuidedStream.push`.
 
     Returns:
         float32, the shape of ``soft``, in [0, 1], foreground from one half.
@@ -184,8 +196,8 @@ def guided(
     for t, frame in enumerate(frames):
         if t >= count or (flows is not None and t > len(flows)):
             raise InputError(f"{count} masks were given for more frames; give one a frame")
-        pair = (None, None) if flows is None or t == 0 else flows[t - 1]
-        out += stream.push(frame, soft_mthw[:, t], *pair)
+        forward, backward = (None, None) if flows is None or t == 0 else flows[t - 1]
+        out += stream.push(frame, soft_mthw[:, t], forward, backward, t in fixed)
         seen += 1
     if seen != count:
         raise InputError(f"{count} masks were given for {seen} frames; give one a frame")
