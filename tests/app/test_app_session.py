@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spectrack.app.edits import AddLayer, AddObject, RemoveObject, SetKey
-from spectrack.app.keys import Click, Key, Span, spans_of
+from spectrack.app.keys import Click, Key, KeyedSpan, spans_of
 from spectrack.app.session import About, Session, read_about
 from spectrack.errors import InputError
 from spectrack.structures import Box, Mask
@@ -167,43 +167,34 @@ BOX, GONE = Key("box", box=Box(0, 0, 2, 2)), Key("gone")
     "keys",
     [{0: BOX}, {4: BOX}, {9: BOX}, {0: BOX, 9: GONE}, {2: BOX, 3: BOX, 7: GONE}, {5: GONE, 6: BOX}],
 )
-def test_every_frame_has_one_owner(keys):
+def test_every_frame_lies_in_one_span_between_its_keys(keys):
     spans = spans_of(1, keys, 10)
-    owned = [frame for span in spans for frame in span.owned]
-    assert owned == list(range(10))
+    assert [frame for span in spans for frame in range(10) if frame in span] == list(range(10))
     for span in spans:
-        assert span.left is keys.get(span.first) or span.left is None
-        inside = [f for f in keys if span.first < f < span.last]
-        assert not inside
+        assert span.before in {None, keys.get(span.frames.start)}
+        assert span.after in {None, keys.get(span.frames.stop)}
+        assert span.empty == (span.before is None and span.after is None)
+        assert not [f for f in keys if span.frames.start < f < span.frames.stop]
 
 
 def test_only_spans_beside_a_changed_key_change_their_name():
-    before = {s.first: s.digest("flow", True) for s in spans_of(1, {0: BOX, 4: BOX, 7: BOX}, 10)}
-    moved = Key("box", box=Box(1, 0, 2, 2))
-    after = {s.first: s.digest("flow", True) for s in spans_of(1, {0: BOX, 4: moved, 7: BOX}, 10)}
+    def names(keys):
+        return {s.frames.start: s.digest("flow") for s in spans_of(1, keys, 10)}
+
+    before = names({0: BOX, 4: BOX, 7: BOX})
+    after = names({0: BOX, 4: Key("box", box=Box(1, 0, 2, 2)), 7: BOX})
     assert before[7] == after[7]
     assert before[0] != after[0]
     assert before[4] != after[4]
+
+
+def test_answers_do_not_depend_on_the_number_of_the_object_or_on_clicks():
     clicked = Key("mask", mask((1, 1)), clicks=(Click(1, 1),))
-    plain = Key("mask", mask((1, 1)))
-    a, b = Span(1, 0, 9, clicked, None), Span(2, 0, 9, plain, None)
-    assert a.digest("flow", True) == b.digest("flow", True)
-    assert a.digest("flow", True) != a.digest("kcf", True)
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "empty"),
-    [
-        (None, BOX, False),
-        (None, GONE, True),
-        (BOX, GONE, False),
-        (BOX, None, False),
-        (GONE, BOX, True),
-        (GONE, None, True),
-    ],
-)
-def test_nothing_is_computed_where_the_object_is_gone(left, right, empty):
-    assert Span(1, 2, 5, left, right).empty == empty
+    (one,) = spans_of(1, {0: clicked}, 10)
+    (other,) = spans_of(2, {0: Key("mask", mask((1, 1)))}, 10)
+    assert isinstance(one, KeyedSpan)
+    assert one.digest("flow") == other.digest("flow")
+    assert one.digest("flow") != one.digest("kcf")
 
 
 def test_the_file_of_steps_is_plain_json(session):

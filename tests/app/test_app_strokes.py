@@ -23,7 +23,11 @@ def distance_to(points, shape=SHAPE):
     best = np.full(shape, np.inf)
     for (x1, y1), (x2, y2) in zip(points, points[1:] or points, strict=False):
         length = (x2 - x1) ** 2 + (y2 - y1) ** 2
-        t = 0.0 if length == 0 else np.clip(((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length, 0, 1)
+        t = (
+            0.0
+            if length == 0
+            else np.clip(((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length, 0, 1)
+        )
         best = np.minimum(best, np.hypot(x - x1 - t * (x2 - x1), y - y1 - t * (y2 - y1)))
     return best
 

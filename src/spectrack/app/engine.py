@@ -1,91 +1,88 @@
-"""From key frames to answers: what a worker process computes."""
+"""From key frames to answers: what the worker that computes does for a span."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectrack.api import make_tracker
-from spectrack.app.answers import Answer
-from spectrack.app.keys import Key, Span
-from spectrack.structures import FrameHWC, Mask, Prediction, Target
-from spectrack.tracking.loop import run
-from spectrack.tracks import Entry, Track
-from spectrack.video.reader import Frames
+from spectrack.app.keys import Key, KeyedSpan
+from spectrack.spectral.doubt import doubt, jumps
+from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.tracking.passes import Passes, PassOf
+from spectrack.tracking.span_answers import SpanAnswers, absent, solve
+from spectrack.tracking.two_ways import TwoWays
+from spectrack.tracks import Entry
+from spectrack.video.frames import Frames
 
-OnAnswer = Callable[[int, Entry], None]
-"""Called with the number of a frame of the video and the tracker's answer for it."""
-
-NOT_THERE = Entry(None, None, 0.0, False)
-
-
-class SpanFrames(Frames):
-    """The frames of a span, from its first on or from its last back.
-
-    Args:
-        frames: The video; it knows its length and can jump.
-        span: The span.
-        backward: Whether the last comes first.
-    """
-
-    def __init__(self, frames: Frames, span: Span, backward: bool = False) -> None:
-        self._frames = frames
-        order = range(span.first, span.last + 1)
-        self.order = order[::-1] if backward else order
-        self.source, self.name = frames.source, frames.name
-        self.size_wh, self.fps = frames.size_wh, frames.fps
-
-    @property
-    def length(self) -> int:
-        """Number of frames."""
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[FrameHWC]:
-        return (self._frames[index] for index in self.order)
-
-    def _read(self, index: int) -> FrameHWC:
-        return self._frames[self.order[index]]
+OnAnswer = Callable[[int, Prediction, str], None]
+"""Called with the number of a frame, an answer for it, and what it is: ``forward``, ``backward`` or
+``done``. What it raises ends the work."""
 
 
-def answer_span(
-    frames: Frames, span: Span, tracker: str, on_answer: OnAnswer
-) -> list[tuple[int, Answer]]:
-    """Follow an object through a span from its key frames.
+class Engine:
+    """Answers the spans of a video with one tracker.
+
+    Passes of the tracker are kept, so that work that was ended goes on where it was, and a key
+    frame between two others makes use of those that are on their way.
 
     Args:
         frames: The video.
-        span: Where, and from which keys.
-        tracker: Name of a tracker.
-        on_answer: Told of every answer as it comes; what it raises ends the work.
-
-    Returns:
-        Frame and answer, of every frame that the span owns, in order.
+        tracker: Name of the tracker.
+        folder: Where passes are kept.
     """
-    if span.empty:
-        return [(frame, Answer(NOT_THERE, NOT_THERE, 0.0)) for frame in span.owned]
-    backward = span.left is None
-    key = span.right if backward else span.left
-    assert key is not None
-    order = SpanFrames(frames, span, backward)
-    raws: dict[int, Entry] = {}
 
-    def take(index: int, frame_hwc: FrameHWC, found: Prediction) -> None:
-        del frame_hwc
-        hard = found.hard_mask()
-        mask = None if hard is None else Mask.encode(hard)
-        frame = order.order[index]
-        raws[frame] = Entry(found.box, mask, float(found.score), bool(found.found))
-        on_answer(frame, raws[frame])
+    def __init__(self, frames: Frames, tracker: str, folder: Path) -> None:
+        self._frames = frames
+        self._passes = Passes(frames, lambda: make_tracker(tracker), folder)
 
-    track = run(make_tracker(tracker), order, target_of(key), None, take, clean=True)
-    doubts = doubts_of(track)
-    whole = {
-        frame: Answer(raws[frame], entry, doubts[place])
-        for place, (frame, entry) in enumerate(zip(order.order, track, strict=True))
-    }
-    return [(frame, whole[frame]) for frame in span.owned]
+    def work(self, span: KeyedSpan) -> int:
+        """Frames that :meth:`answer` will go through, each way and the filter counted."""
+        missing = sum(self._passes.missing(one, _end(span, one)) for one in _passes_of(span))
+        return missing + (0 if span.empty else len(span))
+
+    def answer(self, span: KeyedSpan, on_answer: OnAnswer) -> SpanAnswers:
+        """Follow an object from the key frames of a span, fuse both ways, and filter."""
+        if span.empty:
+            return absent(span.frames)
+
+        def take(number: int, frame_hwc: FrameHWC, answer: Prediction, way: str) -> None:
+            del frame_hwc
+            on_answer(number, answer, way)
+
+        passes = _passes_of(span)
+        for one in passes:
+            self._passes.follow(one, _end(span, one), take)
+        return solve(
+            span.frames,
+            next((one for one in passes if not one.backward), None),
+            next((one for one in passes if one.backward), None),
+            self._passes,
+            self._frames,
+            True,
+            TwoWays(),
+            lambda number, frame_hwc, answer: take(number, frame_hwc, answer, "done"),
+        )
+
+
+def _passes_of(span: KeyedSpan) -> list[PassOf]:
+    """Forward from the key before, backward from the key after."""
+    sides = ((span.frames.before, span.before, False), (span.frames.after, span.after, True))
+    return [
+        PassOf(frame, target_of(key), backward)
+        for frame, key, backward in sides
+        if frame is not None and key is not None
+    ]
+
+
+def _end(span: KeyedSpan, one: PassOf) -> int:
+    """The frame that a pass must come to: across the span, and to the key beyond it."""
+    if one.backward:
+        return span.frames.start
+    return span.frames.stop if span.after is not None else span.frames.stop - 1
 
 
 def target_of(key: Key) -> Target:
@@ -93,10 +90,16 @@ def target_of(key: Key) -> Target:
     return Target(key.box, None if key.mask is None else key.mask.decode())
 
 
-def doubts_of(track: Track) -> list[float]:
-    """The doubt of every frame; from the scores alone where no filter told it."""
-    told: Any = track.info.get("doubt")
-    if isinstance(told, list) and len(told) == len(track):
-        return [float(v) for v in told]
-    scores = np.clip([e.score if e.found else 1.0 for e in track], 0, 1)
-    return [float(v) for v in 1 - np.exp(-2 * (1 - scores))]
+def doubts_of(answers: SpanAnswers) -> list[float]:
+    """The doubt of every frame of a span, in [0, 1]; jumps are judged within the span."""
+    parts: dict[str, Any] = {k: np.array(v, np.float64) for k, v in answers.parts.items()}
+    parts["jump"] = jumps(np.array([_area(entry) for entry in answers.clean], np.float64))
+    return [float(v) for v in doubt(parts)]
+
+
+def _area(entry: Entry) -> float:
+    if entry.mask is not None:
+        return float(entry.mask.area)
+    if not entry.found:
+        return float("nan")
+    return 0.0 if entry.box is None else entry.box.area

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spectrack.app.keys import Click, Span
+from spectrack.app.keys import Click, KeyedSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,14 @@ class Run:
         spans: In the order in which they are to be worked on.
         tracker: Name of the tracker.
         folder: Where answers are kept, one file a span.
+        passes: Where the ways of the tracker are kept.
     """
 
     video: Path
-    spans: tuple[Span, ...]
+    spans: tuple[KeyedSpan, ...]
     tracker: str
     folder: Path
+    passes: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Publish:
     Args:
         size_wh: Width and height of the frames.
         stems: Name of each frame.
-        spans: Object id to the files with its answers.
+        spans: Object id to its spans: first frame, one past the last, and the file of answers.
         keys: Object id to its key frames, as JSON has them; they are answers, too.
         raw: Whether answers are taken as they were before the filter.
         info: What ``track.json`` says.
@@ -74,7 +76,7 @@ class Publish:
 
     size_wh: tuple[int, int]
     stems: tuple[str, ...]
-    spans: dict[int, tuple[Path, ...]]
+    spans: dict[int, tuple[tuple[int, int, Path], ...]]
     keys: dict[int, dict[int, dict[str, Any]]]
     raw: bool
     info: dict[str, Any]
@@ -135,7 +137,7 @@ class Told:
 
     Args:
         number: Of the job.
-        what: ``answer`` (object id, digest, frame, entry as JSON has it), ``span`` (digest),
+        what: ``answer`` (digest, frame, entry as JSON has it, which way), ``span`` (digest),
             ``progress`` (done, in all), or an end: ``done`` (value), ``failed`` (sentence),
             ``stopped``.
         values: See ``what``.

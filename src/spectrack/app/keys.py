@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from spectrack.errors import InputError
-from spectrack.structures import Box, Mask
+from spectrack.structures import Box, Mask, Target
+from spectrack.tracking.keys import GONE, Span, spans
 
 Kind = Literal["mask", "box", "gone"]
 
@@ -91,55 +92,56 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class KeyedSpan:
     """The frames between two neighbouring key frames of an object, which are answered together.
-
-    A span owns its frames from the left key on, and those of the right key only where no other
-    span begins there; so every frame of a video with a key has one owner.
 
     Args:
         object_id: The object.
-        first: Its first frame: the left key's, or 0 where there is none.
-        last: Its last frame: the right key's, or the last of the video.
-        left: The key in the first frame, None before the first key of the object.
-        right: The key in the last frame, None after the last key.
+        frames: Which frames; every frame of a video with a key lies in one span.
+        before: The key that is followed forward from; None where there is none.
+        after: The key that is followed backward from; None where there is none.
     """
 
     object_id: int
-    first: int
-    last: int
-    left: Key | None
-    right: Key | None
+    frames: Span
+    before: Key | None
+    after: Key | None
 
-    @property
-    def owned(self) -> range:
-        """The frames whose answers are this span's."""
-        return range(self.first, self.last + (self.right is None))
+    def __contains__(self, frame: int) -> bool:
+        return self.frames.start <= frame < self.frames.stop
+
+    def __len__(self) -> int:
+        return self.frames.stop - self.frames.start
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is to be computed: the object is known to be out of sight throughout."""
-        before = self.left is None or self.left.kind == "gone"
-        after = self.right is None or self.right.kind == "gone" or self.left is not None
-        return before and after
+        """Whether nothing is to be computed: the object is not there."""
+        return self.before is None and self.after is None
 
-    def digest(self, tracker: str, clean: bool) -> str:
+    def digest(self, tracker: str) -> str:
         """A name for the answers, by all that decides them; 32 hexadecimal digits.
 
         Args:
             tracker: Name of the tracker that follows.
-            clean: Whether the spectral filter works behind it.
         """
-        keys = [
-            None if k is None else {n: v for n, v in k.plain().items() if n != "clicks"}
-            for k in (self.left, self.right)
-        ]
-        # Answers do not depend on the object's number; 1 is raised when they come to differ.
-        decides = [1, self.first, self.last, keys, tracker, clean]
-        return hashlib.sha256(json.dumps(decides).encode("ascii")).hexdigest()[:32]
+        return _digest(replace(self, object_id=0), tracker)
 
 
-def spans_of(object_id: int, keys: Mapping[int, Key], length: int) -> list[Span]:
+@lru_cache(maxsize=4096)
+def _digest(span: KeyedSpan, tracker: str) -> str:
+    keys = [
+        None if k is None else {n: v for n, v in k.plain().items() if n != "clicks"}
+        for k in (span.before, span.after)
+    ]
+    # The first number is raised when the same keys come to lead to other answers.
+    decides = [1, span.frames.start, span.frames.stop, keys, tracker]
+    return hashlib.sha256(json.dumps(decides).encode("ascii")).hexdigest()[:32]
+
+
+_THERE = Target(box=Box(0, 0, 1, 1))
+
+
+def spans_of(object_id: int, keys: Mapping[int, Key], length: int) -> list[KeyedSpan]:
     """The spans of an object, in the order of frames.
 
     Args:
@@ -147,21 +149,16 @@ def spans_of(object_id: int, keys: Mapping[int, Key], length: int) -> list[Span]
         keys: Frame to key.
         length: Frames of the video.
     """
-    frames = sorted(keys)
-    if not frames:
+    if not keys:
         return []
-    spans = []
-    if frames[0] > 0:
-        spans.append(Span(object_id, 0, frames[0], None, keys[frames[0]]))
-    for first, last in pairwise(frames):
-        spans.append(Span(object_id, first, last, keys[first], keys[last]))
-    spans.append(Span(object_id, frames[-1], length - 1, keys[frames[-1]], None))
-    return spans
-
-
-def span_at(object_id: int, keys: Mapping[int, Key], length: int, frame: int) -> Span | None:
-    """The span that owns a frame; None for an object without keys."""
-    for span in spans_of(object_id, keys, length):
-        if frame in span.owned:
-            return span
-    return None
+    # Where spans begin and end does not depend on what keys say, but that the object is gone.
+    known = {frame: GONE if key.kind == "gone" else _THERE for frame, key in keys.items()}
+    return [
+        KeyedSpan(
+            object_id,
+            span,
+            None if span.before is None else keys[span.before],
+            None if span.after is None else keys[span.after],
+        )
+        for span in spans(known, length)
+    ]

@@ -263,7 +263,9 @@ class Page:
 
 
 def _icon(icon: str, tip: str, act: Callable[[], Any]) -> ui.button:
-    button = ui.button(icon=icon, on_click=lambda: act(), color=None).props(f'flat dense aria-label="{tip}"')
+    button = ui.button(icon=icon, on_click=lambda: act(), color=None).props(
+        f'flat dense aria-label="{tip}"'
+    )
     with button:
         ui.tooltip(tip)
     return button

@@ -3,6 +3,7 @@
     session.json    what the video is
     edits.jsonl     every step, one line each, on the disk before it is shown
     spans/          answers of trackers, one file a span, named by what decides them
+    passes/         the ways of trackers from key frames, for work that was ended to go on
     layers/NAME/    masks that were loaded or made of others, each a result folder
     result/         the answers put together, a result folder
     video/          the video, where it was uploaded
@@ -29,7 +30,7 @@ from spectrack.storage import claimed, explained, write_json
 
 FORMAT = "spectrack session 1"
 ABOUT, EDITS = "session.json", "edits.jsonl"
-SPANS, LAYERS, RESULT, UPLOAD = "spans", "layers", "result", "video"
+SPANS, PASSES, LAYERS, RESULT, UPLOAD = "spans", "passes", "layers", "result", "video"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Session:
             with explained(self._edits):
                 self._handle = self._stack.enter_context(self._edits.open("ab"))
                 self._handle.truncate(size)  # what a crash cut off must not spoil the next line
-            for name in (SPANS, LAYERS):
+            for name in (SPANS, PASSES, LAYERS):
                 (folder / name).mkdir(exist_ok=True)
         except BaseException:
             self._stack.close()
@@ -142,8 +143,8 @@ class Session:
             self.history.redo()
 
     def span_path(self, digest: str) -> Path:
-        """Where the answers of a span are kept; see :meth:`Span.digest`."""
-        return self.folder / SPANS / f"{digest}.jsonl"
+        """Where the answers of a span are kept; see :meth:`KeyedSpan.digest`."""
+        return self.folder / SPANS / f"{digest}.json"
 
     def close(self) -> None:
         """Let the folder go."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from spectrack.app.edits import AddLayer, AddObject, Edit, RemoveObject, SetKey
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment, Told
-from spectrack.app.keys import Click, Key
+from spectrack.app.keys import Click, Key, KeyedSpan
 from spectrack.app.link import Link
-from spectrack.app.session import LAYERS, RESULT, SPANS, Session
+from spectrack.app.session import LAYERS, PASSES, RESULT, SPANS, Session
 from spectrack.app.strokes import paint
 from spectrack.app.views import Shown, Views, split
 from spectrack.app.worker import compute
@@ -191,16 +191,17 @@ class Studio:
             span
             for object_id in object_ids
             for span in self.views.spans(object_id)
-            if _touches(span.owned, way, frame) and not self.views.is_done(span, self.tracker)
+            if _touches(span, way, frame) and not self.views.is_done(span, self.tracker)
         ]
         if not spans:
             return 0
-        spans.sort(key=lambda s: (abs(s.first - frame), s.object_id))
+        spans.sort(key=lambda s: (abs(s.frames.start - frame), s.object_id))
         self._stop.clear()
         self.resume()
-        self.progress, self.live = (0, sum(len(s.owned) for s in spans)), None
-        folder = self.session.folder / SPANS
-        job = Run(self.session.about.video, tuple(spans), self.tracker, folder)
+        self.progress, self.live = (0, sum(map(len, spans))), None
+        folder = self.session.folder
+        video = self.session.about.video
+        job = Run(video, tuple(spans), self.tracker, folder / SPANS, folder / PASSES)
         self._number, asked = self._runner.ask(job)
         self._then(asked, lambda _: self._publish(), self._run_over)
         self._changed()
@@ -303,8 +304,9 @@ class Studio:
         if told.number != self._number:
             return
         if told.what == "answer":
-            _, digest, frame, plain = told.values
-            self.views.live(digest, frame, entry_of(plain, self.session.about.size_wh))
+            digest, frame, plain, way = told.values
+            entry = entry_of(plain, self.session.about.size_wh)
+            self.views.live(digest, frame, entry, way == "done")
             self.live = frame
             self.version += 1
         elif told.what == "progress" and self.progress is not None:
@@ -316,7 +318,7 @@ class Studio:
         self._number, self.progress, self.live = None, None, None
         for object_id in self.session.project.objects:
             for span in self.views.spans(object_id):
-                self.views.changed(span.digest(self.tracker, clean=True))
+                self.views.changed(span.digest(self.tracker))
         self.version += 1
 
     def _publish(self) -> None:
@@ -327,8 +329,8 @@ class Studio:
         objects = self.session.project.objects
         paths = {
             number: tuple(
-                self.session.span_path(span.digest(tracker, clean=True))
-                for span in self.views.spans(number)
+                (s.frames.start, s.frames.stop, self.session.span_path(s.digest(tracker)))
+                for s in self.views.spans(number)
             )
             for number in objects
         }
@@ -364,10 +366,10 @@ class Studio:
         return done
 
 
-def _touches(owned: range, way: str, frame: int) -> bool:
+def _touches(span: KeyedSpan, way: str, frame: int) -> bool:
     """Whether a span is worked on."""
     if way == "forward":
-        return owned.stop > frame
+        return span.frames.stop > frame
     if way == "backward":
-        return owned.start <= frame
-    return way == "all" or frame in owned
+        return span.frames.start <= frame
+    return way == "all" or frame in span

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
-from spectrack.app.answers import Answer, Answers, read_answers
-from spectrack.app.keys import Key, Span, spans_of
+from spectrack.app.engine import doubts_of
+from spectrack.app.keys import Key, KeyedSpan, spans_of
 from spectrack.app.layer_folder import LayerFolder
 from spectrack.app.session import LAYERS, Session
 from spectrack.app.work import entry_of_key
 from spectrack.errors import InputError
+from spectrack.tracking.span_answers import SpanAnswers
 from spectrack.tracks import Entry
 
 State = Literal["none", "stale", "draft", "done", "key"]
@@ -44,8 +44,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    answer: Answer
+    raw: Entry
+    out: Entry
+    doubt: float | None
     state: State
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    answers: SpanAnswers
+    doubts: list[float]
 
 
 class Views:
@@ -57,8 +65,8 @@ class Views:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._answers: OrderedDict[str, Answers | None] = OrderedDict()
-        self._live: dict[str, dict[int, Answer]] = {}
+        self._kept: OrderedDict[str, _Kept | None] = OrderedDict()
+        self._live: dict[str, dict[int, tuple[Entry, bool]]] = {}
         self._found: dict[tuple[int, str], dict[int, _Found]] = {}
         self._layers: dict[str, LayerFolder] = {}
 
@@ -66,12 +74,21 @@ class Views:
         """Forget what was found: a step was taken, or a span was answered."""
         self._found.clear()
         if digest is not None:
-            self._answers.pop(digest, None)
+            self._kept.pop(digest, None)
             self._live.pop(digest, None)
 
-    def live(self, digest: str, frame: int, raw: Entry) -> None:
-        """An answer has just come for a span that is being worked on."""
-        self._live.setdefault(digest, {})[frame] = Answer(raw)
+    def live(self, digest: str, frame: int, entry: Entry, final: bool) -> None:
+        """An answer has just come for a span that is being worked on.
+
+        Args:
+            digest: Of the span.
+            frame: Which frame; one beyond the span is the key that a tracker came to.
+            entry: The answer.
+            final: Whether it has been through the filter; one of a tracker does not replace it.
+        """
+        known = self._live.setdefault(digest, {})
+        if final or not known.get(frame, (entry, False))[1]:
+            known[frame] = (entry, final)
 
     def object_ids(self, view: str) -> list[int]:
         """The objects that a view shows."""
@@ -91,24 +108,23 @@ class Views:
             entry = self._layer(name).entry(object_id, frame)
             return Shown() if entry is None else Shown(entry, "done")
         key = self._keys(object_id).get(frame)
-        said = None if key is None else entry_of_key(key)
-        if said is not None:
-            return Shown(said, "key", 0.0)
+        known = None if key is None else entry_of_key(key)
+        if known is not None:
+            return Shown(known, "key", 0.0)
         found = self._tracked(object_id, name).get(frame)
         live = self._live_answer(object_id, name, frame)
         if live is not None and (found is None or found.state != "done"):
-            return Shown(live.raw, "draft")
+            return Shown(live, "draft")
         if found is None:
             given = None if key is None else Entry(key.box, None, 1.0, True)
             return Shown(given, "none" if given is None else "key")
-        answer = found.answer
-        entry = answer.raw if kind == "raw" else answer.best
-        return Shown(entry, found.state, answer.doubt)
+        return Shown(found.raw if kind == "raw" else found.out, found.state, found.doubt)
 
     def curves(self, view: str, object_id: int) -> tuple[list[float], list[float], str]:
-        """Score and doubt of every frame, and the first letter of its state.
+        """Score and doubt of every frame, and a letter for its state.
 
-        Scores and doubts are in [0, 1]; -1 where none is known.
+        Scores and doubts are in [0, 1]; -1 where none is known. Letters: n nothing, s stale, w as
+        it comes, d done, k key frame.
         """
         length = self._session.about.length
         scores, doubts, states = [-1.0] * length, [-1.0] * length, ["n"] * length
@@ -120,48 +136,48 @@ class Views:
                     scores[frame], states[frame] = layer.score(object_id, frame), "d"
             return scores, doubts, "".join(states)
         for frame, found in self._tracked(object_id, name).items():
-            answer = found.answer
-            entry = answer.raw if kind == "raw" else answer.best
-            scores[frame] = round(float(entry.score), 3)
-            doubts[frame] = -1.0 if answer.doubt is None else round(answer.doubt, 3)
-            states[frame] = "w" if found.state == "draft" else found.state[0]
-        for span in self.spans(object_id):
-            for frame, answer in self._live.get(span.digest(name, True), {}).items():
-                if frame in span.owned and states[frame] != "d":
-                    scores[frame], states[frame] = round(float(answer.raw.score), 3), "w"
+            entry = found.raw if kind == "raw" else found.out
+            scores[frame], states[frame] = round(float(entry.score), 3), found.state[0]
+            doubts[frame] = -1.0 if found.doubt is None else round(found.doubt, 3)
+        for span in self.spans(object_id) if self._live else ():
+            for frame, (entry, _) in self._live.get(span.digest(name), {}).items():
+                if frame in span and states[frame] != "d":
+                    scores[frame], states[frame] = round(float(entry.score), 3), "w"
         for frame in self._keys(object_id):
             states[frame] = "k"
         return scores, doubts, "".join(states)
 
-    def spans(self, object_id: int) -> list[Span]:
+    def spans(self, object_id: int) -> list[KeyedSpan]:
         """The spans of an object as its keys are now."""
         return spans_of(object_id, self._keys(object_id), self._session.about.length)
 
-    def is_done(self, span: Span, tracker: str) -> bool:
-        """Whether a tracker has answered a span to its end."""
-        answers = self.answers(span.digest(tracker, clean=True))
-        return answers is not None and answers.complete
+    def is_done(self, span: KeyedSpan, tracker: str) -> bool:
+        """Whether a tracker has answered a span."""
+        return self._answers(span, tracker) is not None
 
-    def answers(self, digest: str) -> Answers | None:
+    def _answers(self, span: KeyedSpan, tracker: str) -> _Kept | None:
         """The answers that are kept of a span; the most recent ones stay in memory."""
-        if digest in self._answers:
-            self._answers.move_to_end(digest)
-            return self._answers[digest]
-        found = self._answers[digest] = read_answers(self._session.span_path(digest))
-        while len(self._answers) > KEPT_SPANS:
-            self._answers.popitem(last=False)
+        digest = span.digest(tracker)
+        if digest in self._kept:
+            self._kept.move_to_end(digest)
+            return self._kept[digest]
+        path, size_wh = self._session.span_path(digest), self._session.about.size_wh
+        loaded = SpanAnswers.load(path, len(span), size_wh)
+        found = None if loaded is None else _Kept(loaded, doubts_of(loaded))
+        self._kept[digest] = found
+        while len(self._kept) > KEPT_SPANS:
+            self._kept.popitem(last=False)
         return found
 
     def _keys(self, object_id: int) -> dict[int, Key]:
         known = self._session.project.objects.get(object_id)
         return {} if known is None else dict(known.keys)
 
-    def _live_answer(self, object_id: int, tracker: str, frame: int) -> Answer | None:
-        if not self._live:
-            return None
-        for span in self.spans(object_id):
-            if frame in span.owned:
-                return self._live.get(_digest(span, tracker), {}).get(frame)
+    def _live_answer(self, object_id: int, tracker: str, frame: int) -> Entry | None:
+        for span in self.spans(object_id) if self._live else ():
+            if frame in span:
+                live = self._live.get(span.digest(tracker), {}).get(frame)
+                return None if live is None else live[0]
         return None
 
     def _tracked(self, object_id: int, tracker: str) -> dict[int, _Found]:
@@ -171,20 +187,18 @@ class Views:
             return self._found[place]
         length = self._session.about.length
         found: dict[int, _Found] = {}
-        seen: set[str] = set()
-        states = self._session.history.states[: -STEPS_BACK - 1 : -1]
-        for back, project in enumerate(states):
+        seen: set[KeyedSpan] = set()
+        for back, project in enumerate(self._session.history.states[: -STEPS_BACK - 1 : -1]):
             known = project.objects.get(object_id)
             for span in [] if known is None else spans_of(object_id, known.keys, length):
-                digest = _digest(span, tracker)
-                answers = None if digest in seen else self.answers(digest)
-                seen.add(digest)
-                if answers is None:
+                kept = None if span in seen else self._answers(span, tracker)
+                seen.add(span)
+                if kept is None:
                     continue
-                state: State = "stale" if back else "done" if answers.complete else "draft"
-                for frame in span.owned:
-                    if frame not in found and frame in answers.frames:
-                        found[frame] = _Found(answers.frames[frame], state)
+                rows = zip(kept.answers.raw, kept.answers.clean, kept.doubts, strict=True)
+                for frame, (raw, out, doubt) in enumerate(rows, span.frames.start):
+                    if frame not in found:
+                        found[frame] = _Found(raw, out, doubt, "stale" if back else "done")
             if len(found) == length:
                 break
         self._found[place] = found
@@ -196,11 +210,6 @@ class Views:
         if name not in self._layers:
             self._layers[name] = LayerFolder(self._session.folder / LAYERS / name)
         return self._layers[name]
-
-
-@lru_cache(maxsize=4096)
-def _digest(span: Span, tracker: str) -> str:
-    return span.digest(tracker, clean=True)
 
 
 def split(view: str) -> tuple[str, str]:

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.api import fuse_all, open_frames, refine_all
-from spectrack.app.answers import AnswerFile, read_answers
-from spectrack.app.engine import NOT_THERE, answer_span
+from spectrack.app.engine import Engine
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment
 from spectrack.app.keys import Key
 from spectrack.errors import InputError
 from spectrack.storage import PART
 from spectrack.structures import Mask, Prediction
 from spectrack.tracking.journal import plain_entry
+from spectrack.tracking.span_answers import SpanAnswers, doubt_of
 from spectrack.tracks import Entry, Track, Tracks
+
+NOT_THERE = Entry(None, None, 0.0, False)
+"""What is known of an object where nobody has looked, or that is gone."""
 
 Tell = Callable[..., None]
 Check = Callable[[], None]
@@ -28,26 +31,26 @@ Check = Callable[[], None]
 
 def run_spans(job: Run, tell: Tell, check: Check) -> int:
     """Follow objects through spans; how many were worked on."""
-    total = sum(len(span.owned) for span in job.spans)
-    done = 0
     with open_frames(str(job.video)) as frames:
-        for span in job.spans:
-            digest = span.digest(job.tracker, clean=True)
-            file = AnswerFile(job.folder / f"{digest}.jsonl", frames.size_wh)
+        engine = Engine(frames, job.tracker, job.passes)
+        done = 0
+        for place, span in enumerate(job.spans):
+            # What an earlier span has come to on its way counts for later ones.
+            total = done + sum(engine.work(later) for later in job.spans[place:])
+            digest = span.digest(job.tracker)
 
-            def take(frame: int, raw: Entry, span: Any = span, digest: str = digest) -> None:
+            def take(frame: int, answer: Prediction, way: str) -> None:
                 check()
                 nonlocal done
                 done += 1
-                file.add(frame, raw)  # noqa: B023  called before the next span begins
-                tell("answer", span.object_id, digest, frame, plain_entry(raw))
-                tell("progress", min(done, total), total)
+                hard = answer.hard_mask()
+                mask = None if hard is None else Mask.encode(hard)
+                entry = Entry(answer.box, mask, float(answer.score), bool(answer.found))
+                tell("answer", digest, frame, plain_entry(entry), way)  # noqa: B023
+                tell("progress", done, max(done, total))  # noqa: B023
 
-            try:
-                check()
-                file.finish(answer_span(frames, span, job.tracker, take))
-            finally:
-                file.close()
+            check()
+            engine.answer(span, take).save(job.folder / f"{digest}.json")
             tell("span", digest)
     return len(job.spans)
 
@@ -107,23 +110,28 @@ def publish(job: Publish, tell: Tell, check: Check) -> str:
     """Answers put together as a result folder; its name."""
     del tell
     tracks: dict[int, Track] = {}
-    for object_id, paths in job.spans.items():
-        entries = {}
-        doubts: dict[int, float] = {}
-        for path in paths:
-            answers = read_answers(path)
-            for frame, answer in answers.frames.items() if answers is not None else ():
-                entries[frame] = answer.raw if job.raw else answer.best
-                if answer.doubt is not None:
-                    doubts[frame] = answer.doubt
-        for frame, plain in job.keys[object_id].items():
-            known = entry_of_key(Key.from_plain(plain))
-            if known is not None:
-                entries[frame] = known
+    for object_id, spans in job.spans.items():
+        entries: list[Entry] = []
+        whole: list[SpanAnswers] = []
+        for start, stop, path in spans:
+            answers = SpanAnswers.load(path, stop - start, job.size_wh)
+            whole += [] if answers is None else [answers]
+            found = [NOT_THERE] * (stop - start)
+            if answers is not None:
+                found = answers.raw if job.raw else answers.clean
+            entries += found
+        entries = entries or [NOT_THERE] * len(job.stems)
+        keys = {frame: Key.from_plain(plain) for frame, plain in job.keys[object_id].items()}
+        for frame, key in keys.items():
+            known = entry_of_key(key)
+            entries[frame] = entries[frame] if known is None else known
         check()
-        track = tracks[object_id] = Track(job.size_wh, info=dict(job.info))
-        track.stems = list(job.stems)
-        track.entries = [entries.get(frame, NOT_THERE) for frame in range(len(job.stems))]
+        track = tracks[object_id] = Track(job.size_wh, list(job.stems), entries, dict(job.info))
+        track.info["keyframes"] = {str(frame): key.kind for frame, key in sorted(keys.items())}
+        track.info["complete"] = bool(spans) and len(whole) == len(spans)
+        if track.info["complete"]:
+            given = [frame for frame, key in keys.items() if key.mask is not None]
+            track.info |= doubt_of(whole, track, given)
     if not tracks:
         raise InputError("there is no object yet; draw a box around one")
     save_whole(Tracks(tracks), job.out)
