@@ -24,7 +24,7 @@ FLOORS = [
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},
     {"spectral", "datasets", "weights"},
-    {"datasets/synthetic", "refinement"},
+    {"datasets/synthetic", "refinement", "exports"},
     {"tracking"},
     {"training/loop"},
     {"training/data"},

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def write_index_png(path: str | Path, index_hw: NDArray[np.uint8]) -> None:
+def write_index_png(path: str | Path | IO[bytes], index_hw: NDArray[np.uint8]) -> None:
     """Write object ids of shape (H, W) as an indexed PNG with the DAVIS palette."""
     image = Image.fromarray(np.ascontiguousarray(index_hw, dtype=np.uint8)).convert("P")
     image.putpalette(davis_palette().tobytes())
@@ -281,12 +281,16 @@ class Tracks(Mapping[int, Track]):
 
     @classmethod
     def load(cls, folder: str | Path) -> Tracks:
-        """Read a result folder written by :meth:`save`.
+        """Read a result folder written by :meth:`save`, or one sequence of an evaluated data set.
+
+        There the masks lie in the folder itself, or nowhere where the tracker gives boxes alone.
 
         Raises:
             InputError: If the folder is not a complete result.
         """
         root = Path(folder)
+        masks = root / MASKS if (root / MASKS).is_dir() else root
+        masked = masks != root or any(root.glob("*.png"))
         try:
             info = json.loads((root / INFO).read_text())
             size_wh = (int(info["size_wh"][0]), int(info["size_wh"][1]))
@@ -297,14 +301,11 @@ class Tracks(Mapping[int, Track]):
             ) as handle:
                 rows = {(r["frame"], int(r["object"])): r for r in csv.DictReader(handle)}
             for stem in stems:
-                with Image.open(root / MASKS / f"{_safe_stem(stem)}.png") as image:
-                    index = np.asarray(image)
-                if index.shape != (size_wh[1], size_wh[0]):
-                    raise ValueError(f"mask {stem} has shape {index.shape}")
+                index = _read_index(masks / f"{_safe_stem(stem)}.png", size_wh) if masked else None
                 for object_id, track in tracks.items():
                     row = rows[stem, object_id]
                     box = Box(*(float(row[k]) for k in "xywh")) if row["x"] else None
-                    hard = np.asarray(index == object_id)
+                    hard = None if index is None else np.asarray(index == object_id)
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
@@ -337,6 +338,19 @@ def varies(times_s: NDArray[np.float64], fps: float) -> bool:
     """
     beat = np.arange(len(times_s)) / fps
     return bool(np.abs(np.asarray(times_s) - times_s[0] - beat).max() > 0.25 / fps)
+
+
+def _read_index(path: Path, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """Object ids of a mask file.
+
+    Raises:
+        ValueError: If it has another size; the errors of Pillow where it is broken.
+    """
+    with Image.open(path) as image:
+        index = np.asarray(image)
+    if index.shape != (size_wh[1], size_wh[0]):
+        raise ValueError(f"mask {path.stem} has shape {index.shape}")
+    return index
 
 
 def _safe_stem(stem: str) -> str:

@@ -76,7 +76,7 @@ def test_late_start_and_frames_without_truth(small):
         ("1,1,5,inf\n", "line 1 .* finite"),
         ("1,1,-5,5\n", "line 1 has a box with a negative side"),
         ("\n", "is empty"),
-        ("1,1,5,5\n" * 9, "has 9 boxes but .* only 5 frames"),
+        ("1,1,5,5\n" * 9, "has 9 lines but .* only 5 frames"),
     ],
 )
 def test_malformed_files_are_named(small, text, message):

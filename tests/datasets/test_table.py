@@ -15,6 +15,7 @@ from PIL import Image
 
 from spectrack.datasets import DATASETS, open_dataset
 from spectrack.datasets.base import Dataset, Sequence, VideoSequence
+from spectrack.datasets.table import BUILT_IN
 from spectrack.errors import InputError
 from spectrack.settings import make_settings
 
@@ -102,7 +103,7 @@ def test_a_name_of_two_packages_is_refused_when_used(install, root, spectrack, t
         open_dataset("otb", root)
     with pytest.raises(InputError, match="no sequences of OTB"):
         open_dataset("new", root)
-    assert len(DATASETS) == 4
+    assert len(DATASETS) == len(BUILT_IN) + 1
     assert spectrack("datasets").out.count("otb ") == 2  # both are shown
     ran = spectrack("evaluate", "--dataset", "otb", "--root", root, "--results", tmp_path)
     assert ran.status == 2
@@ -134,7 +135,7 @@ def test_a_package_that_does_not_fit_is_told(install, root, code, message):
     assert "otb" in DATASETS  # the others work
 
 
-@pytest.mark.parametrize("name", ["davis2016", "otb", "vot"])
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_options_lie_beside_the_data_set(name):
     cls = DATASETS[name].load()
     assert is_dataclass(cls.Options)

@@ -93,8 +93,11 @@ def test_reads_sequences_in_the_order_of_the_list(small):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2,3\n", r"groundtruth\.txt, line 1 is '1,2,3'; expected 4 or 8 numbers"),
-        ("1,2,3,4\nm0,1,2,3\n", "line 2 is 'm0,1,2,3'"),
+        (
+            "1,2,3\n1,2,3,4\n",
+            r"groundtruth\.txt, line 1 is '1,2,3'; expected a box, a polygon or a mask",
+        ),
+        ("1,2,3,4\nx,1,2,3\n", "line 2 is 'x,1,2,3'"),
         ("1,2,3,-4\n1,2,3,4\n", "line 1 has a box with a negative side"),
         ("1,2,3,4\n", "has 1 lines but .* 2 frames"),
     ],
@@ -117,6 +120,94 @@ def test_bad_folders(small, tmp_path):
         Vot(small)
 
 
+def mask_line(mask, pad=0):
+    """A mask as VOT2020 writes it, run by run; ``pad`` columns and rows more than its box."""
+    rows, columns = np.nonzero(mask)
+    x, y = columns.min() - pad, rows.min() - pad
+    w, h = columns.max() + 1 + pad - x, rows.max() + 1 + pad - y
+    runs, value, length = [], False, 0
+    for row in range(y, y + h):
+        for column in range(x, x + w):
+            inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
+            here = bool(inside and mask[row, column])
+            if here != value:
+                runs, value, length = [*runs, length], here, 0
+            length += 1
+    return "m" + ",".join(str(int(v)) for v in (x, y, w, h, *runs, length))
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """A sequence of VOT2020 in a workspace: masks, one absent, anchors; and its true masks."""
+    rng = np.random.default_rng(3)
+    truth = np.zeros((3, 40, 50), bool)
+    truth[0, 5:15, 7:30] = rng.random((10, 23)) < 0.6
+    truth[0, 5, 7] = True
+    truth[1, 30:40, 40:50] = rng.random((10, 10)) < 0.5
+    folder = tmp_path / "sequences" / "fish"
+    write_frames(folder / "color", 3)
+    lines = [mask_line(truth[0]), mask_line(truth[1], pad=4), "m0,0,0,0"]
+    (folder / "groundtruth.txt").write_text("\n".join(lines) + "\n")
+    (folder / "anchor.value").write_text("1\n0\n-1\n")
+    (folder / "occlusion.tag").write_text("0\n1\n0\n")
+    (tmp_path / "sequences" / "list.txt").write_text("fish\n")
+    return tmp_path, truth
+
+
+def test_masks_of_vot2020(masked):
+    root, truth = masked
+    fish = Vot(root)["fish"]
+    for t, mask in enumerate(truth):
+        np.testing.assert_array_equal(fish.truth_mask(t), mask)
+        assert fish.truth_box(t) == Box.from_mask(mask)
+    np.testing.assert_array_equal(fish.target(give_mask=True).mask, truth[0])
+    assert fish.frame_values["anchor"].tolist() == [1, 0, -1]
+    assert fish.frame_values["occlusion"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("m", "m1,2,3", "m0,0,2,2,1,9", "m0,0,-2,2", "m0,0,2,2,x", "m0,0,99999,99999,1"),
+        *("m0,0,2,2,-1", "m1e99,0,2,2,1", "m0,0,2.5,2,1", "mnan,0,2,2,1"),
+    ],
+)
+def test_malformed_masks_are_named(masked, line):
+    root, _ = masked
+    path = root / "sequences" / "fish" / "groundtruth.txt"
+    path.write_text(f"m0,0,2,2,1\n{line}\nm0,0,0,0\n")
+    fish = Vot(root)["fish"]
+    assert fish.truth_box(0) is None  # the run is background, and so is what it leaves over
+    for read in (fish.truth_mask, fish.truth_box):
+        with pytest.raises(InputError, match=r"groundtruth\.txt, line 2 is 'm.*; expected a mask"):
+            read(1)
+
+
+def test_long_term_truth_and_what_is_told_of_frames(small):
+    path = small / "ant" / "groundtruth.txt"
+    path.write_text("nan,nan,nan,nan\n0,0,0,0\n")
+    (small / "ant" / "practice.value").write_text("0.5\n")
+    with pytest.raises(InputError, match=r"practice\.value has 1 numbers for 2 frames"):
+        Vot(small)
+    (small / "ant" / "practice.value").write_text("0.5\n0.25\n")
+    ant = Vot(small)["ant"]
+    assert [ant.truth_box(t) for t in range(2)] == [None, None]
+    assert ant.frame_values["practice"].tolist() == [0.5, 0.25]
+    path.write_text("1\n3,1,9,1,9,7\n")  # a special region, and three corners
+    ant = Vot(small)["ant"]
+    assert ant.truth_box(0) is None
+    assert ant.truth_box(1) == Box(3, 1, 6, 6)
+
+
+def test_names_lead_nowhere_else(small):
+    (small / "list.txt").write_text("kite\n../outside\n")
+    with pytest.raises(InputError, match=r"list\.txt names '\.\./outside'; expected names of fol"):
+        Vot(small)
+    (small / "list.txt").write_text("\n")
+    with pytest.raises(InputError, match=r"list\.txt is empty"):
+        Vot(small)
+
+
 @pytest.mark.data
 def test_real_sequences(data_root):
     vot = Vot(data_root / "vot2014")
@@ -128,3 +219,7 @@ def test_real_sequences(data_root):
     assert tuple(box) == pytest.approx((139.53, 58.57, 87.15, 90.0))
     with vot["surfing"].frames() as frames:
         assert len(frames) == 282
+    told = vot["sphere"].frame_values
+    assert {len(values) for values in told.values()} == {201}
+    assert told["occlusion"].sum() == 0
+    assert told["camera_motion"].sum() == 201

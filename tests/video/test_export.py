@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from pycocotools import mask as coco
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track, Tracks
-from spectrack.video.export import VideoWriter, write_coco, write_overlay, write_video
+from spectrack.video.export import VideoWriter, write_overlay, write_video
 from spectrack.video.reader import open_video
 from video_clips import numbered_frame, read_number
 
@@ -126,24 +124,3 @@ def test_overlay_needs_the_right_video(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the video is 64x48 but the track is 96x64"):
         write_overlay(tmp_path / "o.mp4", _frames(12, (64, 48)), _track())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_coco_round_trip(tmp_path: Path) -> None:
-    track = _track(3)
-    track.append(Prediction(None, None, 0.0, found=False))
-    content = json.loads(write_coco(tmp_path / "c.json", track, "clip").read_text())
-    assert content["videos"][0] == {
-        "id": 1,
-        "name": "clip",
-        "width": 96,
-        "height": 64,
-        "length": 4,
-        "file_names": ["00000", "00001", "00002", "00003"],
-    }
-    (one,) = content["annotations"]
-    for i in range(3):
-        np.testing.assert_array_equal(coco.decode(one["segmentations"][i]), track.mask(i))
-    assert one["segmentations"][3] is None
-    assert one["bboxes"] == [[10, 20, 20, 20], [11, 20, 20, 20], [12, 20, 20, 20], None]
-    assert one["areas"] == [400, 400, 400, None]
-    assert [p.name for p in tmp_path.iterdir()] == ["c.json"]

@@ -12,8 +12,9 @@ from pycocotools import mask as coco
 
 import spectrack as st
 from spectrack.errors import InputError, InputWarning
+from spectrack.exports.base import About
+from spectrack.exports.youtube_vis import write
 from spectrack.structures import Mask
-from spectrack.video.export import write_coco
 from spectrack.video.reader import open_video
 from spectrack.video.run_lengths import read_mask_of
 from spectrack.video.soft_masks import open_masks
@@ -123,7 +124,8 @@ def test_youtube_vis(clip, frames_folder, tmp_path: Path) -> None:
     track = st.refine(clip.masks_thw, frames_folder)
     other = st.refine(clip.masks_thw[:, ::-1], clip.frames_thwc[:, ::-1])
     other.stems = track.stems
-    file = write_coco(tmp_path / "a.json", st.Tracks({2: track, 9: other}), name="koi")
+    file = tmp_path / "a.json"
+    write(st.Tracks({2: track, 9: other}), file, About(name="koi"))
     found = opened(file, frames_folder)
     assert list(found) == [2, 9]
     assert_same(found[2], track.masks_thw())

@@ -35,7 +35,9 @@ class Layout:
         return [name for name in names_in(folder) if name not in self.names | {self.marker}]
 
 
-TRACK = Layout("track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png"}))
+TRACK = Layout(
+    "track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png", "exports"})
+)
 DEMO = Layout("demo.json", frozenset({"clip.mp4", "truth", "result", "first_frame.png"}))
 
 

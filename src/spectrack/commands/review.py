@@ -60,6 +60,7 @@ class ReviewCommand(Command):
 
         from spectrack.api import open_frames
         from spectrack.tracks import Tracks
+        from spectrack.video.export import check_video
         from spectrack.video.salvage import HeldFrames
 
         tracks = Tracks.load(self.track)
@@ -131,22 +132,6 @@ def doubt_parts(track: Track) -> dict[str, Any]:
             "the doubt in track.json does not fit its frames; make the result again"
         ) from None
     return parts
-
-
-def check_video(frames: Frames, tracks: Tracks) -> None:
-    """Make sure that a video fits a result.
-
-    Raises:
-        InputError: If its frames are of another size, or fewer.
-    """
-    if frames.size_wh != tracks.first.size_wh:
-        given, wanted = ("x".join(map(str, s)) for s in (frames.size_wh, tracks.first.size_wh))
-        raise InputError(f"the video is {given} but the track is {wanted}; give its own video")
-    if frames.length is None or frames.length < len(tracks.first):
-        raise InputError(
-            f"the video holds {frames.length} frames and the track {len(tracks.first)}; "
-            "give its own video"
-        )
 
 
 def add_times(found: list[dict[str, Any]], frames: Frames) -> None:

@@ -67,6 +67,8 @@ class TrackCommand(Command):
     """Write explain.png: boxes and masks of the inputs, their mix and the result."""
     explain_frames: Annotated[str, arg(metavar="N,N")] = ""
     """Show these frames on it, counted from 0, not those that tell most."""
+    save: Annotated[Repeated, arg(metavar="FORMAT")] = ()
+    """Also write DIR/exports in this format, see `spectrack export`. Repeat for more."""
     overwrite: Flag = False
     """Replace an earlier result in DIR."""
     restart: Flag = False
@@ -78,6 +80,7 @@ class TrackCommand(Command):
 
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
+        from spectrack.commands.export import check_formats, save_exports
         from spectrack.commands.output import check_output, staged
         from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
         from spectrack.settings import split_pairs
@@ -93,6 +96,7 @@ class TrackCommand(Command):
         if isinstance(source, int) and self.max_frames is None:
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
         explainer = self._explainer(source)
+        check_formats(self.save, camera)
         targets = self._targets()
         check_output(self.out, overwrite=self.overwrite)
         asked = kept = None
@@ -124,6 +128,8 @@ class TrackCommand(Command):
                 track.info.update(versions=versions())
                 track.info["timings"] = {"tracking_s": round(tracking, 3)}
             tracks.save(part)
+            if self.save:
+                save_exports(self.save, tracks, part, None if camera else self.video, console)
             if explainer is not None and stopped is None:
                 write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             overlay = not (self.no_overlay or camera or stopped)

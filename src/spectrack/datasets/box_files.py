@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrack.datasets.base import VideoSequence
+from spectrack.datasets.listing import chosen as chosen  # packages of others import it from here
+from spectrack.datasets.listing import read_text
 from spectrack.errors import InputError
-from spectrack.video.folder import ImageFolder
+from spectrack.structures import Box
+from spectrack.video.alignment import frame_number
+from spectrack.video.folder import ImageFolder, image_files
+from spectrack.video.frames import Frames
 
 SEPARATORS = re.compile(r"[\s,;]+")
+Ends = Literal["together", "with lines", "with frames"]
+"""Whether frames and lines of truth end together, or which of them say where a sequence ends."""
 
 
 class ImageRun(ImageFolder):
@@ -28,6 +41,103 @@ class ImageRun(ImageFolder):
         self.stems = [file.stem for file in self._files]
 
 
+def box_sequence(
+    path: Path,
+    boxes: Sequence[Box | None],
+    images: Path,
+    name: str | None = None,
+    ends: Ends = "together",
+    first: int = 0,
+    **told: Any,
+) -> VideoSequence:
+    """A sequence of boxes, of the frames of a folder.
+
+    Args:
+        path: The file of the boxes, for messages.
+        boxes: One a line.
+        images: The folder.
+        name: Of the sequence; that of the folder that holds ``path`` where left out.
+        ends: As in :func:`frames_of`; frames behind the boxes are ``ignored``.
+        first: As in :func:`frames_of`.
+        **told: What else is known, fields of :class:`~spectrack.datasets.base.VideoSequence`.
+
+    Raises:
+        InputError: As :func:`frames_of`.
+    """
+    stems, open_frames = frames_of(path, len(boxes), images, ends, first)
+    known = [*boxes, *[None] * (len(stems) - len(boxes))]
+    return VideoSequence(
+        name or path.parent.name,
+        stems,
+        open_frames,
+        read_box=known.__getitem__,
+        ignored=frozenset(range(len(boxes), len(stems))),
+        **told,
+    )
+
+
+def frames_of(
+    path: Path, count: int, images: Path, ends: Ends = "together", first: int = 0
+) -> tuple[tuple[str, ...], Callable[[], Frames]]:
+    """The frames that belong to the lines of a file.
+
+    Args:
+        path: The file, for messages.
+        count: How many lines it has, >= 1.
+        images: The folder of the frames.
+        ends: ``together`` needs a line for every frame; ``with lines`` leaves the frames behind the
+            last line out; ``with frames`` keeps them.
+        first: Number, in their names, of the first frame; lower ones are left out.
+
+    Returns:
+        The stems of the frames, and what opens them.
+
+    Raises:
+        InputError: If there are no images, or not as many as lines.
+    """
+    stems = [file.stem for file in image_files(images, what="frames")]
+    start = 0
+    if first:
+        later = (i for i, stem in enumerate(stems) if (frame_number(stem) or 0) >= first)
+        start = next(later, len(stems))
+    stems = stems[start : start + count if ends == "with lines" else None]
+    fewer = len(stems) < count
+    if fewer or (ends == "together" and len(stems) > count):
+        raise InputError(
+            f"{path} has {count} lines but {images} {'only ' if fewer else ''}{len(stems)} frames "
+            "for them; complete the sequence"
+        )
+    return tuple(stems), partial(ImageRun, images, start, len(stems))
+
+
+def read_boxes(path: Path, first_pixel: float = 0) -> list[Box | None]:
+    """Boxes ``x, y, w, h`` of a file, one a line; None where one has no area or is NaN.
+
+    Args:
+        path: The file.
+        first_pixel: Where the first column begins: 1 where a data set counts pixels from 1.
+
+    Raises:
+        InputError: As :func:`read_rows`, and if a side is negative.
+    """
+    rows = read_rows(path, (4,))
+    return [box_of(row, f"{path}, line {n}", first_pixel) for n, row in enumerate(rows, 1)]
+
+
+def box_of(row: Sequence[float] | None, where: str, first_pixel: float = 0) -> Box | None:
+    """Box of four numbers ``x, y, w, h``; None where there are none, or it has no area.
+
+    Raises:
+        InputError: If a side is negative; the message begins with ``where``.
+    """
+    if row is None:
+        return None
+    x, y, w, h = row
+    if w < 0 or h < 0:
+        raise InputError(f"{where} has a box with a negative side; correct the file")
+    return Box(x - first_pixel, y - first_pixel, w, h) if w > 0 and h > 0 else None
+
+
 def read_rows(path: Path, widths: tuple[int, ...]) -> list[tuple[float, ...] | None]:
     """Numbers of every line, separated by commas, tabs or spaces.
 
@@ -42,23 +152,35 @@ def read_rows(path: Path, widths: tuple[int, ...]) -> list[tuple[float, ...] | N
         InputError: If the file cannot be read or is empty, or a line is not such numbers; the
             message names file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); give a text file of boxes") from error
+    lines = read_lines(path)
+    return [numbers_of(line, f"{path}, line {number}", widths) for number, line in lines]
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """Lines of a text file with their numbers from 1; empty ones at the end are left out.
+
+    Raises:
+        InputError: If the file cannot be read or is empty.
+    """
+    lines = read_text(path, "a text file of boxes").rstrip().splitlines()
     if not lines:
         raise InputError(f"{path} is empty; expected the numbers of one box on every line")
-    return [_row(line, f"{path}, line {number}", widths) for number, line in enumerate(lines, 1)]
+    return list(enumerate(lines, 1))
 
 
-def _row(line: str, where: str, widths: tuple[int, ...]) -> tuple[float, ...] | None:
+def numbers_of(line: str, where: str, widths: tuple[int, ...]) -> tuple[float, ...] | None:
+    """The numbers of a line, None where all are NaN.
+
+    Raises:
+        InputError: If it holds other things, or not as many as ``widths`` has it.
+    """
     words = [word for word in SEPARATORS.split(line.strip()) if word]
-    expected = " or ".join(str(width) for width in widths)
     try:
         numbers = tuple(float(word) for word in words)
     except ValueError:
         numbers = ()
     if len(numbers) not in widths:
+        expected = " or ".join(map(str, widths))
         raise InputError(f"{where} is {line.strip()[:60]!r}; expected {expected} numbers")
     if all(math.isnan(number) for number in numbers):
         return None
@@ -67,14 +189,39 @@ def _row(line: str, where: str, widths: tuple[int, ...]) -> tuple[float, ...] | 
     return numbers
 
 
-def chosen(names: Iterable[str] | None, there: list[str], root: Path) -> list[str]:
-    """The sequences asked for, or all.
+def read_values(path: Path, count: int) -> NDArray[np.float64]:
+    """One number for every frame, on lines of their own or on one.
+
+    Args:
+        path: The file.
+        count: How many frames there are.
+
+    Returns:
+        Float64 (count,).
 
     Raises:
-        InputError: If one is not there; the message names those that are.
+        InputError: If the file cannot be read, or holds other things or another number of them.
     """
-    wanted = there if names is None else list(names)
-    for name in wanted:
-        if name not in there:
-            raise InputError(f"sequence {name!r} is not in {root}; it has {', '.join(there)}")
-    return wanted
+    words = [w for w in SEPARATORS.split(read_text(path, "a text file of numbers")) if w]
+    try:
+        values = np.array(words, dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error}); expected a number a frame") from None
+    if len(values) != count:
+        raise InputError(f"{path} has {len(values)} numbers for {count} frames; give one a frame")
+    return values
+
+
+def read_attributes(path: Path, names: Sequence[str]) -> frozenset[str]:
+    """What is difficult about a sequence: a file with 0 or 1 for every name of a list.
+
+    Returns:
+        Names with a 1; none where the file is absent.
+
+    Raises:
+        InputError: As :func:`read_values`.
+    """
+    if not path.is_file():
+        return frozenset()
+    flags = read_values(path, len(names))
+    return frozenset(name for name, flag in zip(names, flags, strict=True) if flag)

@@ -3,24 +3,38 @@
 Layout: ``SEQ/img/0001.jpg`` and ``SEQ/groundtruth_rect.txt``, a line ``x,y,w,h`` for every frame
 (or with tabs or spaces), 1-based: x = 1 is the first column. Sequences with two targets have
 ``groundtruth_rect.1.txt`` and so on; they are two sequences here, ``Jogging-1`` and ``Jogging-2``,
-as they are in the published lists.
+as they are in the published lists. The benchmark's toolkit holds what is difficult about them in
+``anno/att/SEQ.txt``; it is read where that folder lies in the root.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 from spectrack.datasets.base import Dataset, VideoSequence
-from spectrack.datasets.box_files import ImageRun, chosen, read_rows
+from spectrack.datasets.box_files import box_sequence, read_attributes, read_boxes
+from spectrack.datasets.listing import chosen
 from spectrack.errors import InputError
-from spectrack.structures import Box
-from spectrack.video.folder import image_files
 
 STARTS = {"David": 300}
 """Number of the first image that is annotated, where it is not the first there is."""
+
+ATTRIBUTES = (
+    "illumination variation",
+    "out-of-plane rotation",
+    "scale variation",
+    "occlusion",
+    "deformation",
+    "motion blur",
+    "fast motion",
+    "in-plane rotation",
+    "out of view",
+    "background clutter",
+    "low resolution",
+)
+"""In the order of the toolkit's files."""
 
 FILES = re.compile(r"groundtruth_rect(?:\.(\d+))?\.txt")
 
@@ -54,8 +68,8 @@ class Otb(Dataset):
                 f"{folder} holds no sequences of OTB; give the folder that holds folders with "
                 "groundtruth_rect.txt and img"
             )
-        names = chosen(sequences, list(there), folder)
-        super().__init__("OTB", [_sequence(name, there[name]) for name in names])
+        names = chosen(sequences, there, folder)
+        super().__init__("OTB", [_sequence(name, there[name], folder) for name in names])
 
 
 def _name(path: Path) -> str:
@@ -65,37 +79,13 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}-{number}" if number else path.parent.name
 
 
-def _sequence(name: str, path: Path) -> VideoSequence:
-    rows = read_rows(path, (4,))
-    boxes = [_box(row, path, line) for line, row in enumerate(rows, 1)]
-    images = path.parent / "img"
-    stems = [file.stem for file in image_files(images, what="frames")]
-    first = STARTS.get(path.parent.name, 0)
-    start = next((i for i, stem in enumerate(stems) if _number(stem) >= first), len(stems))
-    stems = stems[start : start + len(boxes)]
-    if len(stems) < len(boxes):
-        raise InputError(
-            f"{path} has {len(boxes)} boxes but {images} only {len(stems)} frames for them; "
-            "complete the sequence"
-        )
-    return VideoSequence(
+def _sequence(name: str, path: Path, root: Path) -> VideoSequence:
+    return box_sequence(
+        path,
+        read_boxes(path, first_pixel=1),
+        path.parent / "img",
         name,
-        tuple(stems),
-        partial(ImageRun, images, start, len(boxes)),
-        read_box=boxes.__getitem__,
+        ends="with lines",
+        first=STARTS.get(path.parent.name, 0),
+        attributes=read_attributes(root / "anno" / "att" / f"{name}.txt", ATTRIBUTES),
     )
-
-
-def _box(row: tuple[float, ...] | None, path: Path, line: int) -> Box | None:
-    """A box in our coordinates, in which the first pixel begins at 0."""
-    if row is None:
-        return None
-    x, y, w, h = row
-    if w < 0 or h < 0:
-        raise InputError(f"{path}, line {line} has a box with a negative side; correct the file")
-    return Box(x - 1, y - 1, w, h) if w > 0 and h > 0 else None
-
-
-def _number(stem: str) -> int:
-    digits = re.findall(r"\d+", stem)
-    return int(digits[-1]) if digits else 0

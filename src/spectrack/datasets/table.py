@@ -76,7 +76,20 @@ BUILT_IN: dict[str, DatasetEntry] = {
         "spectrack.datasets.davis:Davis2016", "DAVIS-2016: one object a sequence, masks"
     ),
     "otb": DatasetEntry("spectrack.datasets.otb:Otb", "OTB-50 and OTB-100: boxes"),
-    "vot": DatasetEntry("spectrack.datasets.vot:Vot", "VOT: boxes or rotated rectangles"),
+    "uav123": DatasetEntry(
+        "spectrack.datasets.uav123:Uav123", "UAV123, UAV20L and UAV123@10fps: boxes"
+    ),
+    "nfs": DatasetEntry("spectrack.datasets.nfs:Nfs", "NFS at 30 or 240 frames a second: boxes"),
+    "tc128": DatasetEntry("spectrack.datasets.tc128:TempleColor128", "TempleColor-128: boxes"),
+    "got10k": DatasetEntry("spectrack.datasets.got10k:Got10k", "GOT-10k: boxes"),
+    "trackingnet": DatasetEntry("spectrack.datasets.trackingnet:TrackingNet", "TrackingNet: boxes"),
+    "lasot": DatasetEntry("spectrack.datasets.lasot:Lasot", "LaSOT: boxes"),
+    "lasot_ext": DatasetEntry(
+        "spectrack.datasets.lasot:LasotExtension", "LaSOT's extension: boxes"
+    ),
+    "vot": DatasetEntry(
+        "spectrack.datasets.vot:Vot", "VOT2013 to VOT2022: boxes, rotated rectangles or masks"
+    ),
 }
 
 

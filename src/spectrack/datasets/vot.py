@@ -1,27 +1,35 @@
-"""VOT: a box or a rotated rectangle for every frame (Kristan et al., ECCV workshops 2014).
+"""VOT2013 to VOT2022: a box, a rotated rectangle or a mask for every frame (Kristan et al.).
 
-Layout: ``list.txt`` with the names of the sequences, ``SEQ/groundtruth.txt`` with 4 numbers
-(x, y, w, h) or 8 (x1, y1, ..., x4, y4, corners in their order) on every line, and the frames as
-``SEQ/00000001.jpg`` or ``SEQ/color/00000001.jpg``. Coordinates are taken as they stand.
+Layout: ``list.txt`` with the names of the sequences (or ``sequences/list.txt``, as the toolkit's
+workspaces have it), ``SEQ/groundtruth.txt`` with a region on every line, and the frames as
+``SEQ/00000001.jpg`` or ``SEQ/color/00000001.jpg``. Regions are boxes (VOT2013; long-term from 2018
+on, with ``nan`` or ``0,0,0,0`` where the target is out of sight), rotated rectangles (VOT2014 to
+VOT2019) or masks (VOT2020 and later), see :mod:`spectrack.datasets.vot_regions`. Coordinates are
+taken as they stand.
+
+What the challenge tells of frames, a number on every line, is kept under the file's name:
+``occlusion.tag`` (``occlusion.label`` until VOT2014), ``practice.value``, and ``anchor.value`` of
+VOT2020 and later: 1 where a run begins forwards, -1 where backwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.datasets.base import Dataset, VideoSequence
-from spectrack.datasets.box_files import chosen, read_rows
+from spectrack.datasets.box_files import frames_of, read_lines, read_values
+from spectrack.datasets.listing import checked_choice, chosen, read_list
+from spectrack.datasets.vot_regions import Regions
 from spectrack.errors import InputError
-from spectrack.metrics.polygons import Upright, upright_box
-from spectrack.structures import Box
-from spectrack.video.folder import ImageFolder, image_files
+from spectrack.metrics.polygons import Upright
+
+TOLD = (".tag", ".label", ".value")
+"""Kinds of files that tell one number of every frame."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class Vot(Dataset):
 
     Raises:
         InputError: If there are no sequences, one asked for is not there, ``upright`` is unknown,
-            frames and boxes differ in number, or a file is malformed (named, with the line).
+            frames and regions differ in number, or a file is malformed (named, with the line). A
+            malformed mask is told when it is read.
     """
 
     protocol = "vot"
@@ -56,24 +65,22 @@ class Vot(Dataset):
         sequences: Iterable[str] | None = None,
         upright: Upright = VotOptions.upright,
     ) -> None:
+        checked_choice(upright, Upright, "upright")
         folder = Path(root)
-        if upright not in get_args(Upright):
-            raise InputError(
-                f"upright {upright!r} is unknown; choose one of {', '.join(get_args(Upright))}"
-            )
-        names = chosen(sequences, _listed(folder), folder)
+        inner = folder / "sequences"
+        place = inner if (inner / "list.txt").is_file() else folder
+        names = chosen(sequences, _listed(place), folder)
         super().__init__(
             f"VOT {folder.resolve().name}, boxes by {upright}",
-            [_sequence(folder / name, upright) for name in names],
+            [_sequence(place / name, upright) for name in names],
         )
 
 
 def _listed(root: Path) -> list[str]:
     path = root / "list.txt"
     if path.is_file():
-        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    else:
-        names = sorted(file.parent.name for file in root.glob("*/groundtruth.txt"))
+        return read_list(path)
+    names = sorted(file.parent.name for file in root.glob("*/groundtruth.txt"))
     if not names:
         raise InputError(
             f"{root} holds no sequences of VOT; give the folder that holds list.txt and folders "
@@ -84,35 +91,23 @@ def _listed(root: Path) -> list[str]:
 
 def _sequence(folder: Path, upright: Upright) -> VideoSequence:
     path = folder / "groundtruth.txt"
-    rows = read_rows(path, (4, 8))
-    polygons = [None if row is None else _corners(row, path, n) for n, row in enumerate(rows, 1)]
-    boxes = [_box(polygon, upright) for polygon in polygons]
+    lines = [line for _, line in read_lines(path)]
     images = folder / "color" if (folder / "color").is_dir() else folder
-    stems = tuple(file.stem for file in image_files(images, what="frames"))
-    if len(stems) != len(rows):
-        raise InputError(
-            f"{path} has {len(rows)} lines but {images} {len(stems)} frames; complete the sequence"
-        )
+    stems, open_frames = frames_of(path, len(lines), images)
+    truth = Regions(path, lines, upright, open_frames)
+    masks = truth.hold_masks
     return VideoSequence(
         folder.name,
         stems,
-        partial(ImageFolder, images),
-        read_box=boxes.__getitem__,
-        read_polygon=polygons.__getitem__,
+        open_frames,
+        read_mask=truth.mask if masks else None,
+        read_box=truth.box,
+        read_polygon=None if masks else truth.polygon,
+        frame_values=_told(folder, len(stems)),
     )
 
 
-def _corners(row: tuple[float, ...], path: Path, line: int) -> NDArray[np.float64]:
-    """Corners (4, 2) of a line of 4 or 8 numbers."""
-    if len(row) == 4:
-        x, y, w, h = row
-        if w < 0 or h < 0:
-            raise InputError(f"{path}, line {line} has a box with a negative side; correct it")
-        row = (x, y, x + w, y, x + w, y + h, x, y + h)
-    return np.array(row, dtype=np.float64).reshape(4, 2)
-
-
-def _box(corners: NDArray[np.float64] | None, upright: Upright) -> Box | None:
-    """The upright box, or None without truth or without area."""
-    box = None if corners is None else upright_box(corners, upright)
-    return box if box is not None and box.area > 0 else None
+def _told(folder: Path, count: int) -> dict[str, NDArray[np.float64]]:
+    """What is told of frames, by the names of the files."""
+    files = sorted(p for p in folder.iterdir() if p.suffix in TOLD and p.is_file())
+    return {file.stem: read_values(file, count) for file in files}

@@ -1,4 +1,4 @@
-"""Write results: overlay videos and COCO run lengths.
+"""Overlay videos of results.
 
 Every file is written under a temporary name ending in ``.part`` and renamed when it is complete,
 so an error or Ctrl-C leaves nothing half-written.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from spectrack.errors import InputError
-from spectrack.storage import Progress, write_json
+from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, HardHW, SoftHW
 from spectrack.tracks import Track, Tracks, varies
 from spectrack.video.draw import draw_overlay, object_color
@@ -22,8 +21,8 @@ from spectrack.video.writer import VideoWriter, write_video
 __all__ = [
     "Progress",
     "VideoWriter",
+    "check_video",
     "overlay_frame",
-    "write_coco",
     "write_overlay",
     "write_video",
 ]
@@ -108,46 +107,17 @@ def overlay_frame(
     return out
 
 
-def write_coco(path: str | Path, tracks: Tracks | Track, name: str = "video") -> Path:
-    """Write masks as COCO run lengths in the layout of YouTube-VIS (one annotation an object).
+def check_video(frames: Frames, tracks: Tracks) -> None:
+    """Make sure that a video fits tracks.
 
-    Returns:
-        The file.
+    Raises:
+        InputError: If its frames are of another size, or fewer.
     """
-    objects = Tracks({1: tracks}) if isinstance(tracks, Track) else tracks
-    first = objects.first
-    annotations: list[dict[str, Any]] = []
-    for object_id, track in objects.items():
-        masks = [e.mask for e in track]
-        annotations.append(
-            {
-                "id": object_id,
-                "video_id": 1,
-                "category_id": 1,
-                "iscrowd": 0,
-                "segmentations": [
-                    m and {"size": [m.height, m.width], "counts": m.counts.decode("ascii")}
-                    for m in masks
-                ],
-                "areas": [m and m.area for m in masks],
-                "bboxes": [e.box and list(e.box) for e in track],
-                "scores": [e.score for e in track],
-            }
+    if frames.size_wh != tracks.first.size_wh:
+        given, wanted = ("x".join(map(str, s)) for s in (frames.size_wh, tracks.first.size_wh))
+        raise InputError(f"the video is {given} but the track is {wanted}; give its own video")
+    if frames.length is None or frames.length < len(tracks.first):
+        raise InputError(
+            f"the video holds {frames.length} frames and the track {len(tracks.first)}; "
+            "give its own video"
         )
-    width, height = first.size_wh
-    video = {
-        "id": 1,
-        "name": name,
-        "width": width,
-        "height": height,
-        "length": len(first),
-        "file_names": first.stems,
-    }
-    content = {
-        "videos": [video],
-        "categories": [{"id": 1, "name": "object"}],
-        "annotations": annotations,
-    }
-    out = Path(path)
-    write_json(out, content, indent=None)
-    return out
