@@ -30,7 +30,7 @@ def build_page(workspace: Workspace, upload_bytes: int = UPLOAD_BYTES) -> None:
     ui.dark_mode(True)
     ui.add_css((Path(__file__).with_name("style.css")).read_text(encoding="utf-8"))
     ui.colors(primary="#2b6cb0")
-    holder = ui.element("div")
+    holder = ui.element("div").style("width:100%")
 
     def tell(sentence: str) -> None:
         ui.notify(sentence, position="top", timeout=6000, close_button=texts.CLOSE)

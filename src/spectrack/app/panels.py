@@ -13,7 +13,7 @@ from nicegui import ui
 
 from spectrack.app import texts
 from spectrack.app.desk import color_of
-from spectrack.app.exporting import formats
+from spectrack.app.exporting import file_name, formats
 from spectrack.app.places import below
 from spectrack.app.start import PathList
 from spectrack.app.views import split
@@ -53,7 +53,7 @@ class Panels:
             with _title(texts.OBJECTS):
                 _small("add", texts.ADD_OBJECT, lambda: self.page.command("add"))
             self._list = ui.element("div").classes("w-full")
-            with ui.element("div").classes("row"):
+            with ui.element("div").classes("line"):
                 _button(texts.TAKE, texts.TAKE_TIP, lambda: self.page.command("take"))
                 _button(texts.GONE, texts.GONE_TIP, lambda: self.page.command("gone"))
                 _button(texts.UNSET, texts.UNSET_TIP, lambda: self.page.command("unset"))
@@ -65,7 +65,7 @@ class Panels:
             ui.select(
                 list(tracker_table()), value=self.studio.tracker, on_change=self._choose_tracker
             ).props(f'dense borderless options-dense aria-label="{texts.TRACKER}"')
-            with ui.element("div").classes("row") as self._start_row:
+            with ui.element("div").classes("line") as self._start_row:
                 for icon, tip, way in (
                     ("keyboard_double_arrow_left", texts.BACKWARD, "backward"),
                     ("skip_next", texts.NEXT, "next"),
@@ -80,7 +80,7 @@ class Panels:
                     "rounded size=6px instant-feedback"
                 )
                 self._told = ui.label("").classes("soft")
-                with ui.element("div").classes("row"):
+                with ui.element("div").classes("line"):
                     self._pause = _button(texts.PAUSE, "", self._hold)
                     _button(texts.STOP, "", lambda: self.page.command("escape"))
             ui.checkbox(
@@ -109,7 +109,7 @@ class Panels:
     def _others(self) -> None:
         with _part():
             _title(texts.LAYERS)
-            with ui.element("div").classes("row"):
+            with ui.element("div").classes("line"):
                 _button(texts.LOAD, texts.LOAD_TIP, self._choose_masks)
                 _button(texts.REFINE, texts.REFINE_TIP, self._refine)
                 _button(texts.FUSE, texts.FUSE_TIP, self._fuse)
@@ -117,10 +117,9 @@ class Panels:
     def _export(self) -> None:
         with _part():
             _title(texts.EXPORT)
-            self._format = ui.select(
-                {name: form.title for name, form in formats().items()},
-                value=next(iter(formats())),
-            ).props(f'dense borderless options-dense aria-label="{texts.EXPORT_AS}"')
+            self._format = ui.select(formats(), value=next(iter(formats()))).props(
+                f'dense borderless options-dense aria-label="{texts.EXPORT_AS}"'
+            )
             _button(texts.EXPORT, "", self._write).classes(remove="plain", add="main")
 
     # --- events ----------------------------------------------------------------------------------
@@ -211,12 +210,11 @@ class Panels:
 
     def _write(self) -> None:
         name = str(self._format.value)
-        form = formats()[name]
         kind, layer = split(self.desk.views[0])
         file = f"{self.studio.session.folder.name}-{layer}{'-raw' if kind == 'raw' else ''}"
 
         def write(result: Path) -> Future[Any]:
-            return self.studio.export(result, name, f"{file}-{name}{form.suffix}")
+            return self.studio.export(result, name, file_name(file, name))
 
         def ready(made: Any) -> None:
             self.page.tell(texts.EXPORTED.format(name=made), "positive")
@@ -294,7 +292,7 @@ class Panels:
 
     def _row(self, object_id: int, name: str, keys: int) -> None:
         on = " on" if object_id == self.desk.object_id else ""
-        with ui.element("div").classes("row").style("flex-wrap:nowrap;gap:0"):
+        with ui.element("div").classes("line").style("flex-wrap:nowrap;gap:0"):
             with (
                 ui.element("button")
                 .classes("object" + on)

@@ -341,7 +341,7 @@ export default {
         context.beginPath(); context.moveTo(margin, y(value)); context.lineTo(width - margin, y(value)); context.stroke();
       }
       const step = (width - 2 * margin) / Math.max(1, this.length);
-      const colors = { d: "#3d8f6a", s: "#6b5f3a", w: "#3b78c4", k: "#e8eaed", n: "#2a2e36" };
+      const colors = { d: "#3d8f6a", s: "#565c68", w: "#3b78c4", k: "#e8eaed", n: "#2a2e36" };
       for (let f = 0, from = 0; f <= states.length; f++) {
         if (f < states.length && f > 0 && states[f] === states[from]) continue;
         if (f > from) {

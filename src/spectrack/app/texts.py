@@ -77,7 +77,7 @@ STATES = {
     "done": "done",
     "key": "key frame",
 }
-LEGEND = "Line: score. Amber: doubt. Diamonds: key frames. Green: done, brown: out of date."
+LEGEND = "Line: score. Amber: doubt. Diamonds: key frames. Green: done, grey: out of date."
 
 PLAY = "Play (Space)"
 FIRST_KEY = "Key frame before ([)"
