@@ -69,6 +69,7 @@ export default {
     apply(state) {
       const other = state.generation !== undefined && state.generation !== this.generation;
       Object.assign(this, state);
+      this.$el.dataset.version = this.version;
       if (other) { this.frames.clear(); this.shown = -1; this.scale = 1; this.shift = [0, 0]; }
       this.$nextTick(() => { this.layout(); this.load(); });
     },
@@ -93,12 +94,12 @@ export default {
       try {
         do {
           this.again = false;
-          const frame = this.frame, mode = this.mode;
+          const frame = this.frame, mode = this.mode, version = this.version;
           const [base, a, b] = await Promise.all([
             this.getFrame(frame), this.getMask(frame, this.viewA),
             mode === "single" ? null : this.getMask(frame, this.viewB),
           ]);
-          if (mode === this.mode) this.paintAll(frame, base, a, b);
+          if (mode === this.mode) this.paintAll(frame, base, a, b, version);
         } while (this.again);
       } finally { this.busy = false; }
     },
@@ -130,7 +131,7 @@ export default {
         return answer.ok ? await createImageBitmap(await answer.blob()) : null;
       } catch (error) { return null; }
     },
-    paintAll(frame, base, a, b) {
+    paintAll(frame, base, a, b, version) {
       this.shown = frame;
       const put = (canvas, bitmap) => {
         if (!canvas) return;
@@ -149,7 +150,7 @@ export default {
       if (a && a.close) a.close();
       if (b && b.close) b.close();
       if (!this.pressed) this.drawTools();
-      this.$el.dataset.shown = frame + ":" + this.version;
+      this.$el.dataset.shown = frame + ":" + version;
     },
     ref(name) { const found = this.$refs[name]; return Array.isArray(found) ? found[0] : found; },
     clip(side) {
