@@ -210,7 +210,7 @@ class Desk:
             InputError: If it is none.
         """
         click = Click(number(told, "x"), number(told, "y"), bool(told.get("inside", True)))
-        return self.studio.click(self.object(), whole(told, "frame"), click)
+        return self.studio.click(self.object(), whole(told, "frame"), self.views[0], click)
 
     def choose_tracker(self, name: str) -> None:
         """Another tracker follows from now on; its answers are shown where the old one's were.

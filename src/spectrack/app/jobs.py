@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.app.keys import Click, KeyedSpan
+from spectrack.structures import Box, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,21 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The mask of the thing that was clicked, or in a box, in one frame.
+    """The mask that clicks lead to in one frame.
 
     Args:
         video: The video.
         frame: Counted from 0.
         clicks: Points on it and beside it.
+        box: Around it, where one was drawn.
+        mask: What is to be corrected, where there is something.
     """
 
     video: Path
     frame: int
     clicks: tuple[Click, ...]
+    box: Box | None = None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from nicegui import ui
+from starlette.requests import ClientDisconnect
+
 from spectrack.app.guard import LOOPBACK, Guard
 from spectrack.app.overlay import overlay_png
+from spectrack.app.page import build_page
 from spectrack.app.places import UPLOAD_BYTES, check_head
 from spectrack.app.studio import EXPORTS, Studio
 from spectrack.app.workspace import Workspace
@@ -68,8 +75,6 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
 
 
 async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
-    import uvicorn
-
     loop = asyncio.get_running_loop()
     workspace = Workspace(
         settings.root,
@@ -105,11 +110,6 @@ async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> None
 
 def build(workspace: Workspace, settings: ServerSettings) -> Any:
     """The application: routes, the page, and the guard before both."""
-    from fastapi import FastAPI
-    from nicegui import ui
-
-    from spectrack.app.page import build_page
-
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, workspace, settings.upload_bytes)
     app.add_middleware(
@@ -119,9 +119,13 @@ def build(workspace: Workspace, settings: ServerSettings) -> Any:
         upload=UPLOAD_PATH,
         upload_bytes=settings.upload_bytes,
     )
+
+    @ui.page("/")
+    def page() -> None:
+        build_page(workspace, settings.upload_bytes)
+
     ui.run_with(
         app,
-        root=functools.partial(build_page, workspace),
         title="spectrack",
         show_welcome_message=False,
         reconnect_timeout=30,
@@ -131,8 +135,6 @@ def build(workspace: Workspace, settings: ServerSettings) -> Any:
 
 def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
     """Add what is not the page itself."""
-    from fastapi import HTTPException, Request
-    from fastapi.responses import FileResponse, JSONResponse, Response
 
     def studio() -> Studio:
         if workspace.studio is None:
@@ -152,6 +154,7 @@ def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
     async def overlay(index: int, view: str) -> Response:
         found = studio()
         try:
+            found.check_frame(index)
             shown = [(i, found.shown(view, i, index).entry) for i in found.views.object_ids(view)]
         except InputError as error:
             raise HTTPException(404, str(error)) from None
@@ -197,8 +200,6 @@ async def _receive(request: Any, path: Path, upload_bytes: int) -> None:
     Raises:
         InputError: If it is too large, breaks off, or is no video by its first bytes.
     """
-    from starlette.requests import ClientDisconnect
-
     part = part_of(path)
     size, head, checked = 0, b"", False
     try:
@@ -236,8 +237,6 @@ def _forget(path: Path) -> None:
 
 
 def _listen(host: str, port: int) -> Any:
-    import socket
-
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     try:

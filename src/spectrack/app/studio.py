@@ -104,7 +104,7 @@ class Studio:
 
     def take_back(self, object_id: int, frame: int) -> None:
         """What was said of a frame is said no more."""
-        self._check_frame(frame)
+        self.check_frame(frame)
         self.do(SetKey(object_id, frame, None))
 
     def paint(
@@ -141,17 +141,26 @@ class Studio:
             raise InputError("there is no mask in this frame; run the tracker or draw one")
         self._say(object_id, frame, Key("mask", entry.mask))
 
-    def click(self, object_id: int, frame: int, click: Click) -> Future[None]:
-        """A point was clicked: the mask that all clicks in the frame lead to becomes a key.
+    def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
+        """A point was clicked: what a view shows is corrected by it and becomes a key.
+
+        All clicks in a frame count, until its mask is made in another way.
 
         Returns:
             Done when the mask is there.
+
+        Raises:
+            InputError: If there is no such frame.
         """
-        self._check_frame(frame)
+        self.check_frame(frame)
         known = self.session.project.objects.get(object_id)
         key = None if known is None else known.keys.get(frame)
         clicks = (*(key.clicks if key is not None else ()), click)
-        _, asked = self._helper.ask(Segment(self.session.about.video, frame, clicks))
+        box = None if key is None else key.box
+        entry = None if box is not None else self.views.shown(view, object_id, frame).entry
+        mask = None if entry is None or entry.mask is None or not entry.mask.area else entry.mask
+        job = Segment(self.session.about.video, frame, clicks, box, mask)
+        _, asked = self._helper.ask(job)
         return self._then(asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)))
 
     def undo(self) -> None:
@@ -284,10 +293,15 @@ class Studio:
         return self.views.shown(view, object_id, frame)
 
     def _say(self, object_id: int, frame: int, key: Key) -> None:
-        self._check_frame(frame)
+        self.check_frame(frame)
         self.do(SetKey(object_id, frame, key))
 
-    def _check_frame(self, frame: int) -> None:
+    def check_frame(self, frame: int) -> None:
+        """Make sure that there is such a frame.
+
+        Raises:
+            InputError: If there is none.
+        """
         if not 0 <= frame < self.session.about.length:
             raise InputError(f"frame {frame} does not exist; there are {self.session.about.length}")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrack.api import fuse_all, open_frames, refine_all
+from spectrack.api import segment as segment_picture
 from spectrack.app.engine import Engine
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment
 from spectrack.app.keys import Key
@@ -58,11 +59,13 @@ def run_spans(job: Run, tell: Tell, check: Check) -> int:
 def segment(job: Segment, tell: Tell, check: Check) -> dict[str, Any]:
     """The mask of what was clicked, as a key has it."""
     del tell, check
-    from spectrack.app.clicking import mask_of_clicks
-
+    points = [(click.x, click.y, click.inside) for click in job.clicks]
+    before = None if job.mask is None else job.mask.decode()
     with open_frames(str(job.video)) as frames:
-        mask = Mask.encode(mask_of_clicks(frames[job.frame], job.clicks))
-    return Key("mask", mask, clicks=job.clicks).plain()
+        found = segment_picture(frames[job.frame], job.box, points=points, mask=before)
+    if not found.any():
+        raise InputError("these clicks leave nothing of the mask; mark the object as gone instead")
+    return Key("mask", Mask.encode(found), clicks=job.clicks).plain()
 
 
 def make_layer(job: MakeLayer, tell: Tell, check: Check) -> str:
