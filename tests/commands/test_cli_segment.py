@@ -152,3 +152,27 @@ def test_python_tells_mistakes(clip):
         segment_all(frame, [])
     with pytest.raises(st.InputError, match="expected uint8 RGB"):
         st.segment(frame[..., 0], (1, 2, 30, 40))
+
+
+def test_points_make_things_and_correct_them(spectrack, clip, image, weights, tmp_path):
+    out = tmp_path / "mask.png"
+    ran = spectrack(
+        "segment", image, *flags(TWO[0]), "--point", "100,60:2", "--point", "5,5,background:2",
+        "--point", "30,20", "--out", out, "--weights", weights, "--json",
+    )  # fmt: skip
+    assert ran.status == 0, ran
+    index = np.asarray(Image.open(out))
+    assert index[20, 30] in (1, 2)
+    assert index[60, 100] == 2
+    assert index[5, 5] == 0
+    told = json.loads(ran.out)["objects"]
+    assert [one["object"] for one in told] == [1, 2]
+    for args, words in [
+        (("--point", "3=4,5"), "a picture has none"),
+        (("--point", "4,5:3"), "thing 1 has neither box nor point"),
+        (("--point", "4,5:0"), "thing 0"),
+        ((), "--box X,Y,W,H or --point X,Y"),
+    ]:
+        ran = spectrack("segment", image, *args, "--out", out, "--overwrite")
+        assert ran.status == 2
+        assert words in ran.err, ran.err

@@ -45,6 +45,9 @@ def track(
     progress: Progress | None = None,
     explain: Explainer | None = None,
     skip_broken: bool = False,
+    keyframes: Mapping[int, Any] | None = None,
+    both_ways: bool = True,
+    work: str | Path | None = None,
     **settings: Any,
 ) -> Track:
     """Follow one object through a video.
@@ -63,6 +66,13 @@ def track(
             there when the video is over.
         skip_broken: Go on past frames that cannot be decoded: they keep the answer before them,
             with score 0, and ``info["broken_frames"]`` names them.
+        keyframes: Number of a frame to what the object is in it: a box, a mask, or ``"gone"``;
+            beside ``box`` or ``mask``, which are frame 0, or instead of them. It is followed from
+            every key forward and backward; masks that are keys stay as they are. See
+            :class:`spectrack.tracking.keyframes.KeyframedTrack`.
+        both_ways: Whether keys are followed backward, too.
+        work: Folder that keeps keys and answers, so that a later call with another key does only
+            what that changes, and one that was killed goes on.
         **settings: Settings of a tracker that is named.
 
     Returns:
@@ -75,11 +85,15 @@ def track(
     Example:
         >>> import spectrack as st
         >>> track = st.track("bike.mp4", box=(120, 80, 200, 160))  # doctest: +SKIP
+        >>> track = st.track("bike.mp4", keyframes={0: first, 57: mask})  # doctest: +SKIP
     """
     if box is not None and mask is not None:
         raise InputError("both box and mask were given; give one of them")
+    corrected = keyframes is not None or work is not None
+    targets: dict[int, Target] = {}
     if mask is None:
-        targets = {1: Target(box=box)}
+        if box is not None or not corrected:
+            targets = {1: Target(box=box)}
     else:
         from spectrack.video.targets import one_target
 
@@ -93,13 +107,16 @@ def track(
         progress=progress,
         explain=explain,
         skip_broken=skip_broken,
+        keyframes={1: keyframes or {}} if corrected else None,
+        both_ways=both_ways,
+        work=work,
         **settings,
     ).first
 
 
 def track_all(
     video: Video,
-    targets: Mapping[int, Target],
+    targets: Mapping[int, Target] | None = None,
     *,
     tracker: TrackerChoice = "sftrack",
     clean: bool = True,
@@ -110,6 +127,9 @@ def track_all(
     journal: Journal | None = None,
     keep_partial: bool = False,
     starts: Mapping[int, int] | None = None,
+    keyframes: Mapping[int, Mapping[int, Any]] | None = None,
+    both_ways: bool = True,
+    work: str | Path | None = None,
     **settings: Any,
 ) -> Tracks:
     """Follow several objects through a video, decoded once.
@@ -129,6 +149,10 @@ def track_all(
             Ctrl-C or a kill.
         starts: Object id to the frame in which it starts, where that is not frame 0; before it
             the track says that it is not there.
+        keyframes: Object id to its key frames, as in :func:`track`; beside targets or instead of
+            them. Not together with ``explain``, ``skip_broken``, ``journal`` or ``keep_partial``.
+        both_ways: As in :func:`track`.
+        work: As in :func:`track`; it may hold several objects.
         **settings: Settings of a tracker that is named.
 
     Raises:
@@ -140,6 +164,25 @@ def track_all(
     from spectrack.video.soft_masks import noted_warnings
     from spectrack.video.targets import question_box
 
+    if keyframes is not None or work is not None:
+        from spectrack.api.correcting import keys_of, track_keys
+
+        refused = {"explain": explain, "journal": journal}
+        refused |= {"skip_broken": skip_broken or None, "keep_partial": keep_partial or None}
+        for name, value in refused.items():
+            if value is not None:
+                raise InputError(f"{name} does not go with key frames; leave one of them out")
+        return track_keys(
+            video,
+            keys_of(targets or {}, starts or {}, keyframes or {}),
+            tracker=tracker,
+            clean=clean,
+            both_ways=both_ways,
+            max_frames=max_frames,
+            progress=progress,
+            work=work,
+            settings=settings,
+        )
     if not targets:
         raise InputError("no target was given; give at least one box or mask")
     with noted_warnings() as notes:

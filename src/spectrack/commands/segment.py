@@ -1,7 +1,8 @@
-"""``spectrack segment``: masks of the things in boxes of one picture."""
+"""``spectrack segment``: masks of the things in boxes of one picture, or of what is clicked on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from spectrack.commands.console import Console
     from spectrack.structures import Box, FrameHWC, Prediction
+    from spectrack.tracking.points import Point
 
 MOST = 255
 """Objects that an indexed PNG holds."""
@@ -24,11 +26,13 @@ MOST = 255
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentCommand(Command):
-    """Make the masks of the things in boxes of one picture.
+    """Make the masks of the things in boxes of one picture, or of what is clicked on.
 
     The mask is an indexed PNG, value = object, counted from 1 in the order of the boxes; where two
     overlap a pixel belongs to the one that is surer of it. The score of each is the overlap with
     the thing that its soft mask promises, between 0 and 1.
+
+    Points correct the thing whose number they name, or make one without a box.
 
     Example: spectrack segment cat.jpg --box 120,80,200,160 --out mask.png --overlay look.jpg
     """
@@ -37,6 +41,8 @@ class SegmentCommand(Command):
     """The picture."""
     box: Annotated[Repeated, arg(metavar="X,Y,W,H")] = ()
     """Around a thing: left, top, width, height in pixels. Repeat for more things."""
+    point: Annotated[Repeated, arg(metavar="X,Y[,background][:N]")] = ()
+    """A click on thing N (1 by default), or on what is not it. Repeat for more."""
     out: Annotated[Path | None, arg(metavar="MASK")] = None
     """Where the mask goes, .png; by default IMAGE's name with _mask.png, in this folder."""
     overlay: OptionalFile = None
@@ -48,24 +54,41 @@ class SegmentCommand(Command):
 
     def run(self, console: Console) -> int:
         """Make the masks and write them."""
-        if not self.box:
-            raise InputError("no thing was given; give --box X,Y,W,H")
+        if not self.box and not self.point:
+            raise InputError("no thing was given; give --box X,Y,W,H or --point X,Y")
         if len(self.box) > MOST:
             raise InputError(f"{len(self.box)} boxes were given; give {MOST} at most")
-        boxes = [parse_box(one) for one in self.box]
+        given: list[Box | None] = [parse_box(one) for one in self.box]
+        clicks = clicks_of(self.point)
+        given += [None] * (max([len(given), *clicks]) - len(given))
+        bare = [n for n, box in enumerate(given, 1) if box is None and n not in clicks]
+        if bare or len(given) > MOST or min(clicks, default=1) < 1:
+            wrong = bare[0] if bare else min(clicks) if min(clicks, default=1) < 1 else len(given)
+            raise InputError(
+                f"thing {wrong} has neither box nor point; number things from 1 to {MOST}, "
+                "without gaps"
+            )
         out = self.out or Path(f"{self.image.stem}_mask.png")
         self._check_files(out)
 
-        from spectrack.api.segmenting import read_picture, segment_all
+        from spectrack.api.segmenting import read_picture, segment_all, segment_points
 
         frame_hwc = read_picture(self.image)
-        found = segment_all(frame_hwc, boxes, weights=self.weights)
+        found: list[Prediction] = []
+        for number, box in enumerate(given, 1):
+            if number in clicks:
+                found.append(
+                    segment_points(frame_hwc, clicks[number], box=box, weights=self.weights)
+                )
+            elif box is not None:
+                found += segment_all(frame_hwc, [box], weights=self.weights)
+        boxes = [box or one.box for box, one in zip(given, found, strict=True)]
         index_hw = index_of(found)
         self._write(out, frame_hwc, index_hw, boxes, found)
         things = [
             {
                 "object": number,
-                "box": list(box),
+                "box": None if box is None else list(box),
                 "mask_box": None if one.box is None else list(one.box),
                 "pixels": int((index_hw == number).sum()),
                 "score": round(one.score, 4),
@@ -108,7 +131,7 @@ class SegmentCommand(Command):
         out: Path,
         frame_hwc: FrameHWC,
         index_hw: NDArray[np.uint8],
-        boxes: list[Box],
+        boxes: Sequence[Box | None],
         found: list[Prediction],
     ) -> None:
         """The mask and the overlay; where the one cannot be written, the other is not either."""
@@ -136,6 +159,23 @@ class SegmentCommand(Command):
                     write_picture(self.overlay, drawn)
 
 
+def clicks_of(given: Sequence[str]) -> dict[int, list[Point]]:
+    """Number of the thing to clicks, from ``--point`` flags.
+
+    Raises:
+        InputError: If one cannot be read, or names a frame.
+    """
+    from spectrack.commands.track_keys import parse_point
+
+    clicks: dict[int, list[Point]] = {}
+    for text in given:
+        if "=" in text:
+            raise InputError(f"--point {text} names a frame; a picture has none, give X,Y")
+        one = parse_point(text)
+        clicks.setdefault(one.object, []).append(one.point)
+    return clicks
+
+
 def index_of(found: list[Prediction]) -> NDArray[np.uint8]:
     """Soft masks as one map of objects, uint8 (H, W): 0, or the number of the surest one."""
     import numpy as np
@@ -149,7 +189,7 @@ def text(values: dict[str, Any]) -> str:
     """What was found, as a table, and where it is."""
     lines: list[tuple[Any, ...]] = [("object", "box", "pixels", "score")]
     for one in values["objects"]:
-        shown = ",".join(f"{v:g}" for v in one["box"])
+        shown = "-" if one["box"] is None else ",".join(f"{v:g}" for v in one["box"])
         lines.append((one["object"], shown, one["pixels"], f"{one['score']:.2f}"))
     overlay = f"\noverlay: {values['overlay']}" if values["overlay"] else ""
     return f"{table(lines)}\nmask: {values['mask']}{overlay}"

@@ -21,6 +21,16 @@ from spectrack.commands.base import (
     parse_box,
     versions,
 )
+from spectrack.commands.track_keys import (
+    KEY,
+    POINT,
+    START,
+    parse_keys,
+    parse_point,
+    parse_starts,
+    refused,
+    with_points,
+)
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
 from spectrack.errors import InputError
 
@@ -35,10 +45,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackCommand(Command):
-    """Follow objects through a video, from a box or a mask in its first frame.
+    """Follow objects through a video, from a box or a mask in its first frame, or key frames.
 
     DIR gets masks/*.png (indexed, value = object), boxes.csv, track.json and overlay.mp4. A run
     that was killed goes on where it was when the same command is given again.
+
+    With --work a later call needs the corrections only, and does only what they change.
 
     Example: spectrack track bike.mp4 --box 120,80,200,160 --explain --out bike
     """
@@ -51,6 +63,18 @@ class TrackCommand(Command):
     """Object in the first frame: left, top, width, height in pixels. Repeat for more objects."""
     mask: OptionalFile = None
     """Its mask in the first frame instead; an indexed PNG may hold several objects."""
+    key: Annotated[Repeated, arg(metavar=KEY)] = ()
+    """The object in any frame: a mask, a box, that it is gone, or none to take a key back.
+    It is followed from each key forward and backward. OBJECT is 1 by default. Repeat for more."""
+    point: Annotated[Repeated, arg(metavar=POINT)] = ()
+    """A click on the object, or on background: makes the mask of a frame (0 by default), or
+    corrects the one given. Repeat for more."""
+    start: Annotated[Repeated, arg(metavar=START)] = ()
+    """An object of --box or --mask is there from FRAME on, and was given in it."""
+    forward_only: Flag = False
+    """Follow key frames forward only."""
+    work: Annotated[Path | None, arg(metavar="WORK")] = None
+    """Keep key frames and answers in this folder, for later corrections and after a kill."""
     tracker: Annotated[str, arg(metavar="NAME")] = "sftrack"
     """What follows; see `spectrack trackers`."""
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
@@ -95,14 +119,17 @@ class TrackCommand(Command):
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
             raise InputError(f"camera {source} never ends; say when to stop with --max-frames N")
+        if self._keyed:
+            self._refuse_beside_keys(camera)
         explainer = self._explainer(source)
         check_formats(self.save, camera)
-        targets = self._targets()
+        targets, starts = self._targets(), parse_starts(self.start)
         check_output(self.out, overwrite=self.overwrite)
         asked = kept = None
-        if not isinstance(source, int):  # a camera cannot be watched from where it was
+        # A camera cannot be watched from where it was; key frames have a folder of their own.
+        if not isinstance(source, int) and not self._keyed:
             asked = what_decides(
-                source, targets, self.tracker, checked, not self.no_clean, self.max_frames
+                source, targets, self.tracker, checked, not self.no_clean, self.max_frames, starts
             )
             kept = None if self.restart else kept_run(self.out, asked, explainer is not None)
         if kept is not None:
@@ -120,9 +147,12 @@ class TrackCommand(Command):
             soft = self.soft_overlay and not self.no_overlay
             journal = None if asked is None else Journal(part / JOURNAL, asked, kept, soft)
             with console.progress("tracking") as progress:
-                tracks, stopped = self._follow(
-                    source, targets, settings, progress, explainer, journal
-                )
+                if self._keyed:
+                    tracks, stopped = self._follow_keys(targets, starts, settings, progress), None
+                else:
+                    tracks, stopped = self._follow(
+                        source, targets, starts, settings, progress, explainer, journal
+                    )
             tracking = time.perf_counter() - started
             for track in tracks.values():
                 track.info.update(versions=versions())
@@ -151,6 +181,7 @@ class TrackCommand(Command):
         self,
         source: str | int,
         targets: dict[int, Target],
+        starts: dict[int, int],
         settings: dict[str, Any],
         progress: Progress,
         explainer: Explainer | None,
@@ -182,6 +213,7 @@ class TrackCommand(Command):
                     skip_broken=self.skip_broken,
                     journal=journal,
                     keep_partial=self.keep_partial,
+                    starts=starts,
                     **settings,
                 ), None
             except Interrupted as stop:
@@ -190,6 +222,46 @@ class TrackCommand(Command):
                 if not begun or self.skip_broken:
                     raise
                 raise InputError(f"{error}, or go on past it with --skip-broken") from None
+
+    @property
+    def _keyed(self) -> bool:
+        """Whether there are key frames, or a folder for them."""
+        return bool(self.key or self.point or self.work)
+
+    def _refuse_beside_keys(self, camera: bool) -> None:
+        refused(
+            {
+                "a camera": camera,
+                "--explain": self.explain or bool(self.explain_frames),
+                "--skip-broken": self.skip_broken,
+                "--keep-partial": self.keep_partial,
+                "--soft-overlay": self.soft_overlay,
+            }
+        )
+
+    def _follow_keys(
+        self,
+        targets: dict[int, Target],
+        starts: dict[int, int],
+        settings: dict[str, Any],
+        progress: Progress,
+    ) -> Tracks:
+        """The answers from key frames."""
+        from spectrack.api.correcting import keys_of, track_keys
+
+        clicks = [parse_point(text) for text in self.point]
+        keys = keys_of(targets, starts, parse_keys(self.key))
+        return track_keys(
+            self.video,
+            with_points(self.video, self.max_frames, keys, clicks),
+            tracker=self.tracker,
+            clean=not self.no_clean,
+            both_ways=not self.forward_only,
+            max_frames=self.max_frames,
+            progress=progress,
+            work=self.work,
+            settings=settings,
+        )
 
     def _explainer(self, source: str | int) -> Explainer | None:
         """What draws the sheet; what cannot be explained is refused before work begins."""
@@ -228,8 +300,10 @@ class TrackCommand(Command):
             from spectrack.video.targets import read_targets
 
             return read_targets(self.mask)
-        if not self.box:
-            raise InputError("no object was given; give --box X,Y,W,H or --mask FILE")
+        if not self.box and not self._keyed:
+            raise InputError(
+                "no object was given; give --box X,Y,W,H or --mask FILE, or --point X,Y"
+            )
         return {i: Target(box=parse_box(b)) for i, b in enumerate(self.box, start=1)}
 
 

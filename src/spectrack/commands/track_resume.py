@@ -26,6 +26,7 @@ def what_decides(
     settings: Any,
     clean: bool,
     max_frames: int | None,
+    starts: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
     """All that decides the answers of a run, as JSON has it; keys are words for people.
 
@@ -36,6 +37,7 @@ def what_decides(
         settings: Its settings.
         clean: Whether masks are cleaned.
         max_frames: How many frames are followed at most.
+        starts: Object id to the frame in which it starts, where that is not frame 0.
     """
     asked = {
         "video": str(Path(source).resolve()),
@@ -45,6 +47,7 @@ def what_decides(
         "settings": asdict(settings),
         "cleaning": clean,
         "number of frames": max_frames,
+        "start": {str(key): start for key, start in (starts or {}).items()},
     }
     plain: dict[str, Any] = json.loads(json.dumps(asked, default=str))
     return plain

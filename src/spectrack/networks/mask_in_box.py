@@ -20,6 +20,9 @@ HINTS = ("box", "mask", "colours", "wanted", "unwanted")
 """Maps of hints in their order, each in [0, 1] and all zero where nothing is known: the filled box,
 the mask of a frame before moved here, how like the target's the colours are, and clicks."""
 
+CLICK = 0.02
+"""Radius of a click's spot, in sides of the crop."""
+
 KEYS, VALUES = 64, 96
 COARSE, AT16, AT8, AT4, AT2 = 160, 128, 96, 64, 32
 SHARPNESS = 8.0
@@ -162,6 +165,14 @@ class MaskInBox(nn.Module):
     def _look(features: Features) -> Tensor:
         """Features at stride 16 with the finer ones: (N, 128, S / 16, S / 16)."""
         return torch.cat([features.at16, F.avg_pool2d(features.at8, 2)], 1)
+
+
+def spot(row: float, col: float, side: int) -> Tensor:
+    """A click as a round spot: float32 (side, side), 1 in its middle."""
+    cells = torch.arange(side, dtype=torch.float32)
+    radius = CLICK * side
+    down = torch.exp(-(((cells - row) / radius) ** 2) / 2)
+    return down[:, None] * torch.exp(-(((cells - col) / radius) ** 2) / 2)
 
 
 def _twice(x_nchw: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.networks.folding import for_inference
-from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
+from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory, spot
 from spectrack.networks.mobilenet_v2 import Features, normalised
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.tracking.appearance import ColourModel, colour_index
@@ -38,6 +38,7 @@ REMEMBERED = (CONTEXT, 1.25, 1.9)
 too (on five held-out training sequences, from true masks, J .864 -> .868, box IoU .911 -> .920)."""
 
 Bytes = NDArray[np.uint8]
+Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,14 @@ class Hint:
     Attributes:
         box: Where the crop is laid.
         soft_hw: A mask carried along, uint8 (H, W) with 255 for 1; None where there is none.
+        wanted: Points (x, y) on the target, pixels.
+        unwanted: Points that are not on it.
     """
 
     box: Box
     soft_hw: Bytes | None = None
+    wanted: Points = ()
+    unwanted: Points = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,15 +165,21 @@ class BoxSegmenter:
         """
         return self.joined(self.looks(frame_hwc, box), box)
 
-    def looks(self, frame_hwc: FrameHWC, box: Box) -> list[SoftHW]:
+    def looks(self, frame_hwc: FrameHWC, box: Box, hint: Hint | None = None) -> list[SoftHW]:
         """What each crop of a first frame shows, each the mean of it and its mirror image.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            box: Around the thing.
+            hint: What else is known of it, with the same box.
 
         Returns:
             Soft masks, float32 (H, W) in [0, 1], of the crops of :data:`FOUR_VIEWS`.
         """
         size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
         crops = [SquareCrop.around(box, context, SIDE) for context in FOUR_VIEWS.contexts]
-        images, hints, _ = self._seen_by(frame_hwc, [(crop, Hint(box)) for crop in crops], None)
+        told = hint or Hint(box)
+        images, hints, _ = self._seen_by(frame_hwc, [(crop, told) for crop in crops], None)
         soft = self._look(images, hints, None, mirror=True)[0]
         return [
             Segmented.mean([one], size_wh).in_frame(size_wh)
@@ -251,6 +262,7 @@ class BoxSegmenter:
                 one[1] = crop.cut(hint.soft_hw).astype(np.float32) / 255
             if colours is not None:
                 one[2] = colours.probability_hw(colour_index(image))
+            one[3], one[4] = crop_spots(crop, hint.wanted), crop_spots(crop, hint.unwanted)
         return _images(shown), torch.from_numpy(maps), shown
 
     @torch.inference_mode()
@@ -282,6 +294,17 @@ class BoxSegmenter:
             self.memory.add(self._network.remember(features, box, mask))
         if self.colours is not None:
             self.colours.learn(colour_index(seen.images[place]), soft, self._rate)
+
+
+def crop_spots(crop: SquareCrop, points: Points) -> SoftHW:
+    """Clicks as a crop shows them: float32 (side, side), 1 in the middle of each spot."""
+    out = np.zeros((crop.side, crop.side), dtype=np.float32)
+    (sx, sy), last = crop.scale_xy, crop.side - 1
+    for x, y in points:
+        col, row = (x - crop.x) * sx - 0.5, (y - crop.y) * sy - 0.5
+        if -1 <= row <= last + 1 and -1 <= col <= last + 1:
+            np.maximum(out, spot(row, col, crop.side).numpy(), out=out)
+    return out
 
 
 class ShippedFirstMask:

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CLICK = 0.02
-"""Radius of a click's spot, in sides of the crop."""
+from spectrack.networks.mask_in_box import spot
 
 
 def spoilt(truth_n1ss: Tensor) -> Tensor:
@@ -88,14 +87,6 @@ def clicks(truth_n1ss: Tensor, box_n1ss: Tensor, share: float) -> tuple[Tensor, 
                     row, col = places[int(torch.randint(len(places), ()))].tolist()
                     out[index, 0] = torch.maximum(out[index, 0], spot(row, col, len(where)))
     return wanted, unwanted
-
-
-def spot(row: float, col: float, side: int) -> Tensor:
-    """A click as a round spot: float32 (side, side), 1 in its middle."""
-    cells = torch.arange(side, dtype=torch.float32)
-    radius = CLICK * side
-    down = torch.exp(-(((cells - row) / radius) ** 2) / 2)
-    return down[:, None] * torch.exp(-(((cells - col) / radius) ** 2) / 2)
 
 
 def _bounds(truth_n1ss: Tensor) -> tuple[Tensor, Tensor]:
