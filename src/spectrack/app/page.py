@@ -13,6 +13,7 @@ from nicegui import ui
 from spectrack.app import texts
 from spectrack.app.desk import Desk
 from spectrack.app.panels import Panels
+from spectrack.app.parts import icon_button
 from spectrack.app.places import UPLOAD_BYTES
 from spectrack.app.stage import Stage
 from spectrack.app.start import build_start
@@ -97,15 +98,15 @@ class Page:
             width, height = about.size_wh
             shown = f"{about.video.name}  ·  {width}x{height}, {about.length} frames"
             ui.label(shown).classes("name").tooltip(str(self.studio.session.folder.name))
-            self._undo = _icon("undo", texts.UNDO, lambda: self.command("undo"))
-            self._redo = _icon("redo", texts.REDO, lambda: self.command("redo"))
-            _icon("keyboard", texts.HELP, lambda: self.command("help"))
-            _icon("folder_open", texts.OPEN, leave)
+            self._undo = icon_button("undo", texts.UNDO, lambda: self.command("undo"))
+            self._redo = icon_button("redo", texts.REDO, lambda: self.command("redo"))
+            icon_button("keyboard", texts.HELP, lambda: self.command("help"))
+            icon_button("folder_open", texts.OPEN, leave)
 
     def _build_rail(self) -> None:
         with ui.element("div").classes("app-rail"):
             for tool, (icon, tip) in texts.TOOLS.items():
-                self._tools[tool] = _icon(icon, tip, partial(self.command, tool))
+                self._tools[tool] = icon_button(icon, tip, partial(self.command, tool))
             self._brush = (
                 ui.slider(min=1, max=120, value=self.desk.brush, on_change=self._set_brush)
                 .props(f'vertical reverse dense aria-label="{texts.BRUSH}"')
@@ -116,19 +117,21 @@ class Page:
 
     def _build_foot(self) -> None:
         with ui.element("div").classes("app-foot"):
-            _icon("first_page", texts.FIRST_KEY, lambda: self.stage.run_method("jump", -1))
-            _icon(
+            icon_button("first_page", texts.FIRST_KEY, lambda: self.stage.run_method("jump", -1))
+            icon_button(
                 "chevron_left",
                 texts.BACK,
                 lambda: self.stage.run_method("seek", self.desk.frame - 1),
             )
-            self._play = _icon("play_arrow", texts.PLAY, lambda: self.stage.run_method("play"))
-            _icon(
+            self._play = icon_button(
+                "play_arrow", texts.PLAY, lambda: self.stage.run_method("play")
+            )
+            icon_button(
                 "chevron_right",
                 texts.AHEAD,
                 lambda: self.stage.run_method("seek", self.desk.frame + 1),
             )
-            _icon("last_page", texts.NEXT_KEY, lambda: self.stage.run_method("jump", 1))
+            icon_button("last_page", texts.NEXT_KEY, lambda: self.stage.run_method("jump", 1))
             self._info = ui.label("").classes("info").tooltip(texts.LEGEND)
 
     # --- events ----------------------------------------------------------------------------------
@@ -260,15 +263,6 @@ class Page:
         self._undo.set_enabled(self.studio.session.history.can_undo())
         self._redo.set_enabled(self.studio.session.history.can_redo())
         self.panels.refresh()
-
-
-def _icon(icon: str, tip: str, act: Callable[[], Any]) -> ui.button:
-    button = ui.button(icon=icon, on_click=lambda: act(), color=None).props(
-        f'flat dense aria-label="{tip}"'
-    )
-    with button:
-        ui.tooltip(tip)
-    return button
 
 
 def _show_help() -> None:

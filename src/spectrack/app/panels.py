@@ -14,6 +14,7 @@ from nicegui import ui
 from spectrack.app import texts
 from spectrack.app.desk import color_of
 from spectrack.app.exporting import file_name, formats
+from spectrack.app.parts import icon_button, part, text_button, title
 from spectrack.app.places import below
 from spectrack.app.start import PathList
 from spectrack.app.views import split
@@ -23,6 +24,7 @@ from spectrack.tracking.table import tracker_table
 if TYPE_CHECKING:
     from spectrack.app.page import Page
 
+small = partial(icon_button, size="sm")
 MASK_FILES = (".npy", ".npz", ".json", ".png", ".mp4", ".mkv", ".avi")
 
 
@@ -49,19 +51,18 @@ class Panels:
     # --- parts -----------------------------------------------------------------------------------
 
     def _objects(self) -> None:
-        with _part() as part:
-            with _title(texts.OBJECTS):
-                _small("add", texts.ADD_OBJECT, lambda: self.page.command("add"))
+        with part():
+            with title(texts.OBJECTS):
+                small("add", texts.ADD_OBJECT, lambda: self.page.command("add"))
             self._list = ui.element("div").classes("w-full")
             with ui.element("div").classes("line"):
-                _button(texts.TAKE, texts.TAKE_TIP, lambda: self.page.command("take"))
-                _button(texts.GONE, texts.GONE_TIP, lambda: self.page.command("gone"))
-                _button(texts.UNSET, texts.UNSET_TIP, lambda: self.page.command("unset"))
-        del part
+                text_button(texts.TAKE, texts.TAKE_TIP, lambda: self.page.command("take"))
+                text_button(texts.GONE, texts.GONE_TIP, lambda: self.page.command("gone"))
+                text_button(texts.UNSET, texts.UNSET_TIP, lambda: self.page.command("unset"))
 
     def _follow(self) -> None:
-        with _part():
-            _title(texts.FOLLOW)
+        with part():
+            title(texts.FOLLOW)
             ui.select(
                 list(tracker_table()), value=self.studio.tracker, on_change=self._choose_tracker
             ).props(f'dense borderless options-dense aria-label="{texts.TRACKER}"')
@@ -71,8 +72,8 @@ class Panels:
                     ("skip_next", texts.NEXT, "next"),
                     ("keyboard_double_arrow_right", texts.FORWARD, "forward"),
                 ):
-                    _small(icon, tip, partial(self.page.command, way)).classes("plain wide")
-                _button(texts.RUN, texts.RUN_TIP, lambda: self.page.command("all")).classes(
+                    small(icon, tip, partial(self.page.command, way)).classes("plain wide")
+                text_button(texts.RUN, texts.RUN_TIP, lambda: self.page.command("all")).classes(
                     remove="plain", add="main"
                 )
             with ui.element("div").classes("part").style("padding:0;border:0") as self._work_row:
@@ -81,15 +82,15 @@ class Panels:
                 )
                 self._told = ui.label("").classes("soft")
                 with ui.element("div").classes("line"):
-                    self._pause = _button(texts.PAUSE, "", self._hold)
-                    _button(texts.STOP, "", lambda: self.page.command("escape"))
+                    self._pause = text_button(texts.PAUSE, "", self._hold)
+                    text_button(texts.STOP, "", lambda: self.page.command("escape"))
             ui.checkbox(
                 texts.WATCH, value=True, on_change=lambda e: setattr(self.desk, "watch", e.value)
             ).props("dense size=sm").classes("soft")
 
     def _show(self) -> None:
-        with _part():
-            _title(texts.SHOW)
+        with part():
+            title(texts.SHOW)
             ui.toggle(texts.MODES, value="single", on_change=self._choose_mode).props(
                 "unelevated no-caps"
             )
@@ -101,26 +102,26 @@ class Panels:
             ]
 
     def _review(self) -> None:
-        with _part():
-            with _title(texts.REVIEW):
-                _small("travel_explore", texts.REVIEW_TIP, lambda: self.page.command("doubt"))
+        with part():
+            with title(texts.REVIEW):
+                small("travel_explore", texts.REVIEW_TIP, lambda: self.page.command("doubt"))
             self._look_list = ui.element("div").classes("looks")
 
     def _others(self) -> None:
-        with _part():
-            _title(texts.LAYERS)
+        with part():
+            title(texts.LAYERS)
             with ui.element("div").classes("line"):
-                _button(texts.LOAD, texts.LOAD_TIP, self._choose_masks)
-                _button(texts.REFINE, texts.REFINE_TIP, self._refine)
-                _button(texts.FUSE, texts.FUSE_TIP, self._fuse)
+                text_button(texts.LOAD, texts.LOAD_TIP, self._choose_masks)
+                text_button(texts.REFINE, texts.REFINE_TIP, self._refine)
+                text_button(texts.FUSE, texts.FUSE_TIP, self._fuse)
 
     def _export(self) -> None:
-        with _part():
-            _title(texts.EXPORT)
+        with part():
+            title(texts.EXPORT)
             self._format = ui.select(formats(), value=next(iter(formats()))).props(
                 f'dense borderless options-dense aria-label="{texts.EXPORT_AS}"'
             )
-            _button(texts.EXPORT, "", self._write).classes(remove="plain", add="main")
+            text_button(texts.EXPORT, "", self._write).classes(remove="plain", add="main")
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -177,15 +178,15 @@ class Panels:
         found = below(self.page.workspace.root, path)
         if found.is_dir() and (found / "masks").is_dir():
             found = below(self.page.workspace.root, f"{path}/masks")
-        title = path.rstrip("/").split("/")[-1]
-        self._wait(self.studio.make_layer("load", title, {title: found}))
+        name = path.rstrip("/").split("/")[-1]
+        self._wait(self.studio.make_layer("load", name, {name: found}))
 
     def _refine(self) -> None:
         view = self.desk.views[0]
-        title = texts.REFINED.format(name=self.desk.view_names()[view])
+        called = texts.REFINED.format(name=self.desk.view_names()[view])
 
         def refine(folder: Path) -> Future[None]:
-            return self.studio.make_layer("refine", title, {"masks": folder})
+            return self.studio.make_layer("refine", called, {"masks": folder})
 
         self._after(self.studio.source_of(view), refine)
 
@@ -195,11 +196,11 @@ class Panels:
             self.page.tell(texts.FUSE_TWO, "info")
             return
         names = self.desk.view_names()
-        title = texts.FUSED.format(a=names[views[0]], b=names[views[1]])
+        called = texts.FUSED.format(a=names[views[0]], b=names[views[1]])
 
         def second(first: Path) -> Future[Any]:
             def fuse(other: Path) -> Future[None]:
-                return self.studio.make_layer("fuse", title, {"left": first, "right": other})
+                return self.studio.make_layer("fuse", called, {"left": first, "right": other})
 
             self._after(self.studio.source_of(views[1]), fuse)
             done: Future[None] = Future()
@@ -282,7 +283,7 @@ class Panels:
             self._look_list.clear()
             with self._look_list:
                 for frame, doubt in looks:
-                    _button(
+                    text_button(
                         str(frame),
                         texts.DOUBT.format(doubt=doubt),
                         partial(self.page.stage.run_method, "seek", frame),
@@ -303,36 +304,8 @@ class Panels:
                     ui.label(name)
                 with ui.element("small"):
                     ui.label(f"{keys} key{'' if keys == 1 else 's'}")
-            _small("close", texts.REMOVE_OBJECT, lambda: self._remove(object_id))
+            small("close", texts.REMOVE_OBJECT, lambda: self._remove(object_id))
 
 
 _tasks: set[Any] = set()
 """Tasks that wait for processes; the loop itself does not hold them."""
-
-
-def _part() -> ui.element:
-    return ui.element("div").classes("part")
-
-
-def _title(text: str) -> ui.element:
-    row = ui.element("div").classes("title")
-    with row:
-        ui.label(text)
-    return row
-
-
-def _button(text: str, tip: str, act: Callable[[], Any]) -> ui.button:
-    button = ui.button(text, on_click=lambda: act(), color=None)
-    button.props("unelevated no-caps").classes("plain wide")
-    if tip:
-        with button:
-            ui.tooltip(tip)
-    return button
-
-
-def _small(icon: str, tip: str, act: Callable[[], Any]) -> ui.button:
-    button = ui.button(icon=icon, on_click=lambda: act(), color=None)
-    button.props(f'flat dense size=sm aria-label="{tip}"')
-    with button:
-        ui.tooltip(tip)
-    return button

@@ -8,18 +8,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from spectrack.app.edits import AddLayer, AddObject, Edit, RemoveObject, SetKey
+from spectrack.app.edits import AddLayer
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment, Told
 from spectrack.app.keys import Click, Key, KeyedSpan
 from spectrack.app.link import Link
 from spectrack.app.session import LAYERS, PASSES, RESULT, SPANS, Session
-from spectrack.app.strokes import paint
-from spectrack.app.views import Shown, Views, split
+from spectrack.app.steps import Steps
+from spectrack.app.views import split
 from spectrack.app.worker import compute
 from spectrack.errors import InputError
-from spectrack.structures import Box, Mask
 from spectrack.tracking.journal import entry_of
 
 Post = Callable[[Callable[[], None]], None]
@@ -28,8 +25,8 @@ EXPORTS = "exports"
 WAYS = ("forward", "backward", "next", "all")
 
 
-class Studio:
-    """What is done with a session, and the processes that compute for it.
+class Studio(Steps):
+    """A session, and the processes that compute for it.
 
     Everything here is called in one thread, and so is what the processes tell, by way of ``post``.
 
@@ -38,22 +35,18 @@ class Studio:
         post: See :data:`Post`.
 
     Attributes:
-        version: Raised whenever something changed that is shown.
         tracker: Name of the tracker that follows.
         progress: Frames that are done and in all, of the work that runs; None where none does.
         held: Whether the work that runs is held for a while.
         live: The last frame for which an answer has come, while a tracker works.
-        message: The last thing that went wrong, in a sentence; empty once something is done.
     """
 
     def __init__(self, session: Session, post: Post, tracker: str = "sftrack") -> None:
-        self.session, self.views = session, Views(session)
-        self.version = 0
+        super().__init__(session)
         self.tracker = tracker
         self.progress: tuple[int, int] | None = None
         self.held = False
         self.live: int | None = None
-        self.message = ""
         self._post = post
         spawn = get_context("spawn")
         self._stop, self._go = spawn.Event(), spawn.Event()
@@ -64,82 +57,6 @@ class Studio:
         free.set()
         self._helper = Link(compute, (spawn.Event(), free), None)
         self._number: int | None = None
-
-    # --- what is said ----------------------------------------------------------------------------
-
-    def do(self, edit: Edit) -> None:
-        """Take a step.
-
-        Raises:
-            InputError: If it cannot be taken.
-        """
-        self.session.apply(edit)
-        self._changed()
-
-    def add_object(self, name: str = "") -> int:
-        """A new object; its number."""
-        used = self.session.project.objects
-        number = next(n for n in range(1, 257) if n not in used)
-        self.do(AddObject(number, name or f"Object {number}"))
-        return number
-
-    def remove_object(self, object_id: int) -> None:
-        """An object goes."""
-        self.do(RemoveObject(object_id))
-
-    def set_box(self, object_id: int, frame: int, box: Box) -> None:
-        """A box was drawn.
-
-        Raises:
-            InputError: If nothing of it lies in the frame, or it is too small.
-        """
-        inside = box.clip(self.session.about.size_wh)
-        if inside is None or inside.w < 2 or inside.h < 2:
-            raise InputError("the box is too small; draw it around the object")
-        self._say(object_id, frame, Key("box", box=inside))
-
-    def set_gone(self, object_id: int, frame: int) -> None:
-        """The object is out of sight from a frame on, until the next key frame."""
-        self._say(object_id, frame, Key("gone"))
-
-    def take_back(self, object_id: int, frame: int) -> None:
-        """What was said of a frame is said no more."""
-        self.check_frame(frame)
-        self.do(SetKey(object_id, frame, None))
-
-    def paint(
-        self,
-        object_id: int,
-        frame: int,
-        view: str,
-        points_xy: Sequence[tuple[float, float]],
-        radius: float,
-        erase: bool,
-    ) -> None:
-        """A stroke was painted on what a view shows.
-
-        Raises:
-            InputError: If it cannot be painted, or nothing of the mask is left.
-        """
-        width, height = self.session.about.size_wh
-        entry = self.views.shown(view, object_id, frame).entry
-        empty = np.zeros((height, width), dtype=bool)
-        before = empty if entry is None or entry.mask is None else entry.mask.decode()
-        after = paint(before, points_xy, radius, erase)
-        if not after.any():
-            raise InputError("nothing of the mask is left; mark the object as gone instead")
-        self._say(object_id, frame, Key("mask", Mask.encode(after)))
-
-    def take_mask(self, object_id: int, frame: int, view: str) -> None:
-        """What a view shows becomes the truth of a frame.
-
-        Raises:
-            InputError: If it shows no mask there.
-        """
-        entry = self.views.shown(view, object_id, frame).entry
-        if entry is None or entry.mask is None or entry.mask.area == 0:
-            raise InputError("there is no mask in this frame; run the tracker or draw one")
-        self._say(object_id, frame, Key("mask", entry.mask))
 
     def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
         """A point was clicked: what a view shows is corrected by it and becomes a key.
@@ -162,18 +79,6 @@ class Studio:
         job = Segment(self.session.about.video, frame, clicks, box, mask)
         _, asked = self._helper.ask(job)
         return self._then(asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)))
-
-    def undo(self) -> None:
-        """Take the last step back."""
-        self.session.undo()
-        self._changed()
-
-    def redo(self) -> None:
-        """Take it again."""
-        self.session.redo()
-        self._changed()
-
-    # --- what is computed ------------------------------------------------------------------------
 
     def run(self, way: str, object_ids: Sequence[int], frame: int) -> int:
         """Follow objects where they are not followed yet.
@@ -213,7 +118,7 @@ class Studio:
         job = Run(video, tuple(spans), self.tracker, folder / SPANS, folder / PASSES)
         self._number, asked = self._runner.ask(job)
         self._then(asked, lambda _: self._publish(), self._run_over)
-        self._changed()
+        self.changed()
         return len(spans)
 
     def hold(self) -> None:
@@ -286,30 +191,6 @@ class Studio:
         self._helper.close()
         self.session.close()
 
-    # --- within ----------------------------------------------------------------------------------
-
-    def shown(self, view: str, object_id: int, frame: int) -> Shown:
-        """See :meth:`Views.shown`."""
-        return self.views.shown(view, object_id, frame)
-
-    def _say(self, object_id: int, frame: int, key: Key) -> None:
-        self.check_frame(frame)
-        self.do(SetKey(object_id, frame, key))
-
-    def check_frame(self, frame: int) -> None:
-        """Make sure that there is such a frame.
-
-        Raises:
-            InputError: If there is none.
-        """
-        if not 0 <= frame < self.session.about.length:
-            raise InputError(f"frame {frame} does not exist; there are {self.session.about.length}")
-
-    def _changed(self, digest: str | None = None) -> None:
-        self.views.changed(digest)
-        self.message = ""
-        self.version += 1
-
     def _hear(self, told: Told) -> None:
         """In the thread of a link."""
         self._post(lambda: self._take(told))
@@ -326,7 +207,7 @@ class Studio:
         elif told.what == "progress" and self.progress is not None:
             self.progress = (told.values[0], told.values[1])
         elif told.what == "span":
-            self._changed(told.values[0])
+            self.changed(told.values[0])
 
     def _run_over(self) -> None:
         self._number, self.progress, self.live = None, None, None
