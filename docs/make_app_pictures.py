@@ -1,6 +1,6 @@
 """Make the pictures of the page in `pictures/` from a made-up clip, in a browser without a window.
 
-python docs/make_app_pictures.py [--tracker sftrack]
+python docs/make_app_pictures.py [--tracker flow]
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from spectrack.datasets.synthetic.scene import make_clip  # noqa: E402
 from spectrack.video.frames import ArrayFrames  # noqa: E402
 from spectrack.video.writer import write_video  # noqa: E402
 
-SIZE, LENGTH, SEED, LOOK = (640, 360), 48, 5, 20
+SIZE, LENGTH, SEED, LOOK = (640, 360), 30, 6, 14
 QUALITY = 82
 
 
 def main() -> None:
     """Write both pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tracker", default="sftrack")
+    parser.add_argument("--tracker", default="flow")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     clip = make_clip(LENGTH, SIZE, seed=options.seed)

@@ -189,6 +189,56 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert again.stop() == 130  # as every command that Ctrl-C ends
 
 
+def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
+    fake = tmp_path / "fake.mp4"
+    fake.write_bytes(b"#EXTM3U\n" * 10)
+    with (
+        browser() as chromium,
+        served(["--root", str(clip.parent), "--tracker", "flow"], tmp_path) as server,
+    ):
+        page = chromium.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(120_000)
+        page.goto(server.address)
+        page.wait_for_selector(".drop")
+        page.set_input_files(".drop input", fake)
+        page.wait_for_selector("text=not a video by its content")
+        page.set_input_files(".drop input", clip)
+        page.wait_for_function("document.querySelector('.st-root')?.dataset.shown")
+        session = tmp_path / "spectrack-sessions" / "pond"
+        assert (session / "video" / "pond.mp4").read_bytes() == clip.read_bytes()
+
+        press = page.keyboard.press
+        press("b")
+        for _ in range(4):
+            press("Alt+ArrowLeft")  # from the middle, four pixels a press
+        press("Enter")
+        for _ in range(2):
+            press("Alt+Shift+ArrowDown")  # twenty
+            press("Alt+Shift+ArrowRight")
+        press("Enter")
+        page.wait_for_selector("small:has-text('1 key')")
+        x, y = SIZE[0] / 2 - 16, SIZE[1] / 2
+        assert list(keys_of(session)[0].box) == [x, y, 40, 40]
+
+        press("ArrowRight")
+        page.wait_for_selector(".info:has-text('Frame 1 of')")
+        press("g")
+        page.wait_for_selector("small:has-text('2 keys')")
+        assert keys_of(session)[1].kind == "gone"
+        press("Delete")
+        page.wait_for_selector("small:has-text('1 key')")
+        press("Control+z")
+        page.wait_for_selector("small:has-text('2 keys')")
+        assert keys_of(session)[1].kind == "gone"
+
+        page.get_by_label("Open another video").click()
+        page.wait_for_selector("text=Earlier sessions")
+        page.get_by_role("button", name="pond.mp4").last.click()  # the same, below the root
+        page.wait_for_function("document.querySelector('.name')?.innerText.includes('pond.mp4')")
+        page.wait_for_selector(".app-side")
+        assert (tmp_path / "spectrack-sessions" / "pond-2" / "session.json").exists()
+
+
 def keys_of(session, object_id=1):
     """The key frames that are on the disk while the server has the session."""
     history = History()

@@ -67,6 +67,7 @@ class Desk:
         self.brush = float(max(2, round(min(studio.session.about.size_wh) / 40)))
         self.views = [f"tracker:{studio.tracker}", f"raw:{studio.tracker}"]
         self.rate = Rate()
+        self._looked: tuple[Any, list[tuple[int, float]]] = (None, [])
 
     # --- what the page shows ---------------------------------------------------------------------
 
@@ -132,10 +133,14 @@ class Desk:
         """The frames most worth a look, and their doubt; most doubtful first."""
         if not self.object_id:
             return []
-        _, doubts, states = self.studio.views.curves(self.views[0], self.object_id)
-        values = [v if s != "k" else -1.0 for v, s in zip(doubts, states, strict=True)]
-        found = most_doubtful(np.array(values), LOOKS, APART)
-        return [(frame, values[frame]) for frame in found if values[frame] > 0]
+        place = (self.studio.version, self.views[0], self.object_id)
+        if self._looked[0] != place:
+            _, doubts, states = self.studio.views.curves(self.views[0], self.object_id)
+            values = [v if s != "k" else -1.0 for v, s in zip(doubts, states, strict=True)]
+            found = most_doubtful(np.array(values), LOOKS, APART)
+            rows = [(frame, values[frame]) for frame in found if values[frame] > 0]
+            self._looked = (place, rows)
+        return self._looked[1]
 
     def frame_text(self) -> str:
         """What is known of the frame that is looked at."""

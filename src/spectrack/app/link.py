@@ -45,7 +45,7 @@ class Link:
             or the process died; cancelled where it was stopped.
         """
         with self._lock:
-            if self._process is None or not self._process.is_alive():
+            if not self.alive:
                 self._start()
             self._count += 1
             number = self._count
@@ -58,6 +58,11 @@ class Link:
                 self._waiting.pop(number)
                 future.set_exception(_died())
         return number, future
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and bool(self._process.is_alive())
 
     @property
     def pid(self) -> int | None:
@@ -76,6 +81,9 @@ class Link:
                 process.join()
 
     def _start(self) -> None:
+        for lost in self._waiting.values():  # asked of a process that has died
+            lost.set_exception(_died())
+        self._waiting.clear()
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(
             target=self._main, args=(theirs, *self._arguments), name="spectrack-app", daemon=True

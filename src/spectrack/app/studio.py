@@ -52,10 +52,10 @@ class Studio(Steps):
         self._stop, self._go = spawn.Event(), spawn.Event()
         self._go.set()
         self._runner = Link(compute, (self._stop, self._go), self._hear)
-        # A second process answers clicks while the first one follows.
-        free = spawn.Event()
+        # Others answer clicks and write results while the first one follows.
+        never, free = spawn.Event(), spawn.Event()
         free.set()
-        self._helper = Link(compute, (spawn.Event(), free), None)
+        self._clicks, self._writer = (Link(compute, (never, free)) for _ in range(2))
         self._number: int | None = None
 
     def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
@@ -77,7 +77,7 @@ class Studio(Steps):
         entry = None if box is not None else self.views.shown(view, object_id, frame).entry
         mask = None if entry is None or entry.mask is None or not entry.mask.area else entry.mask
         job = Segment(self.session.about.video, frame, clicks, box, mask)
-        _, asked = self._helper.ask(job)
+        _, asked = self._clicks.ask(job)
         return self._then(asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)))
 
     def run(self, way: str, object_ids: Sequence[int], frame: int) -> int:
@@ -149,7 +149,7 @@ class Studio(Steps):
         folder = self.session.folder / LAYERS
         name = next(f"{n:03d}" for n in range(1, 1000) if not (folder / f"{n:03d}").exists())
         job = MakeLayer(self.session.about.video, how, sources, folder / name)
-        _, asked = self._helper.ask(job)
+        _, asked = self._writer.ask(job)
         return self._then(asked, lambda made: self.do(AddLayer(str(made), title)))
 
     def source_of(self, view: str, out: Path | None = None) -> Future[Path]:
@@ -166,7 +166,7 @@ class Studio(Steps):
             return done
         folder = out or self.session.folder / EXPORTS / f"{name}-{kind}"
         folder.parent.mkdir(exist_ok=True)
-        _, asked = self._helper.ask(self._publishing(name, kind == "raw", folder))
+        _, asked = self._writer.ask(self._publishing(name, kind == "raw", folder))
 
         def ended(future: Future[Any]) -> None:
             error = CancelledError() if future.cancelled() else future.exception()
@@ -182,13 +182,13 @@ class Studio(Steps):
         """A result in a format for others, in the session's folder of exports."""
         folder = self.session.folder / EXPORTS
         folder.mkdir(exist_ok=True)
-        _, asked = self._helper.ask(Export(result, self.session.about.video, form, folder / name))
+        _, asked = self._writer.ask(Export(result, self.session.about.video, form, folder / name))
         return asked
 
     def close(self) -> None:
         """End the processes and let the session go."""
-        self._runner.close()
-        self._helper.close()
+        for link in (self._runner, self._clicks, self._writer):
+            link.close()
         self.session.close()
 
     def _hear(self, told: Told) -> None:
@@ -218,7 +218,7 @@ class Studio(Steps):
 
     def _publish(self) -> None:
         job = self._publishing(self.tracker, False, self.session.folder / RESULT)
-        self._then(self._helper.ask(job)[1], lambda _: None)
+        self._then(self._writer.ask(job)[1], lambda _: None)
 
     def _publishing(self, tracker: str, raw: bool, out: Path) -> Publish:
         objects = self.session.project.objects
