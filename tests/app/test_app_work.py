@@ -8,13 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from spectrack.api import make_tracker, open_frames
+from spectrack.api import make_tracker, open_frames, segment
 from spectrack.app import work
 from spectrack.app.desk import Desk
 from spectrack.app.edits import AddLayer, AddObject, SetKey
 from spectrack.app.exporting import file_name, formats
-from spectrack.app.jobs import Export, MakeLayer, Publish, Run
-from spectrack.app.keys import Key
+from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment
+from spectrack.app.keys import Click, Key
 from spectrack.app.session import About, Session
 from spectrack.app.views import Views
 from spectrack.app.worker import Stopped
@@ -200,6 +200,23 @@ def test_masks_of_other_methods_are_a_layer(session, clip, tmp_path):
     assert {"coco", "overlay", "result"} <= set(formats())
     with pytest.raises(InputError, match="does not exist"):
         file_name("x", "../x")
+
+
+def test_clicks_make_the_mask_that_the_library_makes(clip):
+    path, made = clip
+    ys, xs = np.nonzero(made.masks_thw[0])
+    on = Click(float(xs.mean()), float(ys.mean()))
+    beside = Click(2.0, 2.0, inside=False)
+    before = made.masks_thw[0] & (np.arange(SIZE[0]) < xs.mean())
+    order = Segment(path, 0, (on, beside), mask=Mask.encode(before))
+    key = Key.from_plain(work.segment(order, lambda *told: None, lambda: None))
+    expected = segment(
+        made.frames_thwc[0], points=[(on.x, on.y, True), (2.0, 2.0, False)], mask=before
+    )
+    assert np.array_equal(key.mask.decode(), expected)
+    assert key.clicks == (on, beside)
+    assert key.mask.decode()[int(on.y), int(on.x)]
+    assert not key.mask.decode()[2, 2]
 
 
 class Quiet:
