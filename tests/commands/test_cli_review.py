@@ -92,6 +92,23 @@ def test_what_refine_wrote_has_doubt(spectrack, truth_folder, frames_folder, tmp
     assert spectrack("review", out).status == 0
 
 
+def test_the_frames_of_a_track_come_by_what_correcting_them_promises(spectrack, result, tmp_path):
+    track = Track.load(result)
+    track.info.update(tracker="still", doubt=[0, 0.9, 0.0, 0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    track.save(tmp_path / "followed")
+    ran = spectrack("review", tmp_path / "followed", "--apart", 3, "--json")
+    found = json.loads(ran.out)["frames"]
+    # Triangles of 20 frames: of all frames that have doubt, the fifth answers most of it.
+    reach = 20
+    doubts = track.info["doubt"]
+    sums = [sum(d * (1 - abs(s - t) / reach) for s, d in enumerate(doubts)) for t in range(10)]
+    best = max((t for t in range(10) if doubts[t]), key=lambda t: sums[t])
+    assert found[0]["frame"] == best
+    assert found[0]["use"] == pytest.approx(sums[best], abs=1e-3)
+    assert found[0]["doubt"] == doubts[best]
+    assert all(doubts[row["frame"]] > 0 for row in found)
+
+
 def refused(ran, *words):
     assert ran.status == 2
     assert ran.out == ""

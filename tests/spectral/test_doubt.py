@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from spectrack.spectral.doubt import DoubtMeter, doubt, jumps, most_doubtful, reasons
+from spectrack.spectral.doubt import DoubtMeter, doubt, jumps, most_doubtful, most_useful, reasons
 
 
 def square(y, x, side=10, value=1.0):
@@ -94,3 +94,26 @@ def test_reasons_are_what_stands_out():
     }
     assert reasons(parts, 3) == ["methods disagree", "weak response"]
     assert reasons(parts, 0) == []
+
+
+def test_the_most_useful_frame_answers_most_doubt(rng):
+    """Against sums written out; a broad hill is worth more than a high spike."""
+    doubts = np.zeros(60)
+    doubts[10], doubts[30:45] = 0.9, 0.4
+    doubts += 0.01 * rng.random(60)
+    doubts[[0, 37]] = 0  # known
+
+    def answered(left, t, reach):
+        return sum(left[s] * max(0, 1 - abs(s - t) / reach) for s in range(60))
+
+    found = most_useful(doubts, 3, 4, reach=6)
+    left, chosen = doubts.copy(), []
+    for _ in range(3):
+        free = [t for t in range(60) if doubts[t] and all(abs(t - c) >= 4 for c in chosen)]
+        gains = {t: answered(left, t, 6) for t in free}
+        chosen.append(max(gains, key=gains.get))
+        assert found[len(chosen) - 1] == (chosen[-1], pytest.approx(gains[chosen[-1]]))
+        left = [v * (1 - max(0, 1 - abs(s - chosen[-1]) / 6)) for s, v in enumerate(left)]
+    assert 32 <= chosen[0] <= 42
+    assert most_useful(np.zeros(5), 3, 1) == []
+    assert len(most_useful(np.ones(5), 9, 2)) == 3

@@ -151,7 +151,7 @@ def test_the_way_that_arrived_is_believed(frames):
     keys = {0: truth(0), 23: truth(23)}
     track = KeyframedTrack(frames, Stuck, keys, clean=False)
     track.run()
-    assert (overlaps(track.track()) > 0.9).mean() > 0.6
+    assert (overlaps(track.track()) > 0.9).mean() > 0.55
     told = track.track().info["doubt_parts"]["directions"]
     assert told[0] < 0.2
     assert max(told) == 1

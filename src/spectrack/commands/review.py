@@ -25,11 +25,12 @@ BROKEN = "frame cannot be decoded"
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewCommand(Command):
-    """List the frames of a result most worth a look, most doubtful first.
+    """List the frames of a result most worth a look.
 
     TRACK is a result folder of `fuse`, `refine` or `track`. Doubt is between 0 and 1; it is high
-    where fused methods disagree, the filter changed the mask or answered weakly, or it jumped.
-    The frames are spread over the video.
+    where fused methods or directions disagree, the tracker is unsure, the filter changed the mask
+    or answered weakly, or it jumped. The frames are spread over the video. Those of `track` come in
+    the order in which correcting them promises most, others by their doubt.
 
     Example: spectrack review fused --top 6 --sheet look.png --video bike.mp4
     """
@@ -69,7 +70,7 @@ class ReviewCommand(Command):
             raise InputError(f"{self.track} holds no object {self.object}; it has {shown}")
         chosen = {key: t for key, t in tracks.items() if self.object in (None, key)}
         found = [row for key, track in chosen.items() for row in rows(key, track, self)]
-        found = sorted(found, key=lambda row: -row["doubt"])[: self.top]
+        found = sorted(found, key=lambda row: -row.get("use", row["doubt"]))[: self.top]
         if self.video is not None:
             with open_frames(self.video) as frames:
                 check_video(frames, tracks)
@@ -88,22 +89,26 @@ def rows(object_id: int, track: Track, command: ReviewCommand) -> list[dict[str,
     """The frames of one object most worth a look."""
     import numpy as np
 
-    from spectrack.spectral.doubt import doubt, most_doubtful, reasons
+    from spectrack.spectral.doubt import doubt, most_doubtful, most_useful, reasons
 
     parts = doubt_parts(track)
     values = np.array(track.info["doubt"], float) if "doubt" in track.info else doubt(parts)
     listed = track.info.get("broken_frames")
     broken = set(map(str, listed)) if isinstance(listed, list) else set()
     values[[stem in broken for stem in track.stems]] = 1.0
+    use: dict[int, float] = {}
+    if "tracker" in track.info:
+        use = dict(most_useful(values, command.top, command.apart))
     return [
         {
             "frame": t,
             "stem": track.stems[t],
             "object": object_id,
             "doubt": round(float(values[t]), 4),
+            **({"use": round(use[t], 4)} if t in use else {}),
             "reasons": [*([BROKEN] if track.stems[t] in broken else []), *reasons(parts, t)],
         }
-        for t in most_doubtful(values, command.top, command.apart)
+        for t in (use or most_doubtful(values, command.top, command.apart))
     ]
 
 

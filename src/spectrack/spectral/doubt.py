@@ -1,9 +1,11 @@
 """The doubt of a frame: how much its mask is worth a look, from what the filter saw.
 
-    doubt = 1 - exp(-2 (disagreement + change + weakness + jump))       in [0, 1]
+    doubt = 1 - exp(-2 sum of the parts)       in [0, 1]
 
 - *disagreement*: where several methods were fused, 1 - the mean of their agreement with the
   majority under their weights (W_it and a_it of :mod:`spectrack.spectral.mixing.mixing`).
+- *directions*: where an object was followed from two sides, 1 - IoU of both answers.
+- *score*: where a tracker followed it, 1 - its score.
 - *change*: 1 - IoU of the mask before and after the filter. A mask that fits its video stays.
 - *weakness*: 1 - the mean of the filtered map inside the mask: the spectral response is weak
   where a pixel's neighbours in space and time do not support it.
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 REASONS = {
     "disagreement": "methods disagree",
     "directions": "forward and backward disagree",
+    "score": "tracker is unsure",
     "change": "mask does not fit the video",
     "weakness": "weak response",
     "jump": "mask jumped",
@@ -34,6 +37,8 @@ REASONS = {
 
 AROUND = 12
 """Frames on each side that tell the usual area."""
+USEFUL = 20
+"""How far a correction is believed to reach, frames."""
 
 Doubts = NDArray[np.float64]
 
@@ -148,6 +153,39 @@ def most_doubtful(doubt_t: NDArray[Any], count: int, apart: int) -> list[int]:
             break
         if all(abs(int(t) - other) >= apart for other in chosen):
             chosen.append(int(t))
+    return chosen
+
+
+def most_useful(
+    doubt_t: NDArray[Any], count: int, apart: int, reach: int = USEFUL
+) -> list[tuple[int, float]]:
+    """The frames whose correction promises most, where the frames around follow it.
+
+    A correction in frame t is taken to answer the share 1 - |s - t| / reach of the doubt of every
+    frame s near it. The frame that answers most comes first; the next is chosen as if it were
+    corrected.
+
+    Args:
+        doubt_t: Doubt of every frame, (T,); 0 where nothing is there or the mask is known.
+        count: How many at most.
+        apart: Least distance in frames, >= 1.
+        reach: How far a correction is believed to reach, frames.
+
+    Returns:
+        Frame numbers and the sum of doubts that each answers, most useful first.
+    """
+    left = np.array(doubt_t, dtype=np.float64)
+    known = left == 0
+    kernel = np.clip(1 - np.abs(np.arange(1 - reach, reach)) / reach, 0, 1)
+    free = ~known
+    chosen: list[tuple[int, float]] = []
+    while len(chosen) < count and free.any():
+        gain = np.convolve(left, kernel, "full")[reach - 1 : reach - 1 + len(left)]
+        t = int(np.argmax(np.where(free, gain, -np.inf)))
+        chosen.append((t, float(gain[t])))
+        around = np.arange(len(left)) - t
+        left *= 1 - np.clip(1 - np.abs(around) / reach, 0, 1)
+        free &= np.abs(around) >= apart
     return chosen
 
 

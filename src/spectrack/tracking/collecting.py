@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.tracking.doubts import doubt_info
 from spectrack.tracking.journal import Journal
 from spectrack.tracks import Track
 
@@ -47,6 +48,8 @@ class Collector:
         begun = {key for key in targets if (begins or {}).get(key, 0) < known}
         held = [key for key, target in targets.items() if key in begun or target.mask is not None]
         self._cleaner = Cleaner(held, None, own_boxes, readers) if clean else None
+        self._begins = dict(begins or {})
+        self._masked = {key for key, target in targets.items() if target.mask is not None}
         self._keys, self._stems = list(targets), stems
         self._broken, self._journal = broken, journal
         self._tracks = {} if kept is None else kept.tracks
@@ -76,10 +79,12 @@ class Collector:
         self._wait()
         if self._cleaner is not None:
             self._append(self._cleaner.flush())
-            for key, track in self._tracks.items():
-                doubt = self._cleaner.info(key)
-                if len(doubt.get("doubt", ())) == len(track):  # not where a killed run went on
-                    track.info.update(doubt)
+        for key, track in self._tracks.items():
+            told = {} if self._cleaner is None else self._cleaner.info(key).get("doubt_parts", {})
+            # The filter has not seen all where a killed run went on.
+            parts = {name: v for name, v in told.items() if len(v) == len(track)}
+            given = [self._begins.get(key, 0)] if key in self._masked and track.entries else []
+            track.info.update(doubt_info(track, parts, given))
         return self._tracks
 
     def so_far(self) -> dict[int, Track]:

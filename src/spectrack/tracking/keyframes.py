@@ -13,6 +13,7 @@ from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.doubts import doubt_info
 from spectrack.tracking.keys import (
     Key,
     Span,
@@ -26,7 +27,7 @@ from spectrack.tracking.keys import (
     write_keys,
 )
 from spectrack.tracking.passes import OnAnswer, Passes, PassOf
-from spectrack.tracking.span_answers import SpanAnswers, absent, doubt_of, solve
+from spectrack.tracking.span_answers import SpanAnswers, absent, joined_parts, solve
 from spectrack.tracking.two_ways import TwoWays
 from spectrack.tracks import Entry, Track
 from spectrack.video.frames import Frames
@@ -287,7 +288,7 @@ class KeyframedTrack:
             if not self.stale():
                 answers = [found for span in self.spans() if (found := self._answers(span))]
                 given = [frame for frame, key in self._keys.items() if has_mask(key)]
-                track.info.update(doubt_of(answers, track, given))
+                track.info.update(doubt_info(track, joined_parts(answers), given))
             return track
 
     def prune(self) -> None:

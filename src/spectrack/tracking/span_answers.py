@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from spectrack.spectral.doubt import doubt, jumps
 from spectrack.storage import write_json
 from spectrack.structures import ABSENT, FrameHWC, Prediction
 from spectrack.tracking.journal import entry_of, plain_entry
@@ -22,13 +21,6 @@ from spectrack.tracks import Entry, Track
 from spectrack.video.spans import FrameSpan
 
 OneAnswer = Callable[[int, FrameHWC, Prediction], None]
-
-UNMET = 0.5
-"""Doubt about directions where an object is followed from one side only, at the far end of a long
-way; see :func:`one_sided`."""
-
-FAR = 50.0
-"""Frames from a key after which a one-sided answer has two thirds of that doubt."""
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +119,7 @@ def solve(
         keep(cleaner.flush())
     count = span.stop - span.start
     out.raw, out.clean = raw.entries, done.entries
-    out.parts = cleaner.parts(out.raw, count)
+    out.parts = cleaner.parts(count)
     out.parts["directions"] = [round(float(v), 4) for v in mixer.doubt[:count]]
     for key in fixed & set(range(span.start, span.stop)):
         for values in out.parts.values():
@@ -135,34 +127,10 @@ def solve(
     return out
 
 
-def doubt_of(answers: Sequence[SpanAnswers], track: Track, given: Sequence[int]) -> dict[str, Any]:
-    """What ``track.json`` keeps of the doubt; see :mod:`spectrack.spectral.doubt`.
-
-    Args:
-        answers: Of all spans, in order.
-        track: Of the whole video.
-        given: Frames whose masks are known, of which there is no doubt.
-    """
-    parts = {
-        name: np.concatenate([found.parts[name] for found in answers])
-        for name in ("change", "weakness", "directions")
-    }
-    areas = [np.nan if e.mask is None and not e.found else _area(e) for e in track]
-    parts["jump"] = jumps(np.array(areas, dtype=np.float64))
-    parts["jump"][list(given)] = 0
-    kept = {name: [round(float(v), 4) for v in values] for name, values in parts.items()}
-    return {"doubt": [round(float(v), 4) for v in doubt(parts)], "doubt_parts": kept}
-
-
-def _area(entry: Entry) -> float:
-    if entry.mask is not None:
-        return entry.mask.area
-    return 0.0 if entry.box is None else entry.box.area
-
-
-def one_sided(far: int) -> float:
-    """Doubt of an answer so many frames from its only key, in [0, 1]."""
-    return UNMET * far / (far + FAR / 2)
+def joined_parts(answers: Sequence[SpanAnswers]) -> dict[str, list[float]]:
+    """The parts of the doubt of all spans, in order."""
+    names = ("change", "weakness", "directions")
+    return {name: [v for found in answers for v in found.parts[name]] for name in names}
 
 
 class _Mixer:
@@ -186,8 +154,7 @@ class _Mixer:
             )
             self.doubt = 1 - self._weigher.agreement
         else:
-            key = span.start if forward is not None else span.stop
-            self.doubt = np.array([one_sided(abs(n - key)) for n in range(span.start, span.stop)])
+            self.doubt = np.zeros(span.stop - span.start)
 
     def __call__(self, number: int) -> Prediction:
         found = self._mixed(number)
@@ -234,10 +201,9 @@ class _Cleaning:
         if self._cleaner is not None:
             yield from (ready[1] for ready in self._cleaner.flush())
 
-    def parts(self, raw: list[Entry], count: int) -> dict[str, list[float]]:
+    def parts(self, count: int) -> dict[str, list[float]]:
         """Parts of the doubt but for jumps, which are one of the whole video."""
-        weakness = [round(1 - min(max(e.score, 0.0), 1.0), 4) if e.found else 0.0 for e in raw]
-        parts = {"change": [0.0] * count, "weakness": weakness}
+        parts = {"change": [0.0] * count, "weakness": [0.0] * count}
         told = {} if self._cleaner is None else self._cleaner.info(1)
         if told:
             parts |= {name: told["doubt_parts"][name][:count] for name in parts}

@@ -34,9 +34,9 @@ class TwoWays:
         confidence: Exponent of the tracker's own score.
     """
 
-    calm: float = 0.1
+    calm: float = 0.03
     nearness: float = 1.0
-    arrival: float = 3.0
+    arrival: float = 1.0
     confidence: float = 1.0
 
 
