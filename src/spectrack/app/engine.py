@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Literal
 
 from spectrack.api import make_tracker
 from spectrack.app.keys import Key, KeyedSpan
-from spectrack.spectral.doubt import doubt, jumps
 from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.tracking.doubts import doubt_info
+from spectrack.tracking.keys import GONE
 from spectrack.tracking.passes import Passes, PassOf
 from spectrack.tracking.span_answers import SpanAnswers, absent, solve
 from spectrack.tracking.two_ways import TwoWays
-from spectrack.tracks import Entry
+from spectrack.tracks import Track
 from spectrack.video.frames import Frames
 
 OnAnswer = Callable[[int, Prediction, str], None]
@@ -71,11 +70,12 @@ class Engine:
 def _passes_of(span: KeyedSpan) -> list[PassOf]:
     """Forward from the key before, backward from the key after."""
     sides = ((span.frames.before, span.before, False), (span.frames.after, span.after, True))
-    return [
-        PassOf(frame, target_of(key), backward)
-        for frame, key, backward in sides
-        if frame is not None and key is not None
-    ]
+    found = []
+    for frame, key, backward in sides:
+        target = None if key is None else tracking_key(key)
+        if frame is not None and isinstance(target, Target):
+            found.append(PassOf(frame, target, backward))
+    return found
 
 
 def _end(span: KeyedSpan, one: PassOf) -> int:
@@ -85,21 +85,14 @@ def _end(span: KeyedSpan, one: PassOf) -> int:
     return span.frames.stop if span.after is not None else span.frames.stop - 1
 
 
-def target_of(key: Key) -> Target:
-    """What a tracker is told in a key frame."""
+def tracking_key(key: Key) -> Target | Literal["gone"]:
+    """A key as the trackers take it."""
+    if key.kind == "gone":
+        return GONE
     return Target(key.box, None if key.mask is None else key.mask.decode())
 
 
 def doubts_of(answers: SpanAnswers) -> list[float]:
     """The doubt of every frame of a span, in [0, 1]; jumps are judged within the span."""
-    parts: dict[str, Any] = {k: np.array(v, np.float64) for k, v in answers.parts.items()}
-    parts["jump"] = jumps(np.array([_area(entry) for entry in answers.clean], np.float64))
-    return [float(v) for v in doubt(parts)]
-
-
-def _area(entry: Entry) -> float:
-    if entry.mask is not None:
-        return float(entry.mask.area)
-    if not entry.found:
-        return float("nan")
-    return 0.0 if entry.box is None else entry.box.area
+    track = Track((1, 1), entries=answers.clean)
+    return [float(v) for v in doubt_info(track, answers.parts)["doubt"]]

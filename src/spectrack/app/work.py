@@ -13,14 +13,16 @@ from typing import Any
 
 from spectrack.api import fuse_all, open_frames, refine_all
 from spectrack.api import segment as segment_picture
-from spectrack.app.engine import Engine
+from spectrack.app.engine import Engine, tracking_key
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment
 from spectrack.app.keys import Key
 from spectrack.errors import InputError
 from spectrack.storage import PART
 from spectrack.structures import Mask, Prediction
+from spectrack.tracking.doubts import doubt_info
 from spectrack.tracking.journal import plain_entry
-from spectrack.tracking.span_answers import SpanAnswers, doubt_of
+from spectrack.tracking.keys import told
+from spectrack.tracking.span_answers import SpanAnswers, joined_parts
 from spectrack.tracks import Entry, Track, Tracks
 
 NOT_THERE = Entry(None, None, 0.0, False)
@@ -130,11 +132,11 @@ def publish(job: Publish, tell: Tell, check: Check) -> str:
             entries[frame] = entries[frame] if known is None else known
         check()
         track = tracks[object_id] = Track(job.size_wh, list(job.stems), entries, dict(job.info))
-        track.info["keyframes"] = {str(frame): key.kind for frame, key in sorted(keys.items())}
+        track.info["keyframes"] = {str(f): told(tracking_key(k)) for f, k in sorted(keys.items())}
         track.info["complete"] = bool(spans) and len(whole) == len(spans)
         if track.info["complete"]:
             given = [frame for frame, key in keys.items() if key.mask is not None]
-            track.info |= doubt_of(whole, track, given)
+            track.info |= doubt_info(track, joined_parts(whole), given)
     if not tracks:
         raise InputError("there is no object yet; draw a box around one")
     save_whole(Tracks(tracks), job.out)
