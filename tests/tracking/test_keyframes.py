@@ -236,8 +236,9 @@ def test_what_is_kept_is_found_again(frames, tmp_path):
     for path in (tmp_path / "spans").iterdir():
         path.write_text("{}")
     assert made(frames, folder=tmp_path).work() == COUNT  # only the spans are put together again
-    with pytest.raises(InputError, match="another video"):
-        made(open_video(np.zeros((COUNT + 1, 64, 96, 3), np.uint8)), folder=tmp_path)
+    for count in (COUNT + 1, COUNT):
+        with pytest.raises(InputError, match="another video"):
+            made(open_video(np.zeros((count, 64, 96, 3), np.uint8)), folder=tmp_path)
 
 
 def test_files_that_are_not_ours_are_told(frames, tmp_path):
@@ -279,6 +280,30 @@ def test_one_box_is_the_run_without_key_frames(frames):
     track.run()
     plain = run_many({1: Drifter(DriftSettings())}, frames, {1: Target(box=truth(0))}, clean=True)
     assert [e.mask for e in track.track()] == [e.mask for e in plain[1]]
+
+
+class BoxesOnly(Drifter):
+    """Gives no masks, and has lost the object in the first three frames."""
+
+    def _init(self, frame_hwc, target):
+        return Prediction(super()._init(frame_hwc, target).box)
+
+    def _update(self, frame_hwc):
+        found = super()._update(frame_hwc)
+        lost = int(frame_hwc[0, 0, 0]) < 3
+        return (
+            Prediction(None, None, 0.0, found=False) if lost else Prediction(found.box, None, 0.7)
+        )
+
+
+def test_trackers_of_boxes_alone(frames):
+    track = KeyframedTrack(frames, BoxesOnly, {6: truth(6), 15: true_mask(15)}, clean=True)
+    track.run()
+    found = track.track()
+    assert [e.found for e in found] == [False] * 3 + [True] * 21
+    boxes = found.boxes_xywh()[3:]
+    np.testing.assert_allclose(boxes, [tuple(truth(t)) for t in range(3, COUNT)], atol=1e-3)
+    assert all(e.mask is None for e in found)
 
 
 def test_keys_that_cannot_be(frames):

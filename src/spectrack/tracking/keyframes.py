@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -105,7 +106,12 @@ class KeyframedTrack:
         self._two_ways = two_ways or TwoWays()
         self._passes = Passes(frames, make, self._folder / PASSES)
         self._lock, self._running = threading.RLock(), threading.Lock()
-        self._about = {"size_wh": list(frames.size_wh), "frames": self._length}
+        first = hashlib.sha256(frames[0].tobytes()).hexdigest()[:16]
+        self._about = {
+            "size_wh": list(frames.size_wh),
+            "frames": self._length,
+            "first_frame": first,
+        }
         self._keys: dict[int, Key] = {}
         self._done: dict[Span, tuple[str, SpanAnswers]] = {}
         self._shown: list[tuple[Entry, Entry] | None] = [None] * self._length

@@ -160,7 +160,15 @@ def read_keys(folder: Path) -> tuple[dict[int, Key], dict[str, Any]] | None:
         if plain["format"] != FORMAT:
             raise ValueError(f"format {plain['format']}")
         return dict(_keys_of(folder, plain["keys"])), dict(plain["about"])
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, SyntaxError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OSError,
+        SyntaxError,  # Pillow's word for a broken PNG
+        Image.DecompressionBombError,
+    ) as error:
         raise InputError(
             f"{folder} holds no key frames that can be read ({error}); give another folder"
         ) from error
