@@ -57,6 +57,7 @@ class Studio(Steps):
         free.set()
         self._clicks, self._writer = (Link(compute, (never, free)) for _ in range(2))
         self._number: int | None = None
+        self._pending: dict[tuple[int, int], tuple[Click, ...]] = {}
 
     def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
         """A point was clicked: what a view shows is corrected by it and becomes a key.
@@ -72,13 +73,23 @@ class Studio(Steps):
         self.check_frame(frame)
         known = self.session.project.objects.get(object_id)
         key = None if known is None else known.keys.get(frame)
-        clicks = (*(key.clicks if key is not None else ()), click)
+        place = (object_id, frame)
+        # A click may come while the mask of the one before is still being made.
+        before = self._pending.get(place, () if key is None else key.clicks)
+        clicks = self._pending[place] = (*before, click)
         box = None if key is None else key.box
         entry = None if box is not None else self.views.shown(view, object_id, frame).entry
         mask = None if entry is None or entry.mask is None or not entry.mask.area else entry.mask
         job = Segment(self.session.about.video, frame, clicks, box, mask)
         _, asked = self._clicks.ask(job)
-        return self._then(asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)))
+
+        def answered() -> None:
+            if self._pending.get(place) == clicks:
+                del self._pending[place]
+
+        return self._then(
+            asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)), answered
+        )
 
     def run(self, way: str, object_ids: Sequence[int], frame: int) -> int:
         """Follow objects where they are not followed yet.
