@@ -264,6 +264,8 @@ class Panels:
             with self._list:
                 for object_id, name, keys in rows:
                     self._row(object_id, name, keys)
+                if not rows:
+                    ui.label(texts.NO_OBJECT).classes("soft")
         working = self.studio.progress is not None
         self._start_row.set_visibility(not working)
         self._work_row.set_visibility(working)

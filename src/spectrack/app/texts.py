@@ -18,6 +18,7 @@ OPEN = "Open another video"
 
 OBJECTS = "Objects"
 ADD_OBJECT = "Add an object (A)"
+NO_OBJECT = "Draw a box around the object to begin."
 REMOVE_OBJECT = "Remove this object"
 GONE = "Gone"
 GONE_TIP = "The object is out of sight from this frame on, until its next key frame (G)"
