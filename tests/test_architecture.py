@@ -18,8 +18,15 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "spectrack"
 SPLIT = {"spectral", "datasets", "training", "trackers"}
 FLOORS = [
     {"errors"},
-    {"structures", "storage", "plugins", "settings", "workers"},
-    {"mask_sheet", "result_folder"},
+    {
+        "structures",
+        "storage",
+        "plugins",
+        "settings",
+        "checked_lines",
+        "processes",
+    },
+    {"workers", "mask_sheet", "result_folder"},
     {"tracks"},
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},
@@ -33,6 +40,7 @@ FLOORS = [
     {"trackers/*"},
     {"evaluation"},
     {"api"},
+    {"app"},
     {"commands"},
     {"cli"},
     {"__main__"},

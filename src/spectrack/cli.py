@@ -35,6 +35,7 @@ COMMANDS = {
     "train": ("TrainCommand", f"learn from data with truth, by {len(RECIPES)} recipes"),
     "export": ("ExportCommand", "write a result in the file format of another tool, or read one"),
     "review": ("ReviewCommand", "list the frames of a result most worth a look"),
+    "app": ("AppCommand", "open the page in the browser: point, watch, correct"),
     "evaluate": ("EvaluateCommand", "score results, or a tracker, on a dataset"),
     "report": ("ReportCommand", "put scored runs side by side: one page, or tables"),
     "submit": ("SubmitCommand", "pack results as the server of a benchmark takes them, and check"),

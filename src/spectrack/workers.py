@@ -1,34 +1,27 @@
-"""Worker processes that do jobs side by side, and never outlive the command that started them.
-
-A worker dies with its parent, even when that is killed by ``kill -9``: at once on Linux, where the
-kernel is asked to see to it, and elsewhere when a thread sees the parent's end of a pipe close.
-"""
+"""Worker processes that do jobs side by side and never outlive the command that started them."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from spectrack.errors import InputError
+from spectrack.processes import die_with_parent
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 GRACE_S = 1.0
 """Seconds that workers have to end after being told to; then they are killed."""
-PR_SET_PDEATHSIG = 1
-"""Linux: the signal that a process gets when its parent dies."""
 
 
 def each(
@@ -108,7 +101,7 @@ def _stop(pool: ProcessPoolExecutor, children: set[BaseProcess]) -> None:
 
 def _become_worker(threads: int) -> None:
     """Die with the parent, share the cores, and leave Ctrl-C to the parent, which tells us."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # There is nothing to tidy up yet, and the pool would report an exit from here as an error.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
@@ -133,26 +126,6 @@ def limit_threads(threads: int) -> None:
     if "numba" in sys.modules:
         numba = sys.modules["numba"]
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-
-
-def _die_with_parent() -> None:
-    """See to it that this process ends when its parent does."""
-    _ask_kernel()
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()  # waits for a pipe of which the parent alone has the other end
-        os._exit(1)
-
-    threading.Thread(target=watch, name="spectrack-parent", daemon=True).start()
-
-
-def _ask_kernel() -> None:
-    """Let Linux kill this process when its parent dies; it works while we compute, too."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _work_to_the_end(work: Callable[[In], Out], job: In) -> Out:

@@ -6,10 +6,8 @@ frame does not grow with the video. A line that was cut off by the kill is dropp
 
 from __future__ import annotations
 
-import json
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +15,7 @@ from typing import IO, Any, Self
 
 import numpy as np
 
+from spectrack.checked_lines import line, whole_lines
 from spectrack.errors import InputError
 from spectrack.structures import Box, Mask, Prediction
 from spectrack.tracking.packed_masks import pack
@@ -84,19 +83,19 @@ class Journal:
         """
         first = next(iter(tracks.values()))
         earlier = 0.0 if self.kept is None else self.kept.seconds
-        line: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "stem": first.stems[-1],
             "seconds": round(earlier + time.perf_counter() - self._started, 3),
             "objects": [plain_entry(track.entries[-1]) for track in tracks.values()],
         }
         if self._soft:
-            line["soft"] = [_packed(predictions[key]) for key in tracks]
+            answer["soft"] = [_packed(predictions[key]) for key in tracks]
         if broken is not None:
-            line["broken"] = broken
+            answer["broken"] = broken
         try:
             if self._handle is None:
                 self._handle = self._begin(tracks)
-            self._handle.write(_line(line))
+            self._handle.write(line(answer))
             self._handle.flush()
         except OSError as error:
             raise InputError(
@@ -126,12 +125,12 @@ class Journal:
             handle = self._path.open("wb")
             size_wh = next(iter(tracks.values())).size_wh
             head = {"asked": self._asked, "size_wh": size_wh, "objects": list(tracks)}
-            handle.write(_line({"format": FORMAT, **head}))
+            handle.write(line({"format": FORMAT, **head}))
             return handle
         handle = self._path.open("r+b")
         handle.truncate(self.kept.size)
         handle.seek(self.kept.size)
-        handle.write(_line({"resumed_at": self.kept.frames}))
+        handle.write(line({"resumed_at": self.kept.frames}))
         return handle
 
 
@@ -144,17 +143,17 @@ def read_journal(path: Path) -> Kept | None:
     kept: Kept | None = None
     size = 0
     try:
-        for line, end in _lines(data):
+        for found, end in whole_lines(data):
             if kept is None:
-                if line["format"] != FORMAT:
+                if found["format"] != FORMAT:
                     return None
-                width, height = (int(v) for v in line["size_wh"])
-                tracks = {int(key): Track((width, height)) for key in line["objects"]}
-                kept = Kept(dict(line["asked"]), tracks)
-            elif "resumed_at" in line:
-                kept.resumed_at.append(int(line["resumed_at"]))
+                width, height = (int(v) for v in found["size_wh"])
+                tracks = {int(key): Track((width, height)) for key in found["objects"]}
+                kept = Kept(dict(found["asked"]), tracks)
+            elif "resumed_at" in found:
+                kept.resumed_at.append(int(found["resumed_at"]))
             else:
-                _take(kept, line)
+                _take(kept, found)
             size = end
     except (KeyError, TypeError, ValueError):
         pass  # whole by its checksum and yet not ours: what came before it counts
@@ -164,33 +163,18 @@ def read_journal(path: Path) -> Kept | None:
     return kept
 
 
-def _take(kept: Kept, line: dict[str, Any]) -> None:
+def _take(kept: Kept, found: dict[str, Any]) -> None:
     """Add a frame to what is kept: wholly or, if it is no frame of ours, not at all."""
     size_wh = next(iter(kept.tracks.values())).size_wh
-    entries = [entry_of(plain, size_wh) for plain in line["objects"]]
-    stem, seconds = str(line["stem"]), float(line["seconds"])
+    entries = [entry_of(plain, size_wh) for plain in found["objects"]]
+    stem, seconds = str(found["stem"]), float(found["seconds"])
     pairs = list(zip(kept.tracks.values(), entries, strict=True))
-    if "broken" in line:
-        kept.broken[kept.frames] = str(line["broken"])
+    if "broken" in found:
+        kept.broken[kept.frames] = str(found["broken"])
     for track, entry in pairs:
         track.entries.append(entry)
         track.stems.append(stem)
     kept.frames, kept.seconds = kept.frames + 1, seconds
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    text = json.dumps(content, separators=(",", ":")).encode("ascii")
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _lines(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
-    """The lines up to the first that is not whole, each with where it ends."""
-    end = 0
-    while (stop := data.find(b"\n", end)) >= 0:
-        line, end = data[end:stop], stop + 1
-        if line[:8] != b"%08x" % zlib.crc32(line[9:]):
-            return
-        yield json.loads(line[9:]), end
 
 
 def plain_entry(entry: Entry) -> list[Any]:

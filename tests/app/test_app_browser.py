@@ -1,0 +1,247 @@
+"""The page in a real browser, from the first box to a crash, compared with the library."""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app_server import AppServer, browser, children_of, gone, needs_server, served
+from spectrack.api import make_tracker, open_frames
+from spectrack.app.edits import History
+from spectrack.app.strokes import paint
+from spectrack.checked_lines import whole_lines
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.tracking.keyframes import KeyframedTrack
+from spectrack.tracks import Track
+from spectrack.video.frames import ArrayFrames
+from spectrack.video.writer import write_video
+
+needs_server()
+SIZE, LENGTH = (160, 96), 8
+BOX = (30, 20, 60, 40)
+FAR = 5
+"""The frame that is corrected."""
+PIXELS = """(name) => {
+  const c = document.querySelector('.' + name);
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  const out = [c.width, c.height];
+  for (let i = 3; i < d.length; i += 4) out.push(d[i] > 0 ? 1 : 0);
+  return out;
+}"""
+
+
+class Visitor:
+    """Somebody at the page.
+
+    Args:
+        chromium: A browser.
+        address: Where to.
+    """
+
+    def __init__(self, chromium, address):
+        self.page = page = chromium.new_page(viewport={"width": 1280, "height": 720})
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        page.wait_for_function("document.querySelector('.st-root')?.dataset.shown")
+
+    def drag(self, *points_xy):
+        rect = self.page.locator(".st-draw").bounding_box()
+        scale = rect["width"] / SIZE[0]
+        places = [(rect["x"] + x * scale, rect["y"] + y * scale) for x, y in points_xy]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*place)
+        self.page.mouse.up()
+
+    def press(self, key):
+        self.page.keyboard.press(key)
+
+    def run(self, key):
+        self.press(key)
+        self.page.wait_for_selector(".q-linear-progress", state="visible")
+        self.page.wait_for_selector(".q-linear-progress", state="hidden")
+
+    def keys(self, number):
+        """Wait until the object in the list has so many key frames."""
+        what = f"{number} key{'' if number == 1 else 's'}"
+        self.page.wait_for_selector(f"small:has-text('{what}')")
+
+    def mask(self, frame):
+        """The mask that the page shows in a frame, pixel by pixel."""
+        self.press("Home")
+        for _ in range(frame):
+            self.press("ArrowRight")
+        self.page.wait_for_selector(f".info:has-text('Frame {frame} of')")
+        # What is drawn is of this frame and of the newest state.
+        self.page.wait_for_function(
+            "(f) => { const s = document.querySelector('.st-root').dataset.shown.split(':');"
+            " return s[0] == f && s[1] == document.querySelector('.st-root').dataset.version; }",
+            arg=frame,
+        )
+        width, height, *values = self.page.evaluate(PIXELS, "mask-a")
+        return np.array(values, bool).reshape(height, width)
+
+
+def library(video, keys) -> Track:
+    """What the library answers for key frames."""
+    with open_frames(str(video)) as frames:
+        track = KeyframedTrack(frames, lambda: make_tracker("flow"), keys)
+        track.run()
+        return track.track()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clip") / "pond.mp4"
+    write_video(path, ArrayFrames(make_clip(LENGTH, SIZE, seed=3).frames_thwc))
+    return path
+
+
+def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
+    session = tmp_path / "session"
+    arguments = [str(clip), "--session", str(session), "--tracker", "flow"]
+    x, y, w, h = BOX
+    with browser() as chromium:
+        server = AppServer(arguments, tmp_path)
+        try:
+            visitor = Visitor(chromium, server.address)
+
+            visitor.drag((x, y), (x + w, y + h))
+            visitor.keys(1)
+            visitor.run("r")
+            with_box = keys_of(session)[0].box
+            assert np.allclose([*with_box], BOX, atol=0.5)
+            first = library(clip, {0: with_box})
+            for frame in (0, 3, LENGTH - 1):
+                assert np.array_equal(visitor.mask(frame), first.mask(frame)), frame
+            assert first.mask(3).sum() > 50
+
+            before = visitor.mask(FAR)
+            visitor.press("p")
+            visitor.drag((120, 70), (140, 80))
+            visitor.keys(2)
+            painted = visitor.mask(FAR)
+            assert (painted & ~before).sum() > 20
+            assert np.array_equal(painted & before, before)
+            key = keys_of(session)[FAR].mask.decode()
+            assert np.array_equal(key, painted)
+            stroke = paint(np.zeros_like(before), [(120, 70), (140, 80)], 2)
+            new, expected = painted & ~before, stroke & ~before
+            assert (new & expected).sum() / (new | expected).sum() > 0.6
+
+            visitor.run("n")  # the span after the correction
+            visitor.press("Home")
+            visitor.run("n")  # and the one before it
+            second = library(clip, {0: with_box, FAR: key})
+            for frame in (2, FAR, LENGTH - 1):
+                assert np.array_equal(visitor.mask(frame), second.mask(frame)), frame
+            assert not np.array_equal(second.mask(LENGTH - 1), first.mask(LENGTH - 1))
+
+            visitor.press("Control+z")
+            visitor.keys(1)
+            assert np.array_equal(visitor.mask(LENGTH - 1), first.mask(LENGTH - 1))
+            visitor.press("Control+Shift+z")
+            visitor.keys(2)
+            assert np.array_equal(visitor.mask(LENGTH - 1), second.mask(LENGTH - 1))
+
+            with visitor.page.expect_download() as download:
+                visitor.page.get_by_role("button", name="Export", exact=True).click()
+            with zipfile.ZipFile(download.value.path()) as archive:
+                data = archive.read(f"masks/{LENGTH - 1:05d}.png")
+            shown = np.asarray(Image.open(io.BytesIO(data))) == 1
+            assert np.array_equal(shown, second.mask(LENGTH - 1))
+
+            visitor.press("a")  # a second object, in the middle of whose run the server is killed
+            visitor.page.wait_for_selector("text=Object 2")
+            visitor.press("Home")
+            visitor.press("b")
+            visitor.drag((5, 5), (40, 40))
+            visitor.page.wait_for_function(
+                "document.querySelectorAll('.object.on small')[0]?.innerText == '1 key'"
+            )
+            visitor.press("r")
+            visitor.page.wait_for_selector(".q-linear-progress", state="visible")
+            assert not visitor.errors
+            workers = children_of(server.process.pid) if sys.platform == "linux" else set()
+        finally:
+            server.kill()
+        gone(workers)
+        with served(["--session", str(session), "--tracker", "flow"], tmp_path) as again:
+            visitor = Visitor(chromium, again.address)
+            visitor.page.wait_for_selector("text=Object 2")
+            visitor.keys(2)
+            visitor.page.get_by_text("Object 1").click()
+            assert np.array_equal(visitor.mask(3), second.mask(3))
+            visitor.press("2")
+            visitor.run("r")
+            third = library(clip, {0: keys_of(session, 2)[0].box})
+            shown = visitor.mask(4)
+            assert np.array_equal(shown, second.mask(4) | third.mask(4))
+            assert not visitor.errors
+            assert again.stop() == 130  # as every command that Ctrl-C ends
+
+
+def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
+    fake = tmp_path / "fake.mp4"
+    fake.write_bytes(b"#EXTM3U\n" * 10)
+    with (
+        browser() as chromium,
+        served(["--root", str(clip.parent), "--tracker", "flow"], tmp_path) as server,
+    ):
+        page = chromium.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(120_000)
+        page.goto(server.address)
+        page.wait_for_selector(".drop")
+        page.set_input_files(".drop input", fake)
+        page.wait_for_selector("text=not a video by its content")
+        page.set_input_files(".drop input", clip)
+        page.wait_for_function("document.querySelector('.st-root')?.dataset.shown")
+        session = tmp_path / "spectrack-sessions" / "pond"
+        assert (session / "video" / "pond.mp4").read_bytes() == clip.read_bytes()
+
+        press = page.keyboard.press
+        press("b")
+        for _ in range(4):
+            press("Alt+ArrowLeft")  # from the middle, four pixels a press
+        press("Enter")
+        for _ in range(2):
+            press("Alt+Shift+ArrowDown")  # twenty
+            press("Alt+Shift+ArrowRight")
+        press("Enter")
+        page.wait_for_selector("small:has-text('1 key')")
+        x, y = SIZE[0] / 2 - 16, SIZE[1] / 2
+        assert list(keys_of(session)[0].box) == [x, y, 40, 40]
+
+        press("ArrowRight")
+        page.wait_for_selector(".info:has-text('Frame 1 of')")
+        press("g")
+        page.wait_for_selector("small:has-text('2 keys')")
+        assert keys_of(session)[1].kind == "gone"
+        press("Delete")
+        page.wait_for_selector("small:has-text('1 key')")
+        press("Control+z")
+        page.wait_for_selector("small:has-text('2 keys')")
+        assert keys_of(session)[1].kind == "gone"
+
+        page.get_by_label("Open another video").click()
+        page.wait_for_selector("text=Earlier sessions")
+        page.get_by_role("button", name="pond.mp4").last.click()  # the same, below the root
+        page.wait_for_function("document.querySelector('.name')?.innerText.includes('pond.mp4')")
+        page.wait_for_selector(".app-side")
+        assert (tmp_path / "spectrack-sessions" / "pond-2" / "session.json").exists()
+
+
+def keys_of(session, object_id=1):
+    """The key frames that are on the disk while the server has the session."""
+    history = History()
+    data = (session / "edits.jsonl").read_bytes()
+    history.replay(content for content, _ in whole_lines(data))
+    return history.project.objects[object_id].keys

@@ -1,0 +1,158 @@
+"""A studio without its processes: what it asks of them, and what it makes of what they tell."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from spectrack.app.jobs import MakeLayer, Publish, Run, Segment, Told
+from spectrack.app.keys import Click, Key
+from spectrack.app.session import About, Session
+from spectrack.app.studio import Studio
+from spectrack.errors import InputError
+from spectrack.structures import Box, Mask
+from spectrack.tracking.journal import plain_entry
+from spectrack.tracking.span_answers import SpanAnswers
+from spectrack.tracks import Entry
+
+SIZE, LENGTH = (24, 16), 6
+
+
+class FakeLink:
+    """Takes jobs down; a test answers them."""
+
+    def __init__(self):
+        self.jobs, self.futures = [], []
+
+    def ask(self, job):
+        self.jobs.append(job)
+        self.futures.append(Future())
+        return len(self.jobs), self.futures[-1]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def studio(tmp_path):
+    about = About(tmp_path / "v.mp4", SIZE, LENGTH, 24.0, tuple(f"{i:05d}" for i in range(LENGTH)))
+    made = Studio(Session.create(tmp_path / "s", about), lambda call: call(), "flow")
+    made._runner, made._clicks, made._writer = FakeLink(), FakeLink(), FakeLink()
+    yield made
+    made.close()
+
+
+def mask_at(x, y):
+    hard = np.zeros(SIZE[::-1], bool)
+    hard[y : y + 4, x : x + 4] = True
+    return Mask.encode(hard)
+
+
+def keys(studio):
+    return studio.session.project.objects[1].keys
+
+
+def test_a_run_asks_for_what_is_not_answered_and_shows_what_comes(studio):
+    one = studio.add_object()
+    with pytest.raises(InputError, match="nothing to follow"):
+        studio.run("all", [one], 0)
+    studio.set_box(one, 2, Box(-5, 2, 15, 6))
+    assert keys(studio)[2].box == Box(0, 2, 10, 6)  # the part inside the frame
+    assert studio.run("forward", [one], 3) == 1
+    (job,) = studio._runner.jobs
+    assert isinstance(job, Run)
+    assert [(s.frames.start, s.frames.stop) for s in job.spans] == [(2, LENGTH)]
+    with pytest.raises(InputError, match="going on"):
+        studio.run("all", [one], 0)
+
+    digest = job.spans[0].digest("flow")
+    entry = Entry(Box(1, 2, 4, 4), mask_at(1, 2), 0.5, True)
+    before = studio.version
+    studio._hear(Told(1, "answer", (digest, 3, plain_entry(entry), "forward")))
+    studio._hear(Told(1, "progress", (2, 8)))
+    studio._hear(Told(9, "progress", (7, 8)))  # of another job
+    assert studio.version > before
+    assert (studio.live, studio.progress) == (3, (2, 8))
+    shown = studio.shown("tracker:flow", one, 3)
+    assert (shown.entry, shown.state) == (entry, "draft")
+
+    answers = SpanAnswers([entry] * 4, [entry] * 4, {"change": [0.0] * 4})
+    answers.save(studio.session.span_path(digest))
+    studio._hear(Told(1, "span", (digest,)))
+    studio._runner.futures[0].set_result(1)
+    assert studio.progress is None
+    assert studio.shown("tracker:flow", one, 3).state == "done"
+    assert isinstance(studio._writer.jobs[0], Publish)
+    assert studio.run("forward", [one], 3) == 0  # nothing is left to do there
+    assert studio.run("backward", [one], 1) == 1
+    assert studio._runner.jobs[1].spans[0].frames.after == 2
+
+
+def test_work_is_held_goes_on_and_ends(studio):
+    one = studio.add_object()
+    studio.set_box(one, 0, Box(2, 2, 8, 8))
+    studio.run("all", [one], 0)
+    studio.hold()
+    assert studio.held
+    assert not studio._go.is_set()
+    studio.resume()
+    assert studio._go.is_set()
+    studio.hold()
+    studio.stop()
+    assert studio._stop.is_set()
+    assert studio._go.is_set()  # a worker that is held hears that it is to end
+    studio._runner.futures[0].cancel()
+    assert studio.progress is None
+    assert studio.message == ""
+    studio.run("all", [one], 0)
+    assert not studio._stop.is_set()
+    studio._runner.futures[1].set_exception(InputError("the video is broken"))
+    assert studio.message == "the video is broken"
+
+
+def test_clicks_that_come_fast_all_count(studio):
+    one = studio.add_object()
+    clicks = [Click(3, 3), Click(5, 5), Click(20, 2, False)]
+    done = [studio.click(one, 1, "tracker:flow", click) for click in clicks[:2]]
+    assert [job.clicks for job in studio._clicks.jobs] == [tuple(clicks[:1]), tuple(clicks[:2])]
+    for job, future in zip(studio._clicks.jobs, studio._clicks.futures, strict=True):
+        assert isinstance(job, Segment)
+        future.set_result(Key("mask", mask_at(2, 2), clicks=job.clicks).plain())
+    assert all(one.done() for one in done)
+    assert keys(studio)[1].clicks == tuple(clicks[:2])
+    studio.click(one, 1, "tracker:flow", clicks[2])
+    last = studio._clicks.jobs[-1]
+    assert (last.clicks, last.mask) == (tuple(clicks), mask_at(2, 2))
+    studio._clicks.futures[-1].set_exception(InputError("no"))
+    assert studio.message == "no"
+    assert keys(studio)[1].clicks == tuple(clicks[:2])  # as it was
+
+
+def test_strokes_become_keys_and_what_cannot_be_is_refused(studio):
+    one = studio.add_object()
+    studio.paint(one, 4, "tracker:flow", [(8.0, 8.0)], 3, False)
+    painted = keys(studio)[4].mask
+    assert painted.decode()[8, 8]
+    with pytest.raises(InputError, match="gone instead"):
+        studio.paint(one, 4, "tracker:flow", [(0.0, 8.0), (24.0, 8.0)], 20, True)
+    assert keys(studio)[4].mask == painted
+    with pytest.raises(InputError, match="too small"):
+        studio.set_box(one, 0, Box(50, 50, 9, 9))
+    with pytest.raises(InputError, match="does not exist"):
+        studio.set_gone(one, LENGTH)
+    with pytest.raises(InputError, match="no mask"):
+        studio.take_mask(one, 0, "tracker:flow")
+    studio.undo()
+    assert 4 not in keys(studio)
+
+
+def test_a_layer_is_there_when_it_is_made(studio, tmp_path):
+    studio.make_layer("load", "theirs", {"theirs": tmp_path})
+    (job,) = studio._writer.jobs
+    assert isinstance(job, MakeLayer)
+    assert job.out.parent == studio.session.folder / "layers"
+    assert not studio.session.project.layers
+    studio._writer.futures[0].set_result(job.out.name)
+    assert studio.session.project.layers == {job.out.name: "theirs"}
