@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from spectrack.trackers.nanomask import train_hints
-from spectrack.trackers.nanomask.train_hints import CLICK, carried, clicks, spoilt, spot
+from spectrack.networks.mask_in_box import CLICK, spot
+from spectrack.trackers.nanomask.train_hints import carried, clicks, spoilt
 
 SIDE = 64
 
