@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectrack.trackers.nanomask import train_hints
 from spectrack.networks.mask_in_box import CLICK, spot
+from spectrack.trackers.nanomask import train_hints
 from spectrack.trackers.nanomask.train_hints import carried, clicks, spoilt
 
 SIDE = 64
