@@ -64,6 +64,16 @@ class Visitor:
     def press(self, key):
         self.page.keyboard.press(key)
 
+    def take(self, key, tool):
+        """Take a tool by its key; people are not as fast as the page is."""
+        self.press(key)
+        self.page.wait_for_selector(f".st-tool-{tool}")
+
+    def start(self):
+        """Go to the first frame."""
+        self.press("Home")
+        self.page.wait_for_selector(".info:has-text('Frame 0 of')")
+
     def run(self, key):
         self.press(key)
         self.page.wait_for_selector(".q-linear-progress", state="visible")
@@ -125,7 +135,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert first.mask(3).sum() > 50
 
             before = visitor.mask(FAR)
-            visitor.press("p")
+            visitor.take("p", "paint")
             visitor.drag((120, 70), (140, 80))
             visitor.keys(2)
             painted = visitor.mask(FAR)
@@ -138,7 +148,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert (new & expected).sum() / (new | expected).sum() > 0.6
 
             visitor.run("n")  # the span after the correction
-            visitor.press("Home")
+            visitor.start()
             visitor.run("n")  # and the one before it
             second = library(clip, {0: with_box, FAR: key})
             for frame in (2, FAR, LENGTH - 1):
@@ -161,8 +171,8 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
 
             visitor.press("a")  # a second object, in the middle of whose run the server is killed
             visitor.page.wait_for_selector("text=Object 2")
-            visitor.press("Home")
-            visitor.press("b")
+            visitor.start()
+            visitor.take("b", "box")
             visitor.drag((5, 5), (40, 40))
             visitor.page.wait_for_function(
                 "document.querySelectorAll('.object.on small')[0]?.innerText == '1 key'"

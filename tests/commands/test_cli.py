@@ -43,8 +43,14 @@ def test_help_of_a_command_tells_every_flag(spectrack, name):
         "trackers": {"name"},
         "datasets": {"name"},
         "weights": {"action"},
+        "live": {"source"},
+        "export": {"result"},
+        "app": {"video"},
+        "report": {"runs"},
+        "submit": {"results"},
+        "vot": {"tracker"},
     }.get(name, set())
-    assert set(told) == {f.name.replace("_", "-") for f in fields(cls)} - positional
+    assert set(told) == {f.name.rstrip("_").replace("_", "-") for f in fields(cls)} - positional
     assert all(len(help_text) > 12 for help_text in told.values()), told
 
 

@@ -210,7 +210,7 @@ def test_a_killed_run_ends_with_the_same_bytes(spectrack, pristine, tmp_path):
         (("--channels", "good,wild,good"), "two channels are named good"),
         (("--channels", "a=x,a=y"), "two channels are named a"),
         (("--channels", ","), "no masks were given"),
-        (("--dataset", "davis"), "did you mean davis2016?"),
+        (("--dataset", "davis16"), "did you mean davis2016?"),
         (("--through", "deep"), "choose from mixing, default, paper"),
         (("--through", "default"), "resolution '480p' is not in"),
         (("--pairwise-apart",), "without --through paper"),

@@ -163,7 +163,7 @@ def _claim(folder: Path, run: dict[str, Any]) -> None:
             found = json.loads(there.read_text())
         except ValueError as error:
             raise InputError(f"{there} cannot be read ({error}); give another folder") from error
-        if found != wanted:
+        if _completed(found, wanted) != wanted:
             raise InputError(
                 f"{folder} holds a run with other settings ({_difference(found, wanted)}); "
                 "give another folder or remove this one"
@@ -172,6 +172,19 @@ def _claim(folder: Path, run: dict[str, Any]) -> None:
     if names_in(folder):
         raise InputError(f"{folder} holds other things; give an empty or new folder")
     write_json(there, wanted)
+
+
+def _completed(found: Any, wanted: dict[str, Any]) -> Any:
+    """What a folder tells, with what folders did not tell before there was a choice of it.
+
+    Runs were not distinguished by mode, as there was one, nor by the hashes of their weights.
+    """
+    settings = found.get("settings") if isinstance(found, dict) else None
+    if not isinstance(settings, dict) or "mode" in settings:
+        return found
+    older = {"mode": "unsupervised", "weights": wanted["settings"].get("weights")}
+    now = wanted["settings"]
+    return found | {"settings": settings | {k: v for k, v in older.items() if k in now}}
 
 
 def _difference(found: Any, wanted: Any) -> str:
