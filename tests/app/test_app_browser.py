@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -84,20 +85,32 @@ class Visitor:
         what = f"{number} key{'' if number == 1 else 's'}"
         self.page.wait_for_selector(f"small:has-text('{what}')")
 
-    def mask(self, frame):
-        """The mask that the page shows in a frame, pixel by pixel."""
-        self.press("Home")
-        for _ in range(frame):
-            self.press("ArrowRight")
-        self.page.wait_for_selector(f".info:has-text('Frame {frame} of')")
-        # What is drawn is of this frame and of the newest state.
+    def drawn(self, frame):
+        """Wait until what is drawn is of this frame and of the newest state."""
         self.page.wait_for_function(
             "(f) => { const s = document.querySelector('.st-root').dataset.shown.split(':');"
             " return s[0] == f && s[1] == document.querySelector('.st-root').dataset.version; }",
             arg=frame,
         )
+
+    def mask(self, frame):
+        """The mask that the page shows in a frame, pixel by pixel."""
+        self.press("Home")
+        self.drawn(0)  # or the frame that was there before would be taken for that asked for
+        for _ in range(frame):
+            self.press("ArrowRight")
+        self.page.wait_for_selector(f".info:has-text('Frame {frame} of')")
+        self.drawn(frame)
         width, height, *values = self.page.evaluate(PIXELS, "mask-a")
         return np.array(values, bool).reshape(height, width)
+
+    def shows(self, frame, mask_hw, within_s=30):
+        """Whether the page comes to show exactly this mask in a frame."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            if np.array_equal(self.mask(frame), mask_hw):
+                return True
+        return False
 
 
 def library(video, keys) -> Track:
@@ -131,7 +144,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert np.allclose([*with_box], BOX, atol=0.5)
             first = library(clip, {0: with_box})
             for frame in (0, 3, LENGTH - 1):
-                assert np.array_equal(visitor.mask(frame), first.mask(frame)), frame
+                assert visitor.shows(frame, first.mask(frame)), frame
             assert first.mask(3).sum() > 50
 
             before = visitor.mask(FAR)
@@ -152,15 +165,15 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             visitor.run("n")  # and the one before it
             second = library(clip, {0: with_box, FAR: key})
             for frame in (2, FAR, LENGTH - 1):
-                assert np.array_equal(visitor.mask(frame), second.mask(frame)), frame
+                assert visitor.shows(frame, second.mask(frame)), frame
             assert not np.array_equal(second.mask(LENGTH - 1), first.mask(LENGTH - 1))
 
             visitor.press("Control+z")
             visitor.keys(1)
-            assert np.array_equal(visitor.mask(LENGTH - 1), first.mask(LENGTH - 1))
+            assert visitor.shows(LENGTH - 1, first.mask(LENGTH - 1))
             visitor.press("Control+Shift+z")
             visitor.keys(2)
-            assert np.array_equal(visitor.mask(LENGTH - 1), second.mask(LENGTH - 1))
+            assert visitor.shows(LENGTH - 1, second.mask(LENGTH - 1))
 
             with visitor.page.expect_download() as download:
                 visitor.page.get_by_role("button", name="Export", exact=True).click()
@@ -189,12 +202,11 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             visitor.page.wait_for_selector("text=Object 2")
             visitor.keys(2)
             visitor.page.get_by_text("Object 1").click()
-            assert np.array_equal(visitor.mask(3), second.mask(3))
+            assert visitor.shows(3, second.mask(3))
             visitor.press("2")
             visitor.run("r")
             third = library(clip, {0: keys_of(session, 2)[0].box})
-            shown = visitor.mask(4)
-            assert np.array_equal(shown, second.mask(4) | third.mask(4))
+            assert visitor.shows(4, second.mask(4) | third.mask(4))
             assert not visitor.errors
             assert again.stop() == 130  # as every command that Ctrl-C ends
 
