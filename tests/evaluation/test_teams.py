@@ -60,7 +60,12 @@ def ray():
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")
     found = pytest.importorskip("ray", reason="the package ray (extra cluster) is not installed")
+    import worker_jobs
+
+    # Ray's workers know of the folder of helpers by their surroundings alone.
+    helpers = [str(Path(worker_jobs.__file__).parent), os.environ.get("PYTHONPATH", "")]
     found.init(
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, helpers))}},
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=80 << 20,
