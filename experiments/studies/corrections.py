@@ -5,8 +5,8 @@
 
 The first box of each sequence is given. Then the true mask of the frame that `review` names first,
 five times; against masks at uniformly spaced frames, and at the frame with the lowest J, which
-nobody can know. Once with keys followed both ways, once forward only. What is done is kept in the
-work folder, frame by frame, so that a run that was stopped goes on. The numbers of
+nobody can know; and with keys followed forward only instead of both ways. What is done is kept in
+the work folder, frame by frame, so that a run that was stopped goes on. The numbers of
 ``tracking/two_ways.py`` and what makes up the doubt were chosen on training sequences.
 """
 
@@ -43,7 +43,7 @@ SHOWN = (0, 1, 2, 3, 5)
 APART = 8
 """As `review` has it."""
 CHOICES = {"review": RED, "uniform": BLUE, "worst": GREY}
-WAYS = {"both ways": True, "forward only": False}
+WAYS = {"both ways": tuple(CHOICES), "forward only": ("review",)}
 
 Frames = list[int]
 Choose = Callable[[KeyframedTrack, NDArray[np.float64], int], Frames]
@@ -179,11 +179,12 @@ def main() -> None:
     found: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {}
     sequences = chosen_sequences(options)
     for sequence in sequences:
-        for way, both_ways in WAYS.items():
-            for choice in CHOICES:
+        for way, choices in WAYS.items():
+            for choice in choices:
                 name = f"{way}-{choice}".replace(" ", "_")
                 path = root / "rows" / f"{sequence.name}-{name}.json"
                 folder = root / "passes" / sequence.name / name
+                both_ways = way == "both ways"
                 make = partial(rows_of, sequence, choice, both_ways, options.tracker, folder, most)
                 rows = kept(path, make, most)
                 found.setdefault(way, {}).setdefault(choice, {})[sequence.name] = rows

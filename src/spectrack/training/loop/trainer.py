@@ -17,6 +17,7 @@ from torch import nn
 
 from spectrack.errors import InputError
 from spectrack.storage import Progress
+from spectrack.training.loop.allocation import keep_freed_memory
 from spectrack.training.loop.distributed import join
 from spectrack.training.loop.exact import exact_arithmetic
 from spectrack.training.loop.order import Samples, kept_randomness
@@ -108,6 +109,7 @@ def train(
         raise InputError(
             f"the run monitors {monitor!r} without a validation; give one, or monitor 'loss'."
         )
+    keep_freed_memory()
     team = join(settings.device)
     place = RunFolder(folder, team.leads)
     with kept_randomness(team.device), exact_arithmetic(team.device), place.held():
