@@ -33,6 +33,8 @@ from spectrack.video.frames import Frames
 from spectrack.video.vot_regions import Region, VotMask, parse_region
 
 Term = Literal["short", "long"]
+Year = Literal[2015, 2016, 2017, 2018, 2019, 2020, 2021, 2022]
+"""The challenges that have an interval of lengths for EAO."""
 TOLD = (".tag", ".label", ".value")
 """Kinds of files that tell one number of every frame."""
 
@@ -45,6 +47,8 @@ class VotOptions:
     """How rotated truth becomes a box: the one around its corners, or one of its area."""
     term: Term = "short"
     """Which challenge: short, or long, in which a tracker says when its target is out of sight."""
+    year: Year | None = None
+    """Whose lengths EAO is the mean over; those of the sequences where left out."""
 
 
 class Vot(Dataset):
@@ -57,6 +61,7 @@ class Vot(Dataset):
         upright: How a rotated truth becomes a box: ``bounds`` or ``mean_area``, see
             :func:`~spectrack.metrics.polygons.upright_box`.
         term: ``short``, or ``long`` for the long-term challenges, which are scored otherwise.
+        year: Of the challenge, for the lengths that its EAO is the mean over.
 
     Raises:
         InputError: If there are no sequences, one asked for is not there, an option is unknown,
@@ -73,9 +78,13 @@ class Vot(Dataset):
         sequences: Iterable[str] | None = None,
         upright: Upright = VotOptions.upright,
         term: Term = VotOptions.term,
+        year: Year | None = VotOptions.year,
     ) -> None:
         checked_choice(upright, Upright, "upright")
         checked_choice(term, Term, "term")
+        if year is not None:
+            checked_choice(year, Year, "year")
+            self.challenge = f"vot{year}"
         if term == "long":
             self.protocol = "vot_long_term"
         folder = Path(root)
