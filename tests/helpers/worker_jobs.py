@@ -56,6 +56,6 @@ class Noting:
 
     def __call__(self, name: str) -> Answer:
         answer = self.following(name)
-        (tracker,) = self.following.method.trackers(1)
-        (self.folder / f"{name}-{os.getpid()}-{id(tracker)}").touch()
+        with self.following.method.at_work() as tracker:
+            (self.folder / f"{name}-{os.getpid()}-{id(tracker)}").touch()
         return answer
