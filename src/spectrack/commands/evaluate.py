@@ -48,8 +48,8 @@ class EvaluateCommand(Command):
 
     Give --results DIR to score what is there (DIR/SEQ/00000.png or result folders), or
     --tracker NAME to run a tracker first, from the box in which each object is given. Its results
-    are kept in --out sequence by sequence, so a run that was stopped goes on; --jobs and --cluster
-    run several sequences at a time, with the same results.
+    are kept in --out sequence by sequence, and object by object while a sequence is at work, so a
+    run that was stopped goes on; --jobs and --cluster run several at a time, with the same results.
 
     Example: spectrack evaluate --tracker flow --out runs/flow --root DAVIS
     """
@@ -89,7 +89,8 @@ class EvaluateCommand(Command):
     """Lengths in frames that EAO is the mean over; those of --year, or else of the sequences,
     where left out."""
     jobs: OptionalCount = None
-    """Sequences at a time, each in a process of its own (1; on a cluster as many as fit)."""
+    """Sequences, or objects of one, at a time, each in a process of its own (1; on a cluster as
+    many as fit)."""
     cluster: Annotated[str | None, arg(metavar="local|ADDRESS")] = None
     """Run on the machines of a Ray cluster."""
     threads: OptionalCount = None

@@ -8,7 +8,7 @@ the folder of the sequence, and this one goes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,10 +99,10 @@ def together(parts: Mapping[int, ObjectPart], sequence: VideoSequence, folder: P
     Raises:
         InputError: If the sequence is of another length than when they were followed.
     """
-    lengths: Sequence[int] = [len(part.track) for part in parts.values()]
-    if set(lengths) != {len(sequence)}:
+    others = {len(part.track) for part in parts.values()} - {len(sequence)}
+    if others:
         raise InputError(
-            f"{folder} holds objects of {min(lengths)} frames but sequence {sequence.name!r} has "
+            f"{folder} holds objects of {min(others)} frames but sequence {sequence.name!r} has "
             f"{len(sequence)}; remove it to run it again"
         )
     tracks = Tracks({object_id: part.track for object_id, part in parts.items()})
