@@ -3,41 +3,41 @@
     python experiments/sftrackpp/default_tracker.py [--root DAVIS] [--only NAME,...]
         [--data davis,davis-mask,otb,vot] [--split val|held-out] [--work DIR] [--page] [--quick]
 
-Every run (system, data, sequence) is kept in ``--work`` under the fingerprint of the networks, so a
-run that was stopped goes on. J and box IoU on DAVIS leave out the first and the last frame; "behind
-the filter" is what `spectrack track` gives by default. ``davis-mask`` starts from the true mask.
+Every run (system, data, sequence) is kept in ``--work`` under the fingerprint of the system: its
+settings, networks and version, so a run that was stopped goes on. J and box IoU on DAVIS leave out
+the first and the last frame; "behind the filter" is what `spectrack track` gives by default.
+``davis-mask`` starts from the true mask.
 ``--split held-out`` takes every sixth training sequence (240p), on which choices were made.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 
-import cv2
-import numba
 import numpy as np
-import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experiments.common import ROOT, Page, arguments
+from spectrack.datasets.base import Dataset
 from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.otb import Otb
 from spectrack.datasets.vot import Vot
+from spectrack.evaluation.answers import ANSWERS, Answer
 from spectrack.evaluation.boxes import find_protocol
+from spectrack.evaluation.method import Method
+from spectrack.evaluation.runner import run_work
 from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.metrics.success import score_boxes
 from spectrack.structures import Box
-from spectrack.trackers.sftrack.weights import shipped
 from spectrack.tracking.cleaning import Cleaner
-from spectrack.tracking.mask_in_box import shipped_mask_in_box
 from spectrack.tracking.table import make_tracker
+from spectrack.workers import each
 
 SYSTEMS = {
     "sftrack": ("**sftrack**", "sftrack", {}),
@@ -66,6 +66,10 @@ FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow")
 """Systems that are shown behind the filter, too."""
 
 
+ON_DAVIS_ALONE = {"no-memory", "no-feedback", "feat2seg", "before"}
+ON_DAVIS_ALONE |= {"one-view", "spectral", "fear-only", "flow-only"}
+
+
 def sequences(data, root, split):
     """The sequences of a data set by name."""
     if data.startswith("davis"):
@@ -75,55 +79,44 @@ def sequences(data, root, split):
     return Otb(root.parent / "otb") if data == "otb" else Vot(root.parent / "vot2014")
 
 
-def fingerprint():
-    """First letters of the SHA-256 of the networks that come with the package."""
-    boxes = (
-        shipped_mask_in_box().with_name(f"{name}.safetensors") for name in ("fear", "nanotrack")
-    )
-    files = (shipped(), shipped_mask_in_box(), *boxes)
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:8]
+@dataclass(frozen=True)
+class Rows:
+    """The measures of one system, sequence by sequence."""
 
+    system: str
+    data: str
+    root: Path
+    split: str
+    most: int | None
 
-def one_thread():
-    """Two processes share two cores."""
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-
-
-def run(job):
-    """One system on one sequence: measures, kept as JSON."""
-    file, root, split, data, name, system, frames_most = job
-    sequence = sequences(data, root, split)[name]
-    _, kind, settings = SYSTEMS[system]
-    tracker = make_tracker(kind, **settings)
-    given = data == "davis-mask"
-    cleaner = None
-    if data.startswith("davis") and system in FILTERED:
-        readers = {1: tracker.box_of_mask} if tracker.box_of_mask else None
-        kept = [1] if tracker.reads_boxes and not readers else ()
-        cleaner = Cleaner([1] if given else (), None, kept, readers)
-    online, cleaned, seconds = [], [], 0.0
-    with sequence.frames() as frames:
-        for t, frame in enumerate(frames):
-            if frames_most is not None and t == frames_most:
-                break
-            begin = time.process_time()
-            p = tracker.init(frame, sequence.target(given)) if t == 0 else tracker.update(frame)
-            seconds += time.process_time() - begin if t else 0.0
-            online.append(_answer(p, (frame.shape[1], frame.shape[0])))
-            if cleaner is not None:
-                cleaned += [one[1] for one in cleaner.push(frame, {1: p})]
-            size_wh = (frame.shape[1], frame.shape[0])
-    if cleaner is not None:
-        cleaned += [one[1] for one in cleaner.flush()]
-    found = {"cpu": seconds / max(len(online) - 1, 1)}
-    found["online"] = _measures(sequence, data, online, size_wh)
-    if cleaner is not None:
-        found["behind"] = _measures(sequence, data, [_answer(p, size_wh) for p in cleaned], size_wh)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found))
-    return f"{system} {data} {name} {found['online']}"
+    def __call__(self, name):
+        """The row of one sequence, as the runner keeps it."""
+        sequence = sequences(self.data, self.root, self.split)[name]
+        _, kind, settings = SYSTEMS[self.system]
+        tracker = make_tracker(kind, **settings)
+        given = self.data == "davis-mask"
+        cleaner = None
+        if self.data.startswith("davis") and self.system in FILTERED:
+            readers = {1: tracker.box_of_mask} if tracker.box_of_mask else None
+            kept = [1] if tracker.reads_boxes and not readers else ()
+            cleaner = Cleaner([1] if given else (), None, kept, readers)
+        online, cleaned, seconds = [], [], 0.0
+        with sequence.frames() as frames:
+            size_wh = frames.size_wh
+            for t, frame in enumerate(islice(frames, self.most)):
+                begin = time.process_time()
+                p = tracker.init(frame, sequence.target(given)) if t == 0 else tracker.update(frame)
+                seconds += time.process_time() - begin if t else 0.0
+                online.append(_answer(p, size_wh))
+                if cleaner is not None:
+                    cleaned += [one[1] for one in cleaner.push(frame, {1: p})]
+        found = {"frames": len(sequence), "seconds": seconds}
+        found["cpu"] = seconds / max(len(online) - 1, 1)
+        found["online"] = _measures(sequence, self.data, online, size_wh)
+        if cleaner is not None:
+            cleaned = [_answer(p, size_wh) for p in [*cleaned, *(o[1] for o in cleaner.flush())]]
+            found["behind"] = _measures(sequence, self.data, cleaned, size_wh)
+        return Answer({ANSWERS: json.dumps(found).encode()}, len(sequence), seconds)
 
 
 def _answer(p, size_wh):
@@ -180,41 +173,34 @@ def add(parser):
 def main():
     options = arguments(__doc__, add)
     page = Page("sftrackpp/default_tracker", "The default tracker, and what it is made of")
+
+    def team(work, names):
+        return each(work, names, options.processes, threads=1)
+
+    def told(run, done, count):
+        print(f"{run.name} ({done} of {count})", flush=True)
+
     datas, systems = options.data.split(","), options.only.split(",")
     if options.quick:
         datas, systems, options.split = ["davis"], ["nanomask"], "held-out"
         options.work = ROOT / "scratch" / "default_tracker_quick"
-    place = options.work / f"{fingerprint()}-{options.split}"
-    jobs = []
-    for system in systems:
-        for data in datas:
-            if data != "davis" and system in (
-                "no-memory",
-                "no-feedback",
-                "feat2seg",
-                "before",
-                "one-view",
-                "spectral",
-                "fear-only",
-                "flow-only",
-            ):
-                continue
-            names = list(sequences(data, options.root, options.split))
-            for name in names[:1] if options.quick else names:
-                file = place / f"{system}-{data}-{name}.json"
-                most = 5 if options.quick else None
-                jobs.append((file, options.root, options.split, data, name, system, most))
-    todo = [job for job in jobs if not job[0].exists()]
-    print(f"{len(todo)} of {len(jobs)} runs to do", flush=True)
-    if todo and not options.page:
-        with ProcessPoolExecutor(options.processes, get_context("spawn"), one_thread) as pool:
-            for task in as_completed([pool.submit(run, job) for job in todo]):
-                print(task.result(), flush=True)
     facts = {"note": options.note, "runs": {}}
-    for job in jobs:
-        if job[0].exists():
-            runs = facts["runs"].setdefault(job[5], {}).setdefault(job[3], {})
-            runs[job[4]] = json.loads(job[0].read_text())
+    for system, data in product(systems, datas):
+        if data != "davis" and system in ON_DAVIS_ALONE:
+            continue
+        dataset = sequences(data, options.root, options.split)
+        if options.quick:
+            dataset = Dataset(dataset.name, [next(iter(dataset.values()))])
+        method = Method(*SYSTEMS[system][1:])
+        place = method.folder(options.work) / f"{data}-{options.split}"
+        if not options.page:
+            rows = Rows(system, data, options.root, options.split, 5 if options.quick else None)
+            print(system, data, flush=True)
+            run_work(rows, dataset, place, method.describe(), team, told)
+        for name in dataset:
+            if (file := place / name / ANSWERS).exists():
+                runs = facts["runs"].setdefault(system, {}).setdefault(data, {})
+                runs[name] = json.loads(file.read_text())
     write(page, facts, options)
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
@@ -25,7 +25,11 @@ GRACE_S = 1.0
 
 
 def each(
-    work: Callable[[In], Out], jobs: Mapping[str, In], workers: int, threads: int | None = None
+    work: Callable[[In], Out],
+    jobs: Mapping[str, In],
+    workers: int,
+    threads: int | None = None,
+    more: Callable[[Out], Mapping[str, In]] = lambda outcome: {},
 ) -> Generator[tuple[str, Out]]:
     """Do jobs in worker processes and give each outcome as it is ready.
 
@@ -36,6 +40,7 @@ def each(
         jobs: Name to job; both go to the workers by pickle.
         workers: How many at a time.
         threads: Of each worker; they share the cores where left out.
+        more: Further jobs that an outcome asks for; called in this process.
 
     Yields:
         The name of a job, and what ``work`` gave.
@@ -49,13 +54,20 @@ def each(
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
     )
-    try:
+    running: dict[Future[Out], str] = {}
+
+    def submit(jobs: Mapping[str, In]) -> None:
         with _ctrl_c_later():
-            running: dict[Future[Out], str] = {
-                pool.submit(_work_to_the_end, work, job): name for name, job in jobs.items()
-            }
-        for future in as_completed(running):
-            yield running[future], future.result()
+            for name, job in jobs.items():
+                running[pool.submit(_work_to_the_end, work, job)] = name
+
+    try:
+        submit(jobs)
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name, outcome = running.pop(future), future.result()
+                submit(more(outcome))
+                yield name, outcome
     except BrokenProcessPool as error:
         _stop(pool, set(active_children()) - others)
         raise InputError(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mask_folders import id_map, write_sequence
 from spectrack.metrics.regions import jaccard
 from spectrack.tracks import Track, write_index_png
 
@@ -68,6 +69,29 @@ def test_a_tracker_is_run_resumably_and_scored(spectrack, davis, still, tmp_path
     other = spectrack("evaluate", *[a for a in args if a != "--from-mask"])
     assert other.status == 2
     assert "other settings" in other.err
+
+
+def test_a_run_stopped_between_objects_goes_on_there(spectrack, tmp_path, monkeypatch):
+    from spectrack.tracking.table import TRACKERS, TrackerEntry
+    from still_tracker import UnevenTracker
+
+    entry = TrackerEntry("still_tracker:UnevenTracker", "scores of its own", "masks")
+    monkeypatch.setitem(TRACKERS, "uneven", entry)
+    monkeypatch.setattr(UnevenTracker, "started", ())
+    ids = [id_map((1, 2, 3, 8, 7), (4, 12, 5, 9, 9))] * 5
+    stems = [f"{t:05d}" for t in range(5)]
+    write_sequence(tmp_path / "mose" / "valid", "JPEGImages", "Annotations", "zoo", ids, stems)
+    data = ("--dataset", "mose", "--root", tmp_path / "mose", "--json", "--from-mask", "--no-clean")
+    args = ("evaluate", "--tracker", "uneven", "--out", tmp_path / "out", *data)
+    with monkeypatch.context() as patched:
+        patched.setattr(UnevenTracker, "fails_at", 12)
+        assert spectrack(*args).status == 130
+    assert [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()] == ["zoo.objects.part"]
+    said = json.loads(spectrack(*args).out)
+    assert UnevenTracker.started == (2, 12)
+    assert list(said["sequences"]) == ["zoo/1", "zoo/4"]
+    assert said["mean"]["J"]["mean"] == 1  # they do not move
+    assert not list((tmp_path / "out").glob("*.part"))
 
 
 def test_refined_sequences_can_be_scored(spectrack, davis, tmp_path):

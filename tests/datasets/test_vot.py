@@ -96,10 +96,10 @@ def test_reads_sequences_in_the_order_of_the_list(small):
     [
         (
             "1,2,3\n1,2,3,4\n",
-            r"groundtruth\.txt, line 1 is '1,2,3'; expected a box, a polygon or a mask",
+            r"groundtruth\.txt, line 1: '1,2,3' is no region; expected a code, x,y,width,height",
         ),
-        ("1,2,3,4\nx,1,2,3\n", "line 2 is 'x,1,2,3'"),
-        ("1,2,3,-4\n1,2,3,4\n", "line 1 has a box with a negative side"),
+        ("1,2,3,4\nx,1,2,3\n", "line 2: 'x,1,2,3' is no region"),
+        ("1,2,3,-4\n1,2,3,4\n", "line 1: '1,2,3,-4' is no region"),
         ("1,2,3,4\n", "has 1 lines but .* 2 frames"),
     ],
 )
@@ -180,7 +180,7 @@ def test_malformed_masks_are_named(masked, line):
     fish = Vot(root)["fish"]
     assert fish.truth_box(0) is None  # the run is background, and so is what it leaves over
     for read in (fish.truth_mask, fish.truth_box):
-        with pytest.raises(InputError, match=r"groundtruth\.txt, line 2 is 'm.*; expected a mask"):
+        with pytest.raises(InputError, match=r"groundtruth\.txt, line 2: 'm.* is no region"):
             read(1)
 
 
@@ -193,6 +193,7 @@ def test_long_term_truth_and_what_is_told_of_frames(small):
     (small / "ant" / "practice.value").write_text("0.5\n0.25\n")
     ant = Vot(small)["ant"]
     assert [ant.truth_box(t) for t in range(2)] == [None, None]
+    assert [ant.read_polygon(t) for t in range(2)] == [None, None]  # out of sight, no target
     assert ant.frame_values["practice"].tolist() == [0.5, 0.25]
     assert (Vot(small).protocol, Vot(small, term="long").protocol) == ("vot", "vot_long_term")
     assert "vot_long_term" in PROTOCOLS

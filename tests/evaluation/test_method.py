@@ -99,13 +99,14 @@ def test_trackers_are_used_again_unless_something_went_wrong(still, two_objects,
     sequence, _ = two_objects
     method = Method(still, clean=False)
     forget_trackers()
-    first = method.trackers(2)
+    with method.at_work() as first:
+        pass
     follow(method, sequence)
-    again = method.trackers(2)
-    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True]
-    assert first[0] is not first[1]
+    with method.at_work() as again:
+        assert again is first
     with monkeypatch.context() as patched:
         patched.setattr(StillTracker, "_update", lambda *a: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             follow(method, sequence)
-    assert method.trackers(1)[0] is not first[0]
+    with method.at_work() as other:
+        assert other is not first

@@ -8,14 +8,18 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from result_bytes import content, told
 from spectrack.commands.evaluate_run import Hands
 from spectrack.errors import InputError
 from spectrack.evaluation.cluster import Cluster
 from spectrack.evaluation.following import Following, follow
 from spectrack.evaluation.method import Data, Method
+from spectrack.evaluation.runner import alone as alone_team
 from spectrack.evaluation.runner import run_dataset, run_work
+from spectrack.tracks import write_index_png
 from worker_jobs import Complaining, Killed, Noting
 
 NAMES = ("a", "b", "c", "d")
@@ -76,24 +80,9 @@ def ray():
     found.shutdown()
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """All files but those that tell how long it took, which is never the same."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "track.json"]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def told(folder: Path) -> dict[str, object]:
-    """``track.json`` without times."""
-    info = json.loads((folder / "track.json").read_text())
-    for one in info["objects"].values():
-        assert one.pop("seconds") >= 0
-        assert one.pop("fps") > 0
-    return info
-
-
-def check_same(found: Path, wanted: Path) -> None:
+def check_same(found: Path, wanted: Path, names=NAMES) -> None:
     assert content(found) == content(wanted)
-    assert [told(found / name) for name in NAMES] == [told(wanted / name) for name in NAMES]
+    assert [told(found / name) for name in names] == [told(wanted / name) for name in names]
     assert not list(found.rglob("*.part"))
 
 
@@ -128,6 +117,37 @@ def test_two_ray_workers_write_what_one_process_does(ray, work, alone, tmp_path)
     made = {note.name.split("-", 1)[1] for note in notes.iterdir()}
     processes = {note.split("-")[0] for note in made}
     assert len(made) == len(processes) <= 2  # one tracker a worker, whatever it follows
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory, frames_folder, clip) -> Following:
+    """Two sequences in the layout of MOSE: three objects, of which one is late, and one object."""
+    root = tmp_path_factory.mktemp("mose") / "valid"
+    for name, ids in (("crowd", (1, 2, 5)), ("lone", (1,))):
+        shutil.copytree(frames_folder, root / "JPEGImages" / name)
+        (root / "Annotations" / name).mkdir(parents=True)
+        for t, stem in enumerate(clip.stems):
+            truth = clip.masks_thw[t].astype(np.uint8)
+            for object_id in ids[1:]:
+                moved = np.roll(clip.masks_thw[t], 12 * object_id, axis=1)
+                truth[moved & (truth == 0)] = object_id if object_id < 5 or t > 2 else 0
+            write_index_png(root / "Annotations" / name / f"{stem}.png", truth)
+    return Following(Method("kcf", clean=False), Data("mose", str(root.parent)))
+
+
+def test_objects_are_shared_by_workers(ray, several, tmp_path):
+    """A worker at a time gets an object; what is written is what one process writes."""
+    here, two, far = (tmp_path / name for name in ("here", "two", "far"))
+    run_with(several, several, alone_team, here)
+    assert set(told(here / "crowd")["objects"]) == {"1", "2", "5"}
+    run_with(several, several, Hands(jobs=2, threads=1).team(None), two)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    run_with(Noting(several, notes), several, Cluster(workers=2), far)
+    for found in (two, far):
+        check_same(found, here, ("crowd", "lone"))
+    done = sorted(note.name.rpartition("-")[0].rpartition("-")[0] for note in notes.iterdir())
+    assert done == ["crowd", "crowd+2", "crowd+5", "lone"]
 
 
 def test_a_worker_that_is_killed_is_replaced(ray, work, alone, tmp_path):

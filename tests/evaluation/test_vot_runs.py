@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -176,6 +177,23 @@ def test_figures_of_anchors(tmp_path, walks):
     assert scores.total["robustness"] == pytest.approx((30 + 60 * followed / asked) / 90)
 
 
+def test_a_run_of_polygons_is_scored_by_them(tmp_path):
+    """Truth and answers are squares on their corners; their boxes would overlap by 1/3."""
+
+    def corners(index, shift=0.0):
+        x = 10.0 + index % 20
+        return np.array([(x, 5), (x + 5, 10), (x, 15), (x - 5, 10)]) + np.array([shift, 0])
+
+    plain = sequence_of(30, "kite")
+    walks = Dataset("kites", [dataclasses.replace(plain, read_box=None, read_polygon=corners)])
+    lines = [",".join(f"{v:g}" for v in corners(i, 5).ravel()) for i in range(30)]
+    (tmp_path / "kite").mkdir()
+    (tmp_path / "kite" / "kite_001.txt").write_text("\n".join(["1", *lines[1:]]) + "\n")
+    scores = score_vot(tmp_path, walks, "supervised")
+    assert scores.total["failures"] == 0
+    assert scores.total["accuracy"] == pytest.approx(1 / 7)
+
+
 def test_raw_answers_that_do_not_fit_are_told(tmp_path, walks):
     def method(sequence):
         return VotRun(Scripted(), sequence).supervised()
@@ -190,7 +208,7 @@ def test_raw_answers_that_do_not_fit_are_told(tmp_path, walks):
         (whole[:-1], "has 29 lines; expected 30"),
         ([*whole[:-1], "1,2,x"], r"line 30 of .*a_001\.txt: '1,2,x' is no region"),
         (["0", *whole[1:]], "is no run with restarts"),
-        ([whole[0], "1,2,3,4,5,6", *whole[2:]], "expected a box or mask"),
+        ([whole[0], "1,2,3,4,5", *whole[2:]], r"line 2 of .*'1,2,3,4,5' is no region"),
     ):
         file.write_text("\n".join(content))
         with pytest.raises(InputError, match=told):
@@ -260,6 +278,28 @@ def test_overlap_with_a_rotated_truth_is_that_of_drawn_regions(shift):
     assert region_overlap(box, corners, (14, 12)) == pytest.approx(wanted, abs=4e-3)
 
 
+@pytest.mark.parametrize("shift", [(0, 0), (2, 1), (-5, 2), (6, -3), (30, 30)])
+def test_polygons_answered_are_compared_as_they_stand(shift):
+    corners = np.array([(4.0, 1.0), (11.0, 5.0), (8.0, 10.0), (1.0, 6.0)])
+    answer = np.array([(6.0, 0.0), (12.0, 3.0), (7.0, 11.0)]) + shift
+    around = np.array([(3, 2), (12, 2), (12, 9), (3, 9)])
+    ours, size_wh = drawn(answer, (14, 12)), (14, 12)
+
+    def wanted(other):
+        return (ours & other).sum() / (ours | other).sum()
+
+    rotated, box = drawn(corners, size_wh), drawn(around, size_wh)
+    assert region_overlap(answer, corners, size_wh) == pytest.approx(wanted(rotated), abs=4e-3)
+    assert region_overlap(answer, Box(3, 2, 9, 7), size_wh) == pytest.approx(wanted(box), abs=4e-3)
+    # Where truth is a mask both are pixels: those whose centres the polygon holds.
+    mask = np.zeros((12, 14), bool)
+    mask[2:9, 3:12] = True
+    pixels = ours[20::40, 20::40]
+    assert ours.shape == (12 * 40, 14 * 40)
+    union = (pixels | mask).sum()
+    assert region_overlap(answer, mask, size_wh) == (pixels & mask).sum() / union
+
+
 def test_overlap_of_other_kinds():
     size_wh = (10, 10)
     assert math.isnan(region_overlap(Box(1, 1, 2, 2), None, size_wh))
@@ -275,6 +315,8 @@ def test_overlap_of_other_kinds():
     assert region_overlap(Box(2, 2, 4, 2), truth, size_wh) == 0.5
     assert region_overlap(mask, Box(2, 2, 4, 4), size_wh) == 0.5
     assert region_overlap(VotMask(0, 0, np.zeros((1, 1), bool)), truth, size_wh) == 0
+    with pytest.raises(InputError, match="the code 2 was given"):
+        region_overlap(2, truth, size_wh)
 
 
 # --- a second implementation, on a real sequence -----------------------------------------------

@@ -48,7 +48,7 @@ class Noting:
 
     Args:
         following: The work.
-        folder: Of the notes: a file ``PROCESS-TRACKER`` a sequence.
+        folder: Of the notes: a file ``JOB-PROCESS-TRACKER`` a job, with ``+`` for ``/``.
     """
 
     following: Following
@@ -56,6 +56,6 @@ class Noting:
 
     def __call__(self, name: str) -> Answer:
         answer = self.following(name)
-        (tracker,) = self.following.method.trackers(1)
-        (self.folder / f"{name}-{os.getpid()}-{id(tracker)}").touch()
+        with self.following.method.at_work() as tracker:
+            (self.folder / f"{name.replace('/', '+')}-{os.getpid()}-{id(tracker)}").touch()
         return answer

@@ -45,11 +45,18 @@ def test_masks_beyond_the_frame_are_cut():
     assert not away.fill((4, 4)).any()
 
 
+def test_the_box_of_a_mask_is_around_what_it_fills():
+    region = parse_region("m-2,5,4,3,5,2")  # the middle of its second row, nothing else
+    assert isinstance(region, VotMask)
+    assert region.box == Box(-1, 6, 2, 1)
+    assert VotMask(3, 3, np.zeros((2, 2), bool)).box is None
+
+
 def test_other_regions():
     assert parse_region("1\n") == 1
     assert parse_region("0.0000") == 0
     assert parse_region("1.5,2,3,4") == Box(1.5, 2, 3, 4)
-    assert parse_region("1 2\t3,4") == Box(1, 2, 3, 4)
+    assert parse_region("1 2\t3,4") == parse_region("1;2;3;4,") == Box(1, 2, 3, 4)
     assert parse_region("nan,nan,nan,nan") is None
     np.testing.assert_array_equal(parse_region("0,0,2,0,2,2,0,2"), [[0, 0], [2, 0], [2, 2], [0, 2]])
     assert parse_region(box_line(Box(1.5, 2, 3, 4))) == Box(1.5, 2, 3, 4)
@@ -59,7 +66,8 @@ def test_other_regions():
 @pytest.mark.parametrize(
     "line",
     ["", "x", "5", "1,2,3", "1,2,-3,4", "1,inf,3,4", "1,2,3,nan", "m1,2,3", "m0,0,2,2,0,5",
-     "m0,0,2,2,-1,2", "m0,0,99999999,99999999,1", "m0,0,-1,2", "m0,0,1,1,x", "1,2,3,4,5,6,7"],
+     "m0,0,2,2,-1,2", "m0,0,99999999,99999999,1", "m0,0,-1,2", "m0,0,1,1,x", "1,2,3,4,5,6,7",
+     "1," * 2001 + "1"],
 )  # fmt: skip
 def test_what_is_no_region_is_told(line):
     with pytest.raises(InputError, match="is no region"):

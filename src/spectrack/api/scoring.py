@@ -8,24 +8,32 @@ from spectrack.api.videos import open_frames
 
 if TYPE_CHECKING:
     from spectrack.api.videos import Video
+    from spectrack.tracks import Tracks
     from spectrack.video.soft_masks import MaskSource
 
 
-def evaluate(result: MaskSource, truth: MaskSource, video: Video | None = None) -> dict[str, float]:
-    """Score the masks of one object against the truth.
+def evaluate(
+    result: MaskSource | Tracks, truth: MaskSource | Tracks, video: Video | None = None
+) -> dict[str, float]:
+    """Score the masks of the objects of a video against the truth.
 
-    As DAVIS does, the first and the last frame are left out.
+    As DAVIS does, each object is scored by itself, behind the frame in which the truth first shows
+    it and without the last frame of the video. Where the truth holds several objects, those of the
+    result belong to them by their ids; one that is not answered has empty masks.
 
     Args:
-        result: A track, a folder of masks or an array (T, H, W).
+        result: A track or several, a folder of masks (of several objects where they are numbered)
+            or an array (T, H, W) of one object.
         truth: Likewise; matched by file stem, by position where stems differ.
         video: The frames; give them to measure TCONT too.
 
     Returns:
-        Means over frames in [0, 1]: ``J``, ``F``, ``box_iou``, and ``tcont`` with a video.
+        Means over frames, and then over objects, in [0, 1]: ``J``, ``F``, ``box_iou``, and
+        ``tcont`` and ``tcont_self`` with a video.
 
     Raises:
-        InputError: If result, truth or video cannot be used or do not belong together.
+        InputError: If result, truth or video cannot be used or do not belong together, or the
+            result holds several objects and the truth one.
 
     Example:
         >>> import numpy as np, spectrack as st

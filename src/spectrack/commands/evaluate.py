@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -47,8 +48,8 @@ class EvaluateCommand(Command):
 
     Give --results DIR to score what is there (DIR/SEQ/00000.png or result folders), or
     --tracker NAME to run a tracker first, from the box in which each object is given. Its results
-    are kept in --out sequence by sequence, so a run that was stopped goes on; --jobs and --cluster
-    run several sequences at a time, with the same results.
+    are kept in --out sequence by sequence, and object by object while a sequence is at work, so a
+    run that was stopped goes on; --jobs and --cluster run several at a time, with the same results.
 
     Example: spectrack evaluate --tracker flow --out runs/flow --root DAVIS
     """
@@ -67,6 +68,8 @@ class EvaluateCommand(Command):
     """Which image size; the same as --set-data resolution=NAME."""
     upright: Annotated[str | None, arg(metavar="HOW")] = None
     """How rotated truth becomes a box; the same as --set-data upright=HOW."""
+    year: Annotated[str | None, arg(metavar="YEAR")] = None
+    """Which challenge of VOT it is, for EAO; the same as --set-data year=YEAR."""
     results: OptionalFolder = None
     """Results to score; for average precision on youtube_vis its results.json."""
     tracker: Annotated[str | None, arg(metavar="NAME")] = None
@@ -82,8 +85,12 @@ class EvaluateCommand(Command):
     mode: Annotated[str, arg(metavar="NAME")] = "unsupervised"
     """How it is run: unsupervised (one pass), or as VOT did: supervised (started again behind
     failures) or multi-start (from anchors, forward and backward)."""
+    eao: Annotated[str | None, arg(metavar="LO-HI")] = None
+    """Lengths in frames that EAO is the mean over; those of --year, or else of the sequences,
+    where left out."""
     jobs: OptionalCount = None
-    """Sequences at a time, each in a process of its own (1; on a cluster as many as fit)."""
+    """Sequences, or objects of one, at a time, each in a process of its own (1; on a cluster as
+    many as fit)."""
     cluster: Annotated[str | None, arg(metavar="local|ADDRESS")] = None
     """Run on the machines of a Ray cluster."""
     threads: OptionalCount = None
@@ -120,6 +127,7 @@ class EvaluateCommand(Command):
 
             choose("protocol", self.protocol, PROTOCOLS)
         choose("mode", self.mode, MODES)
+        lengths = self._lengths()
         if self.report is not None:
             check_output(self.report, REPORT, self.overwrite)
         for flag, count in (("--jobs", self.jobs), ("--threads", self.threads)):
@@ -130,7 +138,7 @@ class EvaluateCommand(Command):
         rates = None if self.tracker is None else self._track(data, dataset, console)
         results = self.out if self.results is None else self.results
         if self.mode != "unsupervised":
-            return self._vot(results or Path(), data, dataset, console)
+            return self._vot(results or Path(), data, dataset, lengths, console)
         scores = self._score(results or Path(), dataset, rates, console)
         from spectrack.evaluation.report import as_dict
 
@@ -147,7 +155,8 @@ class EvaluateCommand(Command):
 
     def _options(self) -> dict[str, str]:
         """Options of the data set: those of ``--set-data``, and those with a flag of their own."""
-        flags = {"split": self.split, "resolution": self.resolution, "upright": self.upright}
+        own = ("split", "resolution", "upright", "year")
+        flags = {name: getattr(self, name) for name in own}
         options = {name: value for name, value in flags.items() if value is not None}
         for pair in self.set_data:
             name, equals, value = pair.partition("=")
@@ -158,6 +167,20 @@ class EvaluateCommand(Command):
                 )
             options[name] = value.strip()
         return options
+
+    def _lengths(self) -> tuple[int, int] | None:
+        """The lengths of ``--eao``; None where it is left out."""
+        if self.eao is None:
+            return None
+        if self.mode == "unsupervised":
+            raise InputError("--eao is for the modes supervised and multi-start; give --mode too")
+        found = re.fullmatch(r"(\d{1,6})-(\d{1,6})", self.eao)
+        low, high = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= low <= high:
+            raise InputError(
+                f"--eao {self.eao} was given; expected LO-HI, two numbers of frames, as 100-356"
+            )
+        return low, high
 
     def _open(self, options: dict[str, str]) -> tuple[Data, Dataset]:
         from spectrack.evaluation.method import Data
@@ -199,14 +222,20 @@ class EvaluateCommand(Command):
         attributes = {name: sorted(one.attributes) for name, one in dataset.items()}
         return told_of(results, versions(), source, attributes)
 
-    def _vot(self, results: Path, data: Data, dataset: Dataset, console: Console) -> int:
+    def _vot(
+        self,
+        results: Path,
+        data: Data,
+        dataset: Dataset,
+        lengths: tuple[int, int] | None,
+        console: Console,
+    ) -> int:
         """Score raw answers of VOT's ways of running, and print the table."""
-        from spectrack.evaluation.vot_scores import score_vot, vot_dict, vot_rows
+        from spectrack.evaluation.vot_scores import interval_words, score_vot, vot_dict, vot_rows
 
         with console.progress("scoring", "sequences") as progress:
-            scores = score_vot(results, dataset, self.mode, progress=progress)
-        low, high = scores.interval
-        told = f"EAO over lengths of {low} to {high} frames, those of the sequences"
+            scores = score_vot(results, dataset, self.mode, lengths, progress)
+        told = f"EAO over {interval_words(scores.interval, scores.interval_of)}"
         said, shown = vot_dict(scores), f"{table(vot_rows(scores))}\n\n{told}"
         if self.report is not None:
             from spectrack.evaluation.report_folder import write_scores

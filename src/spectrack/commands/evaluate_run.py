@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Mapping
 
     from spectrack.commands.console import Console
-    from spectrack.datasets.base import Dataset, VideoSequence
+    from spectrack.datasets.base import Dataset
     from spectrack.evaluation.answers import Answer
     from spectrack.evaluation.method import Data, Method
-    from spectrack.evaluation.runner import SequenceRun, Team
+    from spectrack.evaluation.runner import SequenceRun, Team, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Hands:
     """Who does the work.
 
     Args:
-        jobs: Sequences at a time; None for one, or as many as a cluster has processors for.
+        jobs: Sequences, or objects of one, at a time; None for one, or as many as a cluster has
+            processors for.
         cluster: ``local`` or the address of a Ray cluster; None for processes of this machine.
         threads: Processors of each job; None shares this machine's, on a cluster each has one.
     """
@@ -43,7 +44,11 @@ class Hands:
             return Cluster(self.cluster, self.jobs, self.threads or 1, console.remark)
         from spectrack.workers import each
 
-        return lambda work, names: each(work, names, min(self.jobs or 1, len(names)), self.threads)
+        def processes(work: Work, names: Mapping[str, str]) -> Generator[tuple[str, Answer]]:
+            workers = min(self.jobs or 1, len(names))
+            return each(work, names, workers, self.threads, lambda a: {job: job for job in a.more})
+
+        return processes
 
 
 def run_tracker(
@@ -67,8 +72,9 @@ def run_tracker(
     Returns:
         Sequence name to frames per second.
     """
-    from spectrack.evaluation.following import Following, follow
-    from spectrack.evaluation.runner import run_dataset, run_work
+    from spectrack.evaluation.following import Following, follow_job
+    from spectrack.evaluation.object_parts import parts_of
+    from spectrack.evaluation.runner import alone, run_work
     from spectrack.workers import limit_threads
 
     settings = method.describe()
@@ -90,12 +96,12 @@ def run_tracker(
         limit_threads(hands.threads)
     names = list(dataset)
 
-    def one(sequence: VideoSequence) -> Answer:
-        label = f"{sequence.name} ({names.index(sequence.name) + 1} of {len(names)})"
-        with console.progress(label) as progress:
-            return follow(method, sequence, progress)
+    def one(job: str) -> Answer:
+        name, _ = parts_of(job)
+        with console.progress(f"{job} ({names.index(name) + 1} of {len(names)})") as progress:
+            return follow_job(method, dataset[name], job, progress)
 
-    runs = run_dataset(one, dataset, out, settings)
+    runs = run_work(one, dataset, out, settings, alone)
     return {run.name: run.fps for run in runs}
 
 

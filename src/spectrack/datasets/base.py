@@ -215,11 +215,14 @@ class Dataset(Mapping[str, VideoSequence]):
         protocol: How it is scored, a name in ``spectrack.metrics.protocols``.
         seen: Categories that the data set shows in training, where scores are told apart by it;
             None where they are not.
+        challenge: Which challenge of VOT it is, a name in
+            ``spectrack.metrics.expected_overlap.EAO_INTERVALS``; None where that is not known.
         Options: What can be chosen about it: a frozen dataclass whose fields have defaults.
     """
 
     protocol: str = "davis"
     seen: frozenset[str] | None = None
+    challenge: str | None = None
     Options: ClassVar[type[Any]] = NoOptions
 
     def __init__(

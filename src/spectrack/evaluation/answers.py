@@ -15,17 +15,21 @@ ANSWERS = "answers.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One finished sequence.
+    """One finished sequence, or one object of several.
 
     Args:
         files: Name to content, as they are kept in the folder of the sequence.
         frames: Number of frames of the sequence.
         seconds: How long it took.
+        object_id: Which object it is, where it is not the whole sequence.
+        more: Jobs that are to be done besides, of which only the worker could know.
     """
 
     files: Mapping[str, bytes]
     frames: int
     seconds: float
+    object_id: int | None = None
+    more: tuple[str, ...] = ()
 
 
 def answer_of_track(found: Track | Tracks, sequence: VideoSequence, seconds: float) -> Answer:

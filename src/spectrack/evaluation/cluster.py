@@ -70,7 +70,7 @@ class Cluster:
                     f"the cluster at {self.address} has no machine with {self.threads} processors; "
                     "give fewer --threads or another address"
                 )
-            count = min(self.workers or there, there, len(names))
+            count = min(self.workers or there, there)
             pool = _Pool(ray, ray.put(work), self.threads, self.remark)
             try:
                 yield from pool.each(names, count)
@@ -95,7 +95,7 @@ class _Pool:
         self._running: dict[Any, tuple[str, Any]] = {}
 
     def each(self, names: Mapping[str, str], count: int) -> Generator[tuple[str, Answer]]:
-        """Do every name with so many actors at a time."""
+        """Do every name, and what answers ask for besides, with so many actors at most."""
         errors = self._ray.exceptions
         lost = (
             errors.RayActorError,
@@ -104,7 +104,7 @@ class _Pool:
             errors.ObjectLostError,
         )
         waiting, cost = deque(names), Counter[str]()
-        self._idle = [self._begin() for _ in range(count)]
+        self._idle = [self._begin() for _ in range(min(count, len(names)))]
         while waiting or self._running:
             while waiting and self._idle:
                 name, actor = waiting.popleft(), self._idle.pop()
@@ -126,6 +126,9 @@ class _Pool:
                     self._idle.append(self._begin())
                     continue
                 self._idle.append(actor)
+                waiting.extendleft(reversed(answer.more))
+                wanted = min(len(waiting), count - len(self._running))
+                self._idle += [self._begin() for _ in range(wanted - len(self._idle))]
                 yield name, answer
 
     def close(self) -> None:

@@ -1,21 +1,23 @@
-"""One sequence by a method, here or in any worker."""
+"""One sequence by a method, or one object of it, here or in any worker."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.evaluation.answers import Answer, answer_of_track
-from spectrack.evaluation.method import Data, Method, forget_trackers
+from spectrack.evaluation.method import Data, Method
+from spectrack.evaluation.object_parts import ObjectPart, answer_of_object, job_of, parts_of
 from spectrack.evaluation.vot_runs import WAYS, VotRun
 from spectrack.storage import Progress
 from spectrack.tracking.loop import run_many
+from spectrack.tracks import Track, Tracks
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The work of a worker: give it the name of a sequence.
+    """The work of a worker: give it the name of a sequence, or of an object of one.
 
     Args:
         method: What follows.
@@ -25,34 +27,66 @@ class Following:
     method: Method
     data: Data
 
-    def __call__(self, name: str) -> Answer:
-        """Do one sequence."""
-        return follow(self.method, self.data.sequence(name))
+    def __call__(self, job: str) -> Answer:
+        """Do one job; see :func:`follow_job`."""
+        return follow_job(self.method, self.data.sequence(parts_of(job)[0]), job)
 
 
-def follow(method: Method, sequence: VideoSequence, progress: Progress | None = None) -> Answer:
-    """Follow the objects of a sequence.
+def follow_job(
+    method: Method, sequence: VideoSequence, job: str, progress: Progress | None = None
+) -> Answer:
+    """Do ``SEQ`` or ``SEQ/ID``.
+
+    Of a sequence of several objects ``SEQ`` follows the first one, and asks for a job for each of
+    the others: only who opens a sequence knows which there are.
 
     Args:
-        method: What follows; its trackers are used again for the next sequence.
-        sequence: Its objects are given in the frames where they start.
-        progress: Called with the number of frames done and in all.
+        method: What follows.
+        sequence: The one of the job.
+        job: See :mod:`spectrack.evaluation.object_parts`.
+        progress: See :func:`follow`.
 
     Raises:
         InputError: If the sequence or the tracker cannot be used.
     """
-    try:
-        if method.mode in WAYS:
-            (tracker,) = method.trackers(1)
+    _, object_id = parts_of(job)
+    if method.mode in WAYS or len(sequence.object_ids) == 1:
+        return follow(method, sequence, progress)
+    objects = sequence.object_ids
+    one = objects[0] if object_id is None else object_id
+    track, seconds = _followed(method, sequence, one, progress)
+    answer = answer_of_object(one, ObjectPart(track, seconds, objects))
+    others = objects[1:] if object_id is None else ()
+    return replace(answer, more=tuple(job_of(sequence.name, i) for i in others))
+
+
+def follow(method: Method, sequence: VideoSequence, progress: Progress | None = None) -> Answer:
+    """Follow the objects of a sequence, one after the other, each in a pass of its own.
+
+    Args:
+        method: What follows; its tracker is used again for the next object and sequence.
+        sequence: Its objects are given in the frames where they start.
+        progress: Called with the number of frames done and in all, anew for each object.
+
+    Raises:
+        InputError: If the sequence or the tracker cannot be used.
+    """
+    if method.mode in WAYS:
+        with method.at_work() as tracker:
             return WAYS[method.mode](VotRun(tracker, sequence, method.from_mask, progress))
-        started = time.perf_counter()
-        targets = sequence.targets(method.from_mask)
-        trackers = dict(zip(targets, method.trackers(len(targets)), strict=True))
-        with sequence.frames() as frames:
-            tracks = run_many(
-                trackers, frames, targets, progress, clean=method.clean, starts=sequence.starts
-            )
-        return answer_of_track(tracks, sequence, time.perf_counter() - started)
-    except BaseException:
-        forget_trackers()
-        raise
+    done = {i: _followed(method, sequence, i, progress) for i in sequence.object_ids}
+    tracks = Tracks({i: track for i, (track, _) in done.items()})
+    return answer_of_track(tracks, sequence, sum(seconds for _, seconds in done.values()))
+
+
+def _followed(
+    method: Method, sequence: VideoSequence, object_id: int, progress: Progress | None
+) -> tuple[Track, float]:
+    """The answers for one object, and the seconds that it took."""
+    started = time.perf_counter()
+    targets = {object_id: sequence.target(method.from_mask, object_id)}
+    starts = {object_id: sequence.starts[object_id]}
+    with method.at_work() as tracker, sequence.frames() as frames:
+        trackers = {object_id: tracker}
+        tracks = run_many(trackers, frames, targets, progress, clean=method.clean, starts=starts)
+    return tracks[object_id], time.perf_counter() - started

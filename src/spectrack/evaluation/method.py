@@ -11,7 +11,8 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -79,18 +80,21 @@ class Method:
             raise InputError(f"mode {self.mode!r} is unknown; choose one of {_words(Mode)}")
         settings_of(self.tracker, **self.settings)  # what is wrong is told before work begins
 
-    def trackers(self, count: int) -> list[Tracker]:
-        """Trackers to start: the same ones each time, so that a process loads weights once.
+    @contextmanager
+    def at_work(self) -> Iterator[Tracker]:
+        """A tracker to start: the same one each time, so that a process loads weights once.
 
-        A tracker that is started again knows nothing of before; `init` is the promise.
-
-        Args:
-            count: How many.
+        One that is started again knows nothing of before; `init` is the promise. What an error
+        has left of it is not used again.
         """
         there = _trackers(self.fingerprint)  # other weights under the same name are others
-        while len(there) < count:
+        if not there:
             there.append(make_tracker(self.tracker, **self.settings))
-        return there[:count]
+        try:
+            yield there[0]
+        except BaseException:
+            forget_trackers()
+            raise
 
     @property
     def weights(self) -> dict[str, str]:
@@ -124,12 +128,12 @@ class Method:
 
 @lru_cache(maxsize=1)
 def _trackers(fingerprint: str) -> list[Tracker]:
-    """Those of the last method that this process has run, to be used again."""
+    """That of the last method that this process has run, to be used again; none at first."""
     return []
 
 
 def forget_trackers() -> None:
-    """Make new trackers the next time; what an error has left is not used again."""
+    """Make a new tracker the next time."""
     _trackers.cache_clear()
 
 

@@ -5,6 +5,11 @@ it holds ``00000.png`` ... (DAVIS layout, value = object id), ``boxes.csv`` and 
 VOT's ways of running, text files and ``answers.json``. A sequence is written aside and renamed when
 complete: what is there is whole. A second run with the same settings skips what is there.
 
+Of a sequence of several objects each is a job of its own, kept as soon as it is done (see
+:mod:`spectrack.evaluation.object_parts`), so a run that was stopped in the middle goes on with the
+objects that lack an answer. Work that answers for all objects of a sequence in one pass is not
+divided: the sequence is done anew.
+
 Whoever does the work sends back the content of the files, and this process alone writes: workers
 may be anywhere, and what is written does not depend on where they are.
 """
@@ -15,6 +20,7 @@ import json
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +30,15 @@ from typing import Any
 from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.answers import ANSWERS, Answer, answer_of_track
+from spectrack.evaluation.object_parts import (
+    OBJECTS,
+    job_of,
+    keep_object,
+    kept_objects,
+    missing_objects,
+    parts_of,
+    together,
+)
 from spectrack.storage import PART, claimed, names_in, write_json
 from spectrack.tracks import INFO, Track
 
@@ -31,9 +46,11 @@ RUN = "run.json"
 
 RunSequence = Callable[[VideoSequence], Track | Answer]
 Work = Callable[[str], Answer]
-"""Does the sequence of a name; the work of many processes reaches them by pickle."""
+"""Does ``SEQ``, or ``SEQ/ID`` for one object of several where an answer has asked for that; the
+work of many processes reaches them by pickle."""
 Team = Callable[[Work, Mapping[str, str]], Generator[tuple[str, Answer]]]
-"""Does the work on many names, and gives each with its answer as it is ready."""
+"""Does the work on many names and on what answers ask for besides, :attr:`Answer.more`, and gives
+each with its answer as it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +80,13 @@ Progress = Callable[[SequenceRun, int, int], None]
 
 
 def alone(work: Work, names: Mapping[str, str]) -> Generator[tuple[str, Answer]]:
-    """The team of this process: one sequence after the other."""
-    for name in names:
-        yield name, work(name)
+    """The team of this process: one sequence after the other, object by object."""
+    waiting = deque(names)
+    while waiting:
+        name = waiting.popleft()
+        answer = work(name)
+        waiting.extendleft(reversed(answer.more))
+        yield name, answer
 
 
 def run_dataset(
@@ -78,7 +99,7 @@ def run_dataset(
     """Run a method over every sequence in this process, or over what is left of them.
 
     Args:
-        run_sequence: Follows the objects of one sequence; gives one entry a frame.
+        run_sequence: Follows the objects of one sequence, all at once; gives one entry a frame.
         dataset: The sequences.
         out: Folder of the results; made where it is absent.
         settings: What the results depend on (tracker, its settings); must survive JSON. A folder
@@ -116,7 +137,7 @@ def run_work(
     """Let a team do every sequence, or what is left of them; see :func:`run_dataset`.
 
     Args:
-        work: Does one sequence.
+        work: Does one job.
         dataset: As this process sees it.
         out: See :func:`run_dataset`.
         settings: See :func:`run_dataset`.
@@ -143,15 +164,41 @@ def run_work(
         for name in dataset:
             found = _finished(folder / name, dataset, name)
             if found is not None:
+                shutil.rmtree(folder / (name + OBJECTS), ignore_errors=True)
                 done(found)
-        weight = first or {}
+        weight, todo = first or {}, dict[str, str]()
         left = [name for name in dataset if name not in runs]
-        todo = {name: name for name in sorted(left, key=lambda name: -weight.get(name, 0))}
+        for name in sorted(left, key=lambda name: -weight.get(name, 0)):
+            jobs = _jobs(folder, name)
+            todo |= {job: job for job in jobs}
+            if not jobs:  # stopped after its last object
+                done(_put_together(folder, dataset[name]))
         with closing(team(work, todo) if todo else alone(work, {})) as answers:
-            for name, answer in answers:
-                _keep(answer, folder, name)
-                done(SequenceRun(name, answer.frames, answer.seconds, resumed=False))
+            for job, answer in answers:
+                name, _ = parts_of(job)
+                if answer.object_id is None:
+                    _keep(answer, folder, name)
+                    done(SequenceRun(name, answer.frames, answer.seconds, resumed=False))
+                    continue
+                keep_object(answer, folder / (name + OBJECTS))
+                if not _jobs(folder, name):
+                    done(_put_together(folder, dataset[name]))
     return [runs[name] for name in dataset]
+
+
+def _jobs(out: Path, name: str) -> list[str]:
+    """What is to be done of a sequence: all of it, or the objects that lack an answer."""
+    parts = kept_objects(out / (name + OBJECTS))
+    return [job_of(name, i) for i in missing_objects(parts)] if parts else [name]
+
+
+def _put_together(out: Path, sequence: VideoSequence) -> SequenceRun:
+    """Make the folder of a sequence, all objects of which are done."""
+    folder = out / (sequence.name + OBJECTS)
+    answer = together(kept_objects(folder), sequence, folder)
+    _keep(answer, out, sequence.name)
+    shutil.rmtree(folder)
+    return SequenceRun(sequence.name, answer.frames, answer.seconds, resumed=False)
 
 
 def _claim(folder: Path, run: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ from spectrack.metrics.anchors import (
     anchor_segments,
     anchor_total,
 )
-from spectrack.metrics.expected_overlap import eao, eao_curve, eao_interval
+from spectrack.metrics.expected_overlap import EAO_INTERVALS, eao, eao_curve, eao_interval
 from spectrack.metrics.restarts import (
     RestartedRun,
     restart_score,
@@ -47,7 +47,8 @@ class VotScores:
         sequences: Name to figures.
         total: Figures of all together.
         curve: Expected average overlap over the first n frames, number n for n frames.
-        interval: Lengths that EAO is the mean over.
+        interval: Lengths that EAO is the mean over, in frames.
+        interval_of: Whose they are: the name of a challenge, ``sequences`` or ``given``.
     """
 
     result: str
@@ -57,6 +58,7 @@ class VotScores:
     total: Mapping[str, float]
     curve: NDArray[np.float64]
     interval: tuple[int, int]
+    interval_of: str = "given"
 
 
 def score_vot(
@@ -72,7 +74,8 @@ def score_vot(
         results: Folder with ``SEQ/SEQ_001.txt``, or ``SEQ/SEQ_00000000.txt`` and so on.
         dataset: The truth.
         mode: ``supervised`` or ``multi-start``.
-        interval: Of lengths, for EAO; that of the data set's own lengths where left out.
+        interval: Of lengths, for EAO; where left out that of the challenge if the data set knows
+            which it is, else that of its sequences' lengths.
         progress: Called with the number of sequences done and in all.
 
     Returns:
@@ -89,7 +92,10 @@ def score_vot(
         if progress is not None:
             progress(number, len(dataset))
     lengths = [len(sequence) for sequence in dataset.values()]
-    between = interval or eao_interval(lengths)
+    between, whose = interval, "given"
+    if between is None:
+        whose = dataset.challenge or "sequences"
+        between = EAO_INTERVALS.get(whose) or eao_interval(lengths)
     if mode == "supervised":
         of_restarts = {name: restart_score([run]) for name, run in runs.items()}
         figures = {name: _of_restarts(score) for name, score in of_restarts.items()}
@@ -106,7 +112,7 @@ def score_vot(
     except InputError:  # no video is as long
         total["eao"] = math.nan
     name = Path(results).resolve().name
-    return VotScores(name, dataset.name, mode, figures, total, curve, between)
+    return VotScores(name, dataset.name, mode, figures, total, curve, between, whose)
 
 
 def restarted_run(folder: Path, sequence: VideoSequence) -> RestartedRun:
@@ -220,10 +226,23 @@ def vot_dict(scores: VotScores) -> dict[str, Any]:
         "mode": scores.mode,
         "total": dict(scores.total),
         "eao_interval": list(scores.interval),
+        "eao_interval_of": scores.interval_of,
         "eao_curve": scores.curve.tolist(),
         "sequences": {name: dict(figures) for name, figures in scores.sequences.items()},
     }
     return cast(dict[str, Any], without_nan(out))
+
+
+def interval_words(interval: Sequence[int], whose: str) -> str:
+    """What EAO is the mean over, as people read it.
+
+    Args:
+        interval: Shortest and longest length, frames.
+        whose: As :attr:`VotScores.interval_of`.
+    """
+    low, high = interval
+    told = {"given": "as given", "sequences": "those of the sequences"}
+    return f"lengths of {low} to {high} frames, {told.get(whose, f'those of {whose.upper()}')}"
 
 
 def vot_rows(scores: VotScores) -> list[tuple[str, ...]]:

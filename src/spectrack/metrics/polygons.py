@@ -6,6 +6,7 @@ A polygon is an array (N, 2) of corners (x, y) in pixels in their order around i
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -56,6 +57,49 @@ def clip_to_box(polygon_n2: NDArray[Any], box_xywh: NDArray[Any]) -> PolygonN2:
     return polygon
 
 
+def shared_area(one_n2: NDArray[Any], other_n2: NDArray[Any]) -> float:
+    """Area that two simple polygons share, square pixels, exactly; both may be concave.
+
+    The second is a sum of triangles from its first corner, those that turn the other way taken
+    off; the first is cut by each of them.
+
+    Args:
+        one_n2: Corners, (N, 2).
+        other_n2: Corners, (M, 2); the fewer, the faster.
+
+    Raises:
+        InputError: As :func:`polygon_area`.
+    """
+    one, other = _polygon(one_n2), _polygon(other_n2)
+    if len(one) < 3 or len(other) < 3:
+        return 0.0
+    total = 0.0
+    for second, third in pairwise(other[1:]):
+        triangle = np.stack([other[0], second, third])
+        turn = _side(triangle[:2], third[None])[0]
+        part = one if turn else one[:0]
+        for edge in (triangle[:2], triangle[1:], triangle[[2, 0]]):
+            if len(part):
+                part = _half_plane(part, _side(edge, part) * turn)
+        total += math.copysign(polygon_area(part), turn)
+    return abs(total)
+
+
+def polygon_overlap(one_n2: NDArray[Any], other_n2: NDArray[Any]) -> float:
+    """Intersection over union of two simple polygons, in [0, 1]; 0 where both are empty.
+
+    Args:
+        one_n2: Corners, (N, 2).
+        other_n2: Corners, (M, 2).
+
+    Raises:
+        InputError: As :func:`polygon_area`.
+    """
+    both = shared_area(one_n2, other_n2)
+    union = polygon_area(one_n2) + polygon_area(other_n2) - both
+    return min(both / union, 1.0) if union > 0 else 0.0
+
+
 def polygon_box_overlap(polygon_n2: NDArray[Any], box_xywh: NDArray[Any]) -> float:
     """Intersection over union of a polygon and a box, in [0, 1]; 0 where both are empty.
 
@@ -94,6 +138,13 @@ def upright_box(corners_n2: NDArray[np.float64], how: Upright = "bounds") -> Box
     w, h = sides * (math.sqrt(area / around) if around > 0 else 0.0)
     x, y = corners_n2.mean(axis=0)
     return Box(float(x - w / 2), float(y - h / 2), float(w), float(h))
+
+
+def _side(edge_22: NDArray[np.float64], points_n2: PolygonN2) -> NDArray[np.float64]:
+    """On which side of the line through two points others lie: (N,), 0 on the line."""
+    (x, y), (dx, dy) = edge_22[0], edge_22[1] - edge_22[0]
+    found: NDArray[np.float64] = dx * (points_n2[:, 1] - y) - dy * (points_n2[:, 0] - x)
+    return found
 
 
 def _half_plane(polygon: PolygonN2, inside: NDArray[np.float64]) -> PolygonN2:

@@ -342,14 +342,31 @@ def _from_disk(
 
         return open_mask_file(path, frames, object_id)
     folder = MaskFolder(path, frames, object_id, any_size)
+    if object_id is None:
+        return objects_in(folder)
+    ids = _ids_in(folder)
+    if folder.kind == "index" and object_id not in ids:
+        raise InputError(
+            f"{path} holds no object {object_id}; it has {', '.join(map(str, ids)) or 'none'}"
+        )
+    return {object_id: folder}
+
+
+def objects_in(folder: MaskFolder) -> dict[int, SoftMasks]:
+    """Object id to masks, of every object in a folder; numbered masks are read for it.
+
+    Args:
+        folder: Opened without an id; it is object 1 where its masks are not numbered, or empty.
+
+    Raises:
+        InputError: If a mask cannot be read.
+    """
+    return {i: folder.of_object(i) for i in _ids_in(folder)} or {1: folder}
+
+
+def _ids_in(folder: MaskFolder) -> list[int]:
+    """Ids of the objects in numbered masks; none where masks are not numbered."""
     if folder.kind != "index":
-        return {object_id or 1: folder}
+        return []
     files = [file for i in range(len(folder)) if (file := folder.file(i)) is not None]
-    ids = sorted(set().union(*(object_ids(read_mask(file)) for file in files)))
-    if object_id is not None:
-        if object_id not in ids:
-            raise InputError(
-                f"{path} holds no object {object_id}; it has {', '.join(map(str, ids)) or 'none'}"
-            )
-        return {object_id: folder}
-    return {i: folder.of_object(i) for i in ids} or {1: folder}
+    return sorted(set().union(*(object_ids(read_mask(file)) for file in files)))

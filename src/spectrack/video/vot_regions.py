@@ -27,7 +27,10 @@ UNKNOWN, STARTED, FAILED = 0, 1, 2
 MOST_PIXELS = 1 << 28
 """A mask may claim no more than this: a short line must not fill the memory."""
 
-_SEPARATORS = re.compile(r"[,\s]+")
+MOST_CORNERS = 1000
+"""A polygon has no more: overlaps of two cost the product of their corners."""
+
+_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,12 @@ class VotMask:
     x: int
     y: int
     inside_hw: HardHW
+
+    @property
+    def box(self) -> Box | None:
+        """The tightest box around it, in pixels of the frame; None where it is empty."""
+        tight = Box.from_mask(self.inside_hw)
+        return None if tight is None else Box(self.x + tight.x, self.y + tight.y, tight.w, tight.h)
 
     def fill(self, size_wh: tuple[int, int]) -> HardHW:
         """The mask in a frame of size (width, height), bool (H, W); what lies outside is cut."""
@@ -66,7 +75,7 @@ def parse_region(line: str) -> Region:
     """What a line holds.
 
     Args:
-        line: The text; commas, tabs or spaces between the numbers.
+        line: The text; commas, semicolons, tabs or spaces between the numbers.
 
     Returns:
         See :data:`Region`; None for a rectangle or polygon of ``nan``.
@@ -78,7 +87,7 @@ def parse_region(line: str) -> Region:
     wrong = InputError(
         f"{_short(text)} is no region; expected a code, x,y,width,height, corners, or mX,Y,W,H,..."
     )
-    words = _SEPARATORS.split(text.removeprefix("m").strip().strip(","))
+    words = _SEPARATORS.split(text.removeprefix("m").strip(",; \t"))
     if text.startswith("m"):
         try:
             return _mask([int(word) for word in words])
@@ -96,7 +105,7 @@ def parse_region(line: str) -> Region:
         return int(numbers[0])
     if len(numbers) == 4 and (numbers[2:] >= 0).all():
         return Box(*numbers.tolist())
-    if len(numbers) >= 6 and len(numbers) % 2 == 0:
+    if 6 <= len(numbers) <= 2 * MOST_CORNERS and len(numbers) % 2 == 0:
         return numbers.reshape(-1, 2)
     raise wrong
 

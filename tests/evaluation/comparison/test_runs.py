@@ -41,6 +41,9 @@ def test_masks_and_vot(vot):
     assert (run.protocol, run.fps, run.curves) == (None, None, {})
     run = run_of(vot)
     assert (run.protocol, run.means["eao"]) == ("multi-start", 0.3)
+    assert run.lengths == "lengths of 2 to 3 frames, those of the sequences"
+    told = run_of(vot | {"eao_interval_of": "vot2019"})
+    assert told.lengths == "lengths of 2 to 3 frames, those of VOT2019"
     np.testing.assert_array_equal(run.curves["eao"].thresholds, [0, 1, 2, 3])
     assert math.isnan(run.value("crab", "robustness"))
     made = compare([run, replace(run, name="kcf", means={**run.means, "eao": 0.4})], resamples=50)

@@ -227,6 +227,8 @@ def _about(run: Run) -> dict[str, Any]:
     versions = run.about.get("versions")
     if isinstance(versions, dict):
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
+    if run.lengths:
+        rows.append(("EAO", f"over {run.lengths}"))
     return {"name": run.name, "rows": rows}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.evaluation.vot_scores import interval_words
 
 SCORES = "scores.json"
 MOST_BYTES = 1 << 30
@@ -44,6 +45,7 @@ class Run:
         fps: Frames per second, where it was timed.
         videos: Name in ``sequences`` to that of its video, where it is another.
         restarted: Whether the tracker was started several times over a sequence, as VOT did.
+        lengths: What EAO is the mean over, where there is EAO and that is told.
         about: What was run: ``run`` (tracker, settings, weights), ``versions``, ``source`` (where
             results and data are), ``attributes`` of sequences.
     """
@@ -57,6 +59,7 @@ class Run:
     fps: float | None = None
     videos: Mapping[str, str] = field(default_factory=dict)
     restarted: bool = False
+    lengths: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, sequence: str, figure: str) -> float:
@@ -157,6 +160,7 @@ def run_of(data: Mapping[str, Any]) -> Run:
         videos={str(k): str(v["video"]) for k, v in data["sequences"].items() if v.get("video")},
         fps=None if data.get("fps") is None else float(data["fps"]),
         restarted="total" in data,
+        lengths=_lengths(data),
         about=dict(data.get("about") or {}),
     )
 
@@ -181,6 +185,14 @@ def _curves(data: Mapping[str, Any], boxes: Mapping[str, Any]) -> Iterator[tuple
     if "eao_curve" in data:
         share = data["eao_curve"]
         yield "eao", _curve(range(len(share)), share)
+
+
+def _lengths(data: Mapping[str, Any]) -> str:
+    if "eao_interval" not in data:
+        return ""
+    # Reports of earlier versions know no lengths but those of the sequences.
+    low, high = (int(length) for length in data["eao_interval"])
+    return interval_words((low, high), str(data.get("eao_interval_of", "sequences")))
 
 
 def _curve(thresholds: Any, share: Any) -> Curve:
