@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from app_server import AppServer, browser, children_of, gone, needs_server, served
+from processes import wait_until
 from spectrack.api import make_tracker, open_frames
 from spectrack.app.edits import History
+from spectrack.app.keys import Key
 from spectrack.app.strokes import paint
 from spectrack.checked_lines import whole_lines
 from spectrack.datasets.synthetic.scene import make_clip
@@ -27,6 +29,8 @@ SIZE, LENGTH = (160, 96), 8
 BOX = (30, 20, 60, 40)
 FAR = 5
 """The frame that is corrected."""
+TURNS = 7
+"""How often each of three tools is taken and used at once."""
 PIXELS = """(name) => {
   const c = document.querySelector('.' + name);
   const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -53,22 +57,10 @@ class Visitor:
         page.wait_for_function("document.querySelector('.st-root')?.dataset.shown")
 
     def drag(self, *points_xy):
-        rect = self.page.locator(".st-draw").bounding_box()
-        scale = rect["width"] / SIZE[0]
-        places = [(rect["x"] + x * scale, rect["y"] + y * scale) for x, y in points_xy]
-        self.page.mouse.move(*places[0])
-        self.page.mouse.down()
-        for place in places[1:]:
-            self.page.mouse.move(*place)
-        self.page.mouse.up()
+        drag(self.page, *points_xy)
 
     def press(self, key):
         self.page.keyboard.press(key)
-
-    def take(self, key, tool):
-        """Take a tool by its key; people are not as fast as the page is."""
-        self.press(key)
-        self.page.wait_for_selector(f".st-tool-{tool}")
 
     def start(self):
         """Go to the first frame."""
@@ -113,6 +105,18 @@ class Visitor:
         return False
 
 
+def drag(page, *points_xy):
+    """Press the pointer in a point of the video, move it over others, release it."""
+    rect = page.locator(".st-draw").bounding_box()
+    scale = rect["width"] / SIZE[0]
+    places = [(rect["x"] + x * scale, rect["y"] + y * scale) for x, y in points_xy]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place)
+    page.mouse.up()
+
+
 def library(video, keys) -> Track:
     """What the library answers for key frames."""
     with open_frames(str(video)) as frames:
@@ -148,7 +152,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert first.mask(3).sum() > 50
 
             before = visitor.mask(FAR)
-            visitor.take("p", "paint")
+            visitor.press("p")
             visitor.drag((120, 70), (140, 80))
             visitor.keys(2)
             painted = visitor.mask(FAR)
@@ -185,7 +189,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             visitor.press("a")  # a second object, in the middle of whose run the server is killed
             visitor.page.wait_for_selector("text=Object 2")
             visitor.start()
-            visitor.take("b", "box")
+            visitor.press("b")
             visitor.drag((5, 5), (40, 40))
             visitor.page.wait_for_function(
                 "document.querySelectorAll('.object.on small')[0]?.innerText == '1 key'"
@@ -253,12 +257,33 @@ def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
         page.wait_for_selector("small:has-text('2 keys')")
         assert keys_of(session)[1].kind == "gone"
 
+        before = len(drawn_in(session))
+        rail = page.locator(".app-rail button")
+        for turn in range(TURNS):  # no tool is waited for: the one taken last is the one that draws
+            press("b") if turn else rail.nth(0).click()
+            drag(page, (20, 20), (70, 60))
+            press("p") if turn else rail.nth(2).click()
+            drag(page, (20, 40), (90, 40))
+            press("e") if turn else rail.nth(3).click()
+            drag(page, (60, 30), (60, 50))
+        wait_until(lambda: len(drawn_in(session)) >= before + 3 * TURNS, "the last step")
+        box, line, cut = drawn_in(session)[before:][:3]
+        assert (box, 0 < cut < line) == (0, True)
+        assert drawn_in(session)[before:] == [box, line, cut] * TURNS
+
         page.get_by_label("Open another video").click()
         page.wait_for_selector("text=Earlier sessions")
         page.get_by_role("button", name="pond.mp4").last.click()  # the same, below the root
         page.wait_for_function("document.querySelector('.name')?.innerText.includes('pond.mp4')")
         page.wait_for_selector(".app-side")
         assert (tmp_path / "spectrack-sessions" / "pond-2" / "session.json").exists()
+
+
+def drawn_in(session):
+    """The area of the mask of every key frame that was drawn, in order; 0 for a box."""
+    lines = [content for content, _ in whole_lines((session / "edits.jsonl").read_bytes())]
+    keys = [Key.from_plain(line["key"]) for line in lines if line.get("key")]
+    return [0 if key.mask is None else key.mask.area for key in keys]
 
 
 def keys_of(session, object_id=1):

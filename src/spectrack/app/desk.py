@@ -113,8 +113,6 @@ class Desk:
             "nameA": names.get(self.views[0], ""),
             "nameB": names.get(self.views[1], ""),
             "mode": self.mode,
-            "tool": self.tool,
-            "brush": self.brush,
             "color": color_of(self.object_id or 1),
             "boxes": [] if key is None or key.box is None else [list(key.box)],
             "clicks": [[c.x, c.y, c.inside] for c in clicks],
@@ -232,9 +230,13 @@ class Desk:
             self.views[1] = f"raw:{name}"
         self.studio.version += 1
 
-    def change_brush(self, factor: float) -> None:
-        """A larger brush, or a smaller one."""
-        self.brush = float(min(max(round(self.brush * factor), 1), 300))
+    def take_brush(self, told: Mapping[str, Any]) -> None:
+        """A larger brush, or a smaller one.
+
+        Raises:
+            InputError: If it is none.
+        """
+        self.brush = min(max(number(told, "radius"), 1.0), 300.0)
 
 
 def color_of(object_id: int) -> str:
