@@ -288,7 +288,7 @@ class TrackCommand(Command):
             )
         if not self.explain_frames:
             return Explainer()
-        wanted = parse_frames(self.explain_frames)
+        wanted = parse_frames(self.explain_frames, "--explain-frames")
         explainer = Explainer(wanted)
         length = self.max_frames
         if not isinstance(source, int):
@@ -310,8 +310,8 @@ class TrackCommand(Command):
         return targets
 
 
-def parse_frames(value: str) -> list[int]:
-    """Frame numbers from ``"N,N,..."``.
+def parse_frames(value: str, flag: str) -> list[int]:
+    """Frame numbers from ``"N,N,..."``, the value of a flag.
 
     Raises:
         InputError: If it is not a list of whole numbers.
@@ -320,7 +320,7 @@ def parse_frames(value: str) -> list[int]:
         return [int(word) for word in value.split(",")]
     except ValueError:
         raise InputError(
-            f"--explain-frames {value} is no list of frame numbers; give N,N,... counted from 0"
+            f"{flag} {value} is no list of frame numbers; give N,N,... counted from 0"
         ) from None
 
 
