@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 import zipfile
@@ -31,6 +32,11 @@ FAR = 5
 """The frame that is corrected."""
 TURNS = 7
 """How often each of three tools is taken and used at once."""
+PAINTED = """(count) => {
+  const c = document.querySelector('.st-pane .mask-b');
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  return d.filter((v, i) => i % 4 == 3 && v > 0).length == count;
+}"""
 PIXELS = """(name) => {
   const c = document.querySelector('.' + name);
   const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -93,8 +99,7 @@ class Visitor:
             self.press("ArrowRight")
         self.page.wait_for_selector(f".info:has-text('Frame {frame} of')")
         self.drawn(frame)
-        width, height, *values = self.page.evaluate(PIXELS, "mask-a")
-        return np.array(values, bool).reshape(height, width)
+        return pixels(self.page, "mask-a")
 
     def shows(self, frame, mask_hw, within_s=30):
         """Whether the page comes to show exactly this mask in a frame."""
@@ -115,6 +120,23 @@ def drag(page, *points_xy):
     for place in places[1:]:
         page.mouse.move(*place)
     page.mouse.up()
+
+
+def pixels(page, name):
+    """The mask in a canvas, pixel by pixel."""
+    width, height, *values = page.evaluate(PIXELS, name)
+    return np.array(values, bool).reshape(height, width)
+
+
+def borders(page):
+    """How much the slider cuts off of what is before and behind it, in per cent."""
+    cut = page.evaluate(
+        "['a', 'b'].map(s => getComputedStyle(document.querySelector('.mask-' + s)).clipPath)"
+    )
+    return [
+        sum(float(part) for part in re.findall(r"([\d.]+)%", path.replace("100% - ", "-")))
+        for path in cut
+    ]
 
 
 def library(video, keys) -> Track:
@@ -218,6 +240,7 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
 def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
     fake = tmp_path / "fake.mp4"
     fake.write_bytes(b"#EXTM3U\n" * 10)
+    np.save(clip.parent / "theirs.npy", make_clip(LENGTH, SIZE, seed=3).masks_thw)
     with (
         browser() as chromium,
         served(["--root", str(clip.parent), "--tracker", "flow"], tmp_path) as server,
@@ -270,6 +293,38 @@ def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
         box, line, cut = drawn_in(session)[before:][:3]
         assert (box, 0 < cut < line) == (0, True)
         assert drawn_in(session)[before:] == [box, line, cut] * TURNS
+
+        made = make_clip(LENGTH, SIZE, seed=3).masks_thw
+        page.get_by_role("button", name="Load", exact=True).click()
+        page.get_by_role("button", name="theirs.npy").click()
+        page.wait_for_selector(".st-name-b:has-text('theirs.npy')")  # to the right of the slider
+        for _ in range(2):
+            press("ArrowRight")
+        page.wait_for_selector(".info:has-text('Frame 3 of')")
+        page.wait_for_function(PAINTED, arg=int(made[3].sum()))
+        assert np.array_equal(pixels(page, "st-pane .mask-b"), made[3])
+        assert borders(page) == [50, 50]
+        rect = page.locator(".st-draw").bounding_box()
+        bar = page.locator(".st-bar").bounding_box()
+        page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(rect["x"] + rect["width"] / 4, bar["y"] + 30)
+        page.mouse.up()
+        assert np.allclose(borders(page), [75, 25], atol=0.5)  # cut off right and left, per cent
+        page.locator(".st-bar").focus()
+        press("ArrowRight")
+        assert np.allclose(borders(page), [70, 30], atol=0.5)
+        page.wait_for_selector(".info:has-text('Frame 3 of')")  # the key was the slider's alone
+
+        page.get_by_role("button", name="Fuse", exact=True).click()
+        page.wait_for_selector(".st-name-b:has-text('flow + theirs.npy')")
+        press("Control+z")
+        page.wait_for_selector(".st-name-b:not(:has-text('+'))")
+        press("Control+Shift+z")
+        page.get_by_label("Right", exact=True).click()
+        page.get_by_role("option", name="flow + theirs.npy").click()
+        page.get_by_role("button", name="Side by side").click()
+        page.wait_for_function("document.querySelectorAll('.st-pane').length == 2")
 
         page.get_by_label("Open another video").click()
         page.wait_for_selector("text=Earlier sessions")

@@ -167,6 +167,12 @@ class Desk:
         words = [texts.WORKING.format(done=done, total=total), rate]
         return "  ·  ".join(word for word in words if word)
 
+    def making_text(self) -> str:
+        """Which layers are being made, and how far that is; empty where none is."""
+        rows = self.studio.making.values()
+        words = [f"{title}: {texts.WORKING.format(done=d, total=t)}" for title, d, t in rows if t]
+        return "\n".join(words + [f"{title} ..." for title, _, t in rows if not t])
+
     # --- what the page does ----------------------------------------------------------------------
 
     def object(self) -> int:
@@ -229,6 +235,12 @@ class Desk:
         elif right == ("raw", old):
             self.views[1] = f"raw:{name}"
         self.studio.version += 1
+
+    def show_layer(self, name: str) -> None:
+        """A layer comes to the right of what is shown, behind the slider if nothing is there."""
+        self.views[1] = f"layer:{name}"
+        if self.mode == "single":
+            self.mode = "slider"
 
     def take_brush(self, told: Mapping[str, Any]) -> None:
         """A larger brush, or a smaller one.

@@ -64,7 +64,7 @@ class Page:
         self.workspace, self.studio = workspace, workspace.studio
         self.desk = Desk(self.studio)
         self._generation = workspace.generation
-        self._seen = (-1, "")
+        self._seen = (-1, "", "")
         self._looks = 0
         self._message = ""
         self._tools: dict[str, ui.button] = {}
@@ -260,7 +260,7 @@ class Page:
         """
         if self.studio is not self.workspace.studio:
             return
-        now = (self.studio.version, self.desk.progress_text())
+        now = (self.studio.version, self.desk.progress_text(), self.desk.making_text())
         if now == self._seen and not force:
             return
         self.desk.keep_valid()
