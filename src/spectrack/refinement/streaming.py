@@ -144,9 +144,9 @@ def filter_steps(
         if stream is None or track is None:
             height, width = frame.shape[:2]
             stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
-        flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
+        forward, backward = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         waiting.append(soft >= 0.5)
-        keep(stream.push(frame, soft, *flows, t in fixed), track)
+        keep(stream.push(frame, soft, forward, backward, t in fixed), track)
         yield
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
