@@ -161,7 +161,14 @@ class Page:
         """Show a sentence for a while."""
         kinds: Any = kind
         with self.stage:
-            ui.notify(sentence, type=kinds, position="top", close_button=texts.CLOSE)
+            ui.notify(
+                sentence,
+                type=kinds,
+                position="top",
+                close_button=texts.CLOSE,
+                color="blue-grey-10",
+                textColor="white",
+            )
 
     def command(self, name: str) -> None:
         """Something was asked for by its name: from a key or a button."""
