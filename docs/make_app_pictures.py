@@ -48,8 +48,10 @@ def main() -> None:
             page.keyboard.press("r")
             page.wait_for_selector(".q-linear-progress", state="visible")
             page.wait_for_selector(".q-linear-progress", state="hidden")
-            for _ in range(LENGTH - 1 - LOOK):
-                page.keyboard.press("ArrowLeft")
+            page.keyboard.press("Home")  # what is watched last need not be the last frame
+            page.wait_for_selector(".info:has-text('Frame 0 of')")
+            for _ in range(LOOK):
+                page.keyboard.press("ArrowRight")
             page.mouse.move(2, 2)
             page.wait_for_timeout(2000)
             out = HERE / "pictures"

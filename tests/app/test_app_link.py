@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 from concurrent.futures import CancelledError
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from processes import PATIENCE_S, wait_until
-from spectrack.app.jobs import OpenVideo, ShowFrame
+from spectrack.app.jobs import MakeLayer, OpenVideo, ShowFrame
 from spectrack.app.link import Link
-from spectrack.app.worker import read
+from spectrack.app.worker import compute, read
+from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 
 
@@ -48,3 +50,29 @@ def test_a_reader_answers_says_what_is_wrong_and_is_replaced_when_it_dies(tmp_pa
     finally:
         link.close()
     assert not link.alive
+
+
+def test_work_is_held_goes_on_and_is_stopped_while_it_is_held(tmp_path):
+    clip = make_clip(6, (64, 48), seed=3)
+    np.save(tmp_path / "clip.npy", clip.frames_thwc)
+    np.save(tmp_path / "masks.npy", clip.masks_thw)
+    spawn = get_context("spawn")
+    stop, go = spawn.Event(), spawn.Event()
+    told = []
+    link = Link(compute, (stop, go), told.append)
+    job = MakeLayer(tmp_path / "clip.npy", "load", {"m": tmp_path / "masks.npy"}, tmp_path / "out")
+    try:
+        _, held = link.ask(job)  # it may not go yet, and comes to the first frame alone
+        with pytest.raises(TimeoutError):
+            held.result(8)
+        assert len(told) <= 1
+        go.set()
+        assert held.result(PATIENCE_S) == "out"
+        assert told[-1].values == (6, 6)
+        go.clear()
+        _, ended = link.ask(job)
+        stop.set()
+        with pytest.raises(CancelledError):
+            ended.result(PATIENCE_S)
+    finally:
+        link.close()

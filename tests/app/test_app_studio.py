@@ -7,6 +7,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
+from spectrack.app.desk import Desk
 from spectrack.app.jobs import MakeLayer, Publish, Run, Segment, Told
 from spectrack.app.keys import Click, Key
 from spectrack.app.session import About, Session
@@ -154,5 +155,31 @@ def test_a_layer_is_there_when_it_is_made(studio, tmp_path):
     assert isinstance(job, MakeLayer)
     assert job.out.parent == studio.session.folder / "layers"
     assert not studio.session.project.layers
-    studio._writer.futures[0].set_result(job.out.name)
-    assert studio.session.project.layers == {job.out.name: "theirs"}
+    ready = studio.make_layer("load", "more", {"more": tmp_path})  # before the first is there
+    names = [job.out.name for job in studio._writer.jobs]
+    assert len(set(names)) == 2
+    studio._take_making(Told(2, "progress", (3, 6)))
+    assert studio.making == {names[0]: ("theirs", 0, 0), names[1]: ("more", 3, 6)}
+    desk = Desk(studio)
+    assert desk.making_text() == "more: 3 of 6 frames\ntheirs ..."
+    for name, future in zip(names, studio._writer.futures, strict=True):
+        future.set_result(name)
+    assert ready.result(0) == names[1]
+    assert (studio.making, desk.making_text()) == ({}, "")
+    assert studio.session.project.layers == dict(zip(names, ("theirs", "more"), strict=True))
+
+    desk.show_layer(names[1])
+    state = desk.stage_state()
+    assert (state["mode"], state["nameA"], state["nameB"]) == ("slider", "flow", "more")
+    studio.undo()
+    desk.keep_valid()
+    assert desk.stage_state()["nameB"] == "flow"
+    studio.redo()
+    assert desk.view_names()[f"layer:{names[1]}"] == "more"
+
+
+def test_a_layer_that_cannot_be_made_is_told(studio, tmp_path):
+    ready = studio.make_layer("load", "theirs", {"theirs": tmp_path})
+    studio._writer.futures[0].set_exception(InputError("no masks"))
+    assert ready.cancelled()
+    assert (studio.message, studio.making, studio.session.project.layers) == ("no masks", {}, {})

@@ -92,3 +92,27 @@ def test_the_result_of_track_can_be_refined(refine, spectrack, still, frames_fol
     assert spectrack("track", frames_folder, *args).status == 0
     refine(tmp_path / "tracked", "--preset", "default")
     assert len(Track.load(tmp_path / "out")) == 10
+
+
+def test_known_masks_stay(refine, spectrack, frames_folder, truth_folder, clip, tmp_path):
+    rough = tmp_path / "rough"
+    rough.mkdir()
+    for t, stem in enumerate(clip.stems):
+        mask = clip.masks_thw[t].copy()
+        mask[::3] = False
+        write_index_png(rough / f"{stem}.png", mask.astype(np.uint8))
+    shutil.copy(truth_folder / f"{clip.stems[4]}.png", rough)
+    refine(rough, "--no-overlay", "--fixed", "4")
+    np.testing.assert_array_equal(Track.load(tmp_path / "out").mask(4), clip.masks_thw[4])
+    refine(rough, "--no-overlay", "--overwrite")
+    assert not np.array_equal(Track.load(tmp_path / "out").mask(4), clip.masks_thw[4])
+    sequences = tmp_path / "many"
+    shutil.copytree(rough, sequences / "one")
+    out = ("--video", frames_folder, "--out", tmp_path / "bad")
+    for masks, fixed, words in [
+        (rough, "a", "--fixed a is no list of frame numbers"),
+        (rough, "10", "frame 10 was called known"),
+        (sequences, "4", "--fixed names frames of one video"),
+    ]:
+        ran = spectrack("refine", masks, *out, "--fixed", fixed)
+        assert (ran.status, words in ran.err) == (2, True), ran

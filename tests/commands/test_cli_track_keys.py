@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,8 +123,10 @@ def test_what_cannot_be_is_told(track, frames_folder, tmp_path):
     for args, words in [
         (("--key", "99=20,10,40,30"), "frame 99; the video has frames 0 to 9"),
         ((*box, "--key", "0=gone"), "twice in frame 0"),
-        ((*box, "--key", "3=gone", "--explain"), "--explain does not go with --key"),
-        ((*box, "--key", "3=gone", "--skip-broken"), "--skip-broken does not"),
+        ((*box, "--key", "3=gone", "--keep-partial"), "--keep-partial does not go with key frames"),
+        ((*box, "--key", "3=gone", "--keep-partial"), "give --work WORK in its place"),
+        ((*box, "--key", "3=gone", "--explain"), "--explain shows one run from the first frame"),
+        ((*box, "--work", tmp_path / "new", "--soft-overlay"), "leave one of them out"),
         ((*box, "--start", "2=3"), "object 2, which has no target"),
         ((*box, "--start", "1=30"), "ends at frame 9"),
         ((*box, "--key", "3=gone:0"), "ids are 1 to 255"),
@@ -133,6 +137,40 @@ def test_what_cannot_be_is_told(track, frames_folder, tmp_path):
     ]:
         ran = track(frames_folder, *args, status=2)
         assert words in ran.err, ran.err
+
+
+def test_broken_frames_are_passed_on_both_ways(track, frames_folder, tmp_path):
+    broken, mended = (shutil.copytree(frames_folder, tmp_path / n) for n in ("broken", "mended"))
+    for lost, before in [(4, 3), (5, 3), (9, 8)]:
+        (broken / f"{lost:05d}.png").write_bytes(b"no picture")
+        shutil.copy(frames_folder / f"{before:05d}.png", mended / f"{lost:05d}.png")
+    keys = ("--box", "20,10,40,30", "--key", "7=60,30,30,30")
+    assert "go on past it with --skip-broken" in track(broken, *keys, status=2).err
+    ran = track(broken, *keys, "--skip-broken")
+    assert "3 frames (00004, 00005, 00009)" in ran.out
+    found = Tracks.load(tmp_path / "out")[1]
+    assert found.info["broken_frames"] == ["00004", "00005", "00009"]
+    track(mended, *keys)
+    expected = Tracks.load(tmp_path / "out")[1]
+    assert expected.info["broken_frames"] == []
+    for index in range(10):
+        held = {4: 3, 5: 3, 9: 8}.get(index)
+        wanted = expected[index] if held is None else replace(expected[held], score=0.0)
+        assert found[index] == wanted, index
+    assert expected[4].score > 0
+    told = track(broken, *keys, "--key", "5=20,10,40,30", "--skip-broken", status=2).err
+    assert "key in frame 5, which cannot be decoded" in told
+    track(broken, *keys, "--key", "5=gone", "--skip-broken")
+    assert [e.found for e in Tracks.load(tmp_path / "out")[1]][3:8] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    for lost in (1, 2):
+        (broken / f"{lost:05d}.png").write_bytes(b"no picture")
+    assert "5 of 10 frames" in track(broken, *keys, "--skip-broken", status=2).err
 
 
 def test_a_click_is_a_mask_of_its_frame(track, frames_folder, clip, tmp_path):
@@ -172,8 +210,8 @@ def test_from_python(frames_folder, clip, tmp_path):
     assert [e.found for e in both[2]] == [False] * 4 + [True] * 6
     again = st.track_all(frames_folder, tracker=StillTracker, clean=False, work=tmp_path / "work")
     assert {key: t.entries for key, t in again.items()} == {k: t.entries for k, t in both.items()}
-    with pytest.raises(InputError, match="skip_broken does not go with key frames"):
-        st.track(frames_folder, first, keyframes={3: "gone"}, skip_broken=True)
+    with pytest.raises(InputError, match="keep_partial does not go with key frames"):
+        st.track_all(frames_folder, keyframes={1: {3: first}}, keep_partial=True)
     with pytest.raises(InputError, match="need a fresh one"):
         st.track(frames_folder, first, keyframes={3: "gone"}, tracker=StillTracker())
     with pytest.raises(InputError, match="twice in frame 0"):

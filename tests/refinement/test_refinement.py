@@ -9,6 +9,7 @@ from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.flow.local import quick_flow
 from spectrack.metrics.regions import jaccard_t
+from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.streaming import refine_video, with_flow
 from spectrack.spectral.guided.stream import GuidedStream
 from spectrack.video.reader import ArrayFrames
@@ -93,6 +94,26 @@ def test_empty_masks_stay_empty_without_any_flow(clip):
     assert not track.masks_thw().any()
     assert not any(entry.found for entry in track)
     assert all(entry.box is None and entry.score == 0 for entry in track)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_known_masks_stay_in_every_preset_and_are_felt(clip, damaged, preset):
+    frames, masks = ArrayFrames(clip.frames_thwc), damaged.astype(np.float32)
+    masks[5] = 0.6 * clip.masks_thw[5]  # soft: the known mask is what reaches one half
+    refine = PRESETS[preset].load()
+    track = refine(frames, ArrayMasks(masks), preset=preset, fixed=[5])
+    np.testing.assert_array_equal(track.mask(5), clip.masks_thw[5])
+    plain = refine(frames, ArrayMasks(masks), preset=preset)
+    assert not np.array_equal(plain.mask(5), clip.masks_thw[5])
+    assert not np.array_equal(track.mask(6), plain.mask(6))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("fixed", [[4], [-1], [12]])
+def test_a_known_mask_that_is_missing_is_refused(clip, preset, fixed):
+    masks = Gaps(clip.masks_thw, [4])
+    with pytest.raises(InputError, match=f"frame {fixed[0]} was called known, but has no mask"):
+        PRESETS[preset].load()(ArrayFrames(clip.frames_thwc), masks, preset=preset, fixed=fixed)
 
 
 @pytest.mark.parametrize("count", [11, 13])

@@ -14,7 +14,7 @@ from spectrack.structures import FrameHWC
 from spectrack.video.cut import FirstFrames
 from spectrack.video.frames import BrokenFrame, Frames
 from spectrack.video.reader import open_video
-from spectrack.video.salvage import HeldFrames
+from spectrack.video.salvage import HeldFrames, broken_frames
 from video_clips import write_clip
 
 
@@ -96,6 +96,17 @@ def test_random_access_behind_a_broken_frame(tmp_path):
         held = HeldFrames(frames)
         np.testing.assert_array_equal(held[10], whole[8])
         np.testing.assert_array_equal(held[30], whole[30])
+
+
+def test_frames_behind_a_broken_one_in_any_order(tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", options={"bf": "2", "g": "10", "crf": "10"})
+    with open_video(damaged(path, [13], b"\xff")) as frames:
+        assert list(broken_frames(frames)) == [13]
+        expected = list(HeldFrames(frames))
+        for order in (range(len(expected)), range(len(expected) - 1, -1, -1), [14, 15, 3, 16, 13]):
+            held = HeldFrames(frames)
+            for index in order:
+                np.testing.assert_array_equal(held[index], expected[index])
 
 
 def test_another_size_is_no_broken_frame(tmp_path, frames_folder):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from spectrack.api.videos import open_frames
 from spectrack.errors import InputError
 from spectrack.storage import Progress, claimed
 from spectrack.structures import Target
-from spectrack.tracks import Tracks
+from spectrack.tracks import Track, Tracks
 
 if TYPE_CHECKING:
     from spectrack.api.videos import Video
@@ -39,6 +40,7 @@ def track_keys(
     progress: Progress | None = None,
     work: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    skip_broken: bool = False,
 ) -> Tracks:
     """Follow objects from key frames; see :class:`spectrack.tracking.keyframes.KeyframedTrack`.
 
@@ -52,11 +54,16 @@ def track_keys(
         progress: Called with the frames done and in all, each way and the filter counted.
         work: Folder that keeps keys and answers, for later corrections and after a kill.
         settings: Of a tracker that is named.
+        skip_broken: As in :func:`spectrack.api.tracking.track`; the video is decoded once more,
+            to find the frames. Trackers see the picture before a broken frame in its place.
 
     Raises:
-        InputError: If video, keys, tracker or folder cannot be used.
+        InputError: If video, keys, tracker or folder cannot be used, more than a third of the
+            frames cannot be decoded, or one of those is a key.
     """
     from spectrack.tracking.choosing import name_of
+    from spectrack.tracking.loop import check_broken
+    from spectrack.video.salvage import HeldFrames, broken_frames
 
     folder = None if work is None else Path(work)
     with nullcontext() if folder is None else claimed(folder):
@@ -64,11 +71,15 @@ def track_keys(
         if not ids:
             raise InputError("no key frame was given; give each object in at least one frame")
         make = maker_of(tracker, settings or {})
-        with open_frames(video, max_frames) as frames:
+        with open_frames(video, max_frames) as opened:
+            broken = broken_frames(opened) if skip_broken else {}
+            frames = HeldFrames(opened) if broken else opened
             made = {
                 key: _opened(frames, make, folder, key, keyframes.get(key, {}), clean, both_ways)
                 for key in ids
             }
+            for key, one in made.items():
+                _check_keys(key, one.keys, broken)
             total, done = sum(one.work() for one in made.values()), 0
 
             def count(number: int, _: int | None) -> None:
@@ -80,9 +91,29 @@ def track_keys(
                 one.run(count)
                 done += work_of_it
             tracks = Tracks({key: one.track() for key, one in made.items()})
-        for found in tracks.values():
+        for key, found in tracks.items():
+            hold_answers(found, broken, made[key].keys)
             found.info["tracker"] = name_of(tracker, {1: make()})
+        if broken:
+            check_broken(broken, tracks.first.stems)
     return tracks
+
+
+def hold_answers(track: Track, broken: Mapping[int, str], keys: Collection[int]) -> None:
+    """Let broken frames that are no keys keep the answer before them, with score 0."""
+    for index in sorted(set(broken) - set(keys)):
+        track.entries[index] = replace(track.entries[index - 1], score=0.0)
+    track.info["broken_frames"] = [track.stems[index] for index in sorted(broken)]
+
+
+def _check_keys(key: int, keys: Mapping[int, Any], broken: Mapping[int, str]) -> None:
+    """Refuse a key that is a box or a mask of a frame that nobody has seen."""
+    for frame in sorted(set(keys) & set(broken)):
+        if isinstance(keys[frame], Target):
+            raise InputError(
+                f"object {key} has a key in frame {frame}, which cannot be decoded; "
+                "give it in another frame"
+            )
 
 
 def keys_of(

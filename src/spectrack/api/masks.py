@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spectrack.api.videos import open_frames
@@ -25,6 +25,7 @@ def refine(
     *,
     object_id: int | None = None,
     resize: bool = False,
+    fixed: Collection[int] = (),
     progress: Progress | None = None,
 ) -> Track:
     """Make the masks of one object consistent in space and time, whatever method they come from.
@@ -38,6 +39,8 @@ def refine(
         preset: Name of a recipe: ``default``, ``deep``, ``paper`` or ``published``.
         object_id: Which object of indexed masks; may be left out where there is one.
         resize: Bring masks of another size to that of the frames.
+        fixed: Numbers of the frames, from 0, whose masks are known: they stay as they are, and
+            the others feel them.
         progress: Called with the number of frames done and in all.
 
     Returns:
@@ -45,17 +48,23 @@ def refine(
         masks and frames were matched.
 
     Raises:
-        InputError: If masks, video or preset cannot be used or do not belong together, or the
-            masks hold several objects and none was chosen.
+        InputError: If masks, video or preset cannot be used or do not belong together, a known mask
+            is missing, or the masks hold several objects and none was chosen.
 
     Example:
         >>> import spectrack as st
         >>> track = st.refine("masks/", video="bike.mp4")  # doctest: +SKIP
     """
-    tracks = refine_all(
-        masks, video, preset, object_id=object_id, resize=resize, progress=progress, one=True
-    )
-    return tracks.first
+    return refine_all(
+        masks,
+        video,
+        preset,
+        object_id=object_id,
+        resize=resize,
+        fixed=fixed,
+        progress=progress,
+        one=True,
+    ).first
 
 
 def refine_all(
@@ -65,6 +74,7 @@ def refine_all(
     *,
     object_id: int | None = None,
     resize: bool = False,
+    fixed: Collection[int] | Mapping[int, Collection[int]] = (),
     progress: Progress | None = None,
     one: bool = False,
 ) -> Tracks:
@@ -76,6 +86,7 @@ def refine_all(
         preset: As in :func:`refine`.
         object_id: Only this object.
         resize: As in :func:`refine`.
+        fixed: As in :func:`refine`, of every object; or object id to those of that object.
         progress: As in :func:`refine`; starts again for each object.
         one: Refuse several objects.
 
@@ -96,7 +107,10 @@ def refine_all(
             shown = ", ".join(map(str, opened))
             raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
         for key, soft_masks in opened.items():
-            refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress)
+            known = fixed.get(key, ()) if isinstance(fixed, Mapping) else fixed
+            refined: Track = recipe(
+                frames, soft_masks, preset=preset, progress=progress, fixed=known
+            )
             refined.take_times(frames.times_s, frames.fps)
             gaps = missing_stems(soft_masks)
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)

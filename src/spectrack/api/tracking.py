@@ -150,7 +150,7 @@ def track_all(
         starts: Object id to the frame in which it starts, where that is not frame 0; before it
             the track says that it is not there.
         keyframes: Object id to its key frames, as in :func:`track`; beside targets or instead of
-            them. Not together with ``explain``, ``skip_broken``, ``journal`` or ``keep_partial``.
+            them. Not together with ``explain``, ``journal`` or ``keep_partial``.
         both_ways: As in :func:`track`.
         work: As in :func:`track`; it may hold several objects.
         **settings: Settings of a tracker that is named.
@@ -170,7 +170,6 @@ def track_all(
         given = {
             "explain": explain is not None,
             "journal": journal is not None,
-            "skip_broken": skip_broken,
             "keep_partial": keep_partial,
         }
         for name in (name for name, is_given in given.items() if is_given):
@@ -185,6 +184,7 @@ def track_all(
             progress=progress,
             work=work,
             settings=settings,
+            skip_broken=skip_broken,
         )
     if not targets:
         raise InputError("no target was given; give at least one box or mask")

@@ -113,8 +113,6 @@ class Desk:
             "nameA": names.get(self.views[0], ""),
             "nameB": names.get(self.views[1], ""),
             "mode": self.mode,
-            "tool": self.tool,
-            "brush": self.brush,
             "color": color_of(self.object_id or 1),
             "boxes": [] if key is None or key.box is None else [list(key.box)],
             "clicks": [[c.x, c.y, c.inside] for c in clicks],
@@ -168,6 +166,12 @@ class Desk:
         rate = self.rate.text(done, total, time.monotonic())
         words = [texts.WORKING.format(done=done, total=total), rate]
         return "  ·  ".join(word for word in words if word)
+
+    def making_text(self) -> str:
+        """Which layers are being made, and how far that is; empty where none is."""
+        rows = self.studio.making.values()
+        words = [f"{title}: {texts.WORKING.format(done=d, total=t)}" for title, d, t in rows if t]
+        return "\n".join(words + [f"{title} ..." for title, _, t in rows if not t])
 
     # --- what the page does ----------------------------------------------------------------------
 
@@ -232,9 +236,19 @@ class Desk:
             self.views[1] = f"raw:{name}"
         self.studio.version += 1
 
-    def change_brush(self, factor: float) -> None:
-        """A larger brush, or a smaller one."""
-        self.brush = float(min(max(round(self.brush * factor), 1), 300))
+    def show_layer(self, name: str) -> None:
+        """A layer comes to the right of what is shown, behind the slider if nothing is there."""
+        self.views[1] = f"layer:{name}"
+        if self.mode == "single":
+            self.mode = "slider"
+
+    def take_brush(self, told: Mapping[str, Any]) -> None:
+        """A larger brush, or a smaller one.
+
+        Raises:
+            InputError: If it is none.
+        """
+        self.brush = min(max(number(told, "radius"), 1.0), 300.0)
 
 
 def color_of(object_id: int) -> str:

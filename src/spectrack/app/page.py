@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,26 +64,31 @@ class Page:
         self.workspace, self.studio = workspace, workspace.studio
         self.desk = Desk(self.studio)
         self._generation = workspace.generation
-        self._seen = (-1, "")
+        self._seen = (-1, "", "")
         self._looks = 0
         self._message = ""
         self._tools: dict[str, ui.button] = {}
         with ui.element("div").classes("app"):
             self._build_head(leave)
-            self._build_rail()
+            rail = ui.element("div").classes("app-rail")
             with ui.element("div").classes("app-main"):
                 self.stage = Stage(
                     {
                         "ready": lambda told: self.refresh(force=True),
+                        "tool": self._take_tool,
+                        "brush": self._take_brush,
                         "frame": self._seek,
                         "box": lambda told: self.act(lambda: self.desk.draw_box(told)),
                         "stroke": lambda told: self.act(lambda: self.desk.draw_stroke(told)),
                         "point": self._click,
                         "command": lambda told: self.command(str(told.get("name"))),
                         "playing": self._playing,
-                    }
+                    },
+                    self.desk.brush,
                 )
                 self._build_foot()
+            with rail:
+                self._build_rail()
             self.panels = Panels(self)
         ui.timer(REFRESH_S, self._look)
 
@@ -104,16 +108,23 @@ class Page:
             icon_button("folder_open", texts.OPEN, leave)
 
     def _build_rail(self) -> None:
-        with ui.element("div").classes("app-rail"):
-            for tool, (icon, tip) in texts.TOOLS.items():
-                self._tools[tool] = icon_button(icon, tip, partial(self.command, tool))
-            self._brush = (
-                ui.slider(min=1, max=120, value=self.desk.brush, on_change=self._set_brush)
-                .props(f'vertical reverse dense aria-label="{texts.BRUSH}"')
-                .classes("brush")
-            )
-            with self._brush:
-                ui.tooltip(texts.BRUSH)
+        # What is drawn next must not wait for an answer of ours, so these go to the stage first.
+        for tool, (icon, tip) in texts.TOOLS.items():
+            self._tools[tool] = button = icon_button(icon, tip)
+            button.on("click", js_handler=self._on_stage(f"take({tool!r})"))
+        self._brush = (
+            ui.slider(min=1, max=120, value=self.desk.brush)
+            .props(f'vertical reverse dense aria-label="{texts.BRUSH}"')
+            .classes("brush")
+            .on("update:model-value", js_handler=self._on_stage("resize(value)"))
+        )
+        with self._brush:
+            ui.tooltip(texts.BRUSH)
+        self._light_tool()
+
+    def _on_stage(self, call: str) -> str:
+        """A handler in the browser that calls a method of the stage; ``value`` is the event's."""
+        return f"(value) => getElement({self.stage.id}).{call}"
 
     def _build_foot(self) -> None:
         with ui.element("div").classes("app-foot"):
@@ -150,20 +161,20 @@ class Page:
         """Show a sentence for a while."""
         kinds: Any = kind
         with self.stage:
-            ui.notify(sentence, type=kinds, position="top", close_button=texts.CLOSE)
+            ui.notify(
+                sentence,
+                type=kinds,
+                position="top",
+                close_button=texts.CLOSE,
+                color="blue-grey-10",
+                textColor="white",
+            )
 
     def command(self, name: str) -> None:
         """Something was asked for by its name: from a key or a button."""
         desk, studio = self.desk, self.studio
-        if name in texts.TOOLS:
-            desk.tool = name
-            self.refresh(force=True)
-        elif name in {"forward", "backward", "next", "all"}:
+        if name in {"forward", "backward", "next", "all"}:
             self.panels.run(name)
-        elif name in {"larger", "smaller"}:
-            desk.change_brush(1.25 if name == "larger" else 0.8)
-            self._brush.value = desk.brush
-            self.refresh(force=True)
         elif name.startswith("object") and name[6:].isdecimal():
             self.choose(int(name[6:]))
         elif name == "doubt":
@@ -211,10 +222,18 @@ class Page:
         icon = "pause" if told.get("playing") else "play_arrow"
         self._play.props(f"icon={icon}")
 
-    def _set_brush(self, event: Any) -> None:
-        if event.value != self.desk.brush:
-            self.desk.brush = float(event.value)
-            self.refresh(force=True, curve=False)
+    def _take_tool(self, told: Mapping[str, Any]) -> None:
+        if told.get("name") in self._tools:
+            self.desk.tool = str(told["name"])
+            self._light_tool()
+
+    def _light_tool(self) -> None:
+        for tool, button in self._tools.items():
+            button.classes(add="on") if tool == self.desk.tool else button.classes(remove="on")
+
+    def _take_brush(self, told: Mapping[str, Any]) -> None:
+        self.act(lambda: self.desk.take_brush(told))
+        self._brush.value = self.desk.brush
 
     def _click(self, told: Mapping[str, Any]) -> None:
         asked = self.act(lambda: self.desk.draw_click(told))
@@ -248,7 +267,7 @@ class Page:
         """
         if self.studio is not self.workspace.studio:
             return
-        now = (self.studio.version, self.desk.progress_text())
+        now = (self.studio.version, self.desk.progress_text(), self.desk.making_text())
         if now == self._seen and not force:
             return
         self.desk.keep_valid()
@@ -258,8 +277,6 @@ class Page:
             self.stage.run_method("setCurve", self.desk.curve())
             self._seen = now
         self._info.text = self.desk.frame_text()
-        for tool, button in self._tools.items():
-            button.classes(add="on") if tool == self.desk.tool else button.classes(remove="on")
         self._undo.set_enabled(self.studio.session.history.can_undo())
         self._redo.set_enabled(self.studio.session.history.can_redo())
         self.panels.refresh()

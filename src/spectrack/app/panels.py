@@ -91,9 +91,9 @@ class Panels:
     def _show(self) -> None:
         with part():
             title(texts.SHOW)
-            ui.toggle(texts.MODES, value="single", on_change=self._choose_mode).props(
-                "unelevated no-caps"
-            )
+            self._mode = ui.toggle(
+                texts.MODES, value=self.desk.mode, on_change=self._choose_mode
+            ).props("unelevated no-caps")
             self._sides = [
                 ui.select(
                     {}, on_change=lambda e, side=side: self._choose_view(side, e.value)
@@ -114,6 +114,7 @@ class Panels:
                 text_button(texts.LOAD, texts.LOAD_TIP, self._choose_masks)
                 text_button(texts.REFINE, texts.REFINE_TIP, self._refine)
                 text_button(texts.FUSE, texts.FUSE_TIP, self._fuse)
+            self._making = ui.label("").classes("soft making")
 
     def _export(self) -> None:
         with part():
@@ -179,35 +180,35 @@ class Panels:
         if found.is_dir() and (found / "masks").is_dir():
             found = below(self.page.workspace.root, f"{path}/masks")
         name = path.rstrip("/").split("/")[-1]
-        self._wait(self.studio.make_layer("load", name, {name: found}))
+        self._wait(self.studio.make_layer("load", name, {name: found}), self.desk.show_layer)
 
     def _refine(self) -> None:
         view = self.desk.views[0]
         called = texts.REFINED.format(name=self.desk.view_names()[view])
 
-        def refine(folder: Path) -> Future[None]:
+        def refine(folder: Path) -> Future[str]:
             return self.studio.make_layer("refine", called, {"masks": folder})
 
-        self._after(self.studio.source_of(view), refine)
+        self._after(self.studio.source_of(view), refine, self.desk.show_layer)
 
     def _fuse(self) -> None:
-        views = self.desk.views
-        if views[0] == views[1] or self.desk.mode == "single":
+        left, right = self.desk.views
+        if left == right or self.desk.mode == "single":
             self.page.tell(texts.FUSE_TWO, "info")
             return
         names = self.desk.view_names()
-        called = texts.FUSED.format(a=names[views[0]], b=names[views[1]])
+        called = texts.FUSED.format(a=names[left], b=names[right])
 
         def second(first: Path) -> Future[Any]:
-            def fuse(other: Path) -> Future[None]:
+            def fuse(other: Path) -> Future[str]:
                 return self.studio.make_layer("fuse", called, {"left": first, "right": other})
 
-            self._after(self.studio.source_of(views[1]), fuse)
+            self._after(self.studio.source_of(right), fuse, self.desk.show_layer)
             done: Future[None] = Future()
             done.set_result(None)
             return done
 
-        self._after(self.studio.source_of(views[0]), second)
+        self._after(self.studio.source_of(left), second)
 
     def _write(self) -> None:
         name = str(self._format.value)
@@ -274,6 +275,9 @@ class Panels:
             self._bar.value = done / max(total, 1)
             self._told.text = self.desk.progress_text()
             self._pause.text = texts.RESUME if self.studio.held else texts.PAUSE
+        self._making.text = self.desk.making_text()
+        self._making.set_visibility(bool(self._making.text))
+        self._mode.value = self.desk.mode
         names = self.desk.view_names()
         for side, select in enumerate(self._sides):
             if select.options != names or select.value != self.desk.views[side]:

@@ -31,9 +31,11 @@ def text_button(text: str, tip: str, act: Callable[[], Any]) -> ui.button:
     return button
 
 
-def icon_button(icon: str, tip: str, act: Callable[[], Any], size: str = "md") -> ui.button:
+def icon_button(
+    icon: str, tip: str, act: Callable[[], Any] | None = None, size: str = "md"
+) -> ui.button:
     """A button with a picture on it."""
-    button = ui.button(icon=icon, on_click=lambda: act(), color=None)
+    button = ui.button(icon=icon, on_click=None if act is None else lambda: act(), color=None)
     button.props(f'flat dense size={size} aria-label="{tip}"')
     with button:
         ui.tooltip(tip)

@@ -1,5 +1,7 @@
 // The stage: frames with masks over them, the tools that draw on them, and the timeline below.
-// The server holds the truth; this shows frame `frame` and tells what was drawn.
+// The server holds the truth; this shows frame `frame` and tells what was drawn. Tool and brush are
+// in the hand of whoever draws: they change here at once, and the server is told afterwards.
+const TOOLS = { b: "box", c: "point", p: "paint", e: "erase" };
 const CACHE_BYTES = 160e6; // of decoded frames
 const MARGIN = 6; // pixels beside the timeline
 
@@ -31,10 +33,10 @@ export default {
         :aria-valuenow="frame" aria-valuemin="0" :aria-valuemax="length - 1"
         @pointerdown="timeDown" @pointermove="timeMove"></canvas>
     </div>`,
-  props: { texts: Object },
-  data: () => ({
+  props: { texts: Object, radius: Number },
+  data: (vm) => ({
     length: 0, size: [16, 9], fps: 24, generation: 0, version: 0, frame: 0, shown: -1,
-    viewA: "", viewB: "", nameA: "", nameB: "", mode: "single", tool: "box", brush: 12,
+    viewA: "", viewB: "", nameA: "", nameB: "", mode: "single", tool: "box", brush: vm.radius,
     color: "#ff4c3c", split: 0.5, scale: 1, shift: [0, 0], playing: false, fit: [100, 100],
     boxes: [], clicks: [], cursor: null,
   }),
@@ -75,6 +77,18 @@ export default {
     },
     setCurve(curve) { this.curve = curve; this.drawTime(); },
     goto(frame) { this.seek(frame, false); },
+
+    // --- in the hand ----------------------------------------------------------------------
+    take(tool) {
+      this.tool = tool;
+      this.$emit("tool", { name: tool });
+      this.drawTools();
+    },
+    resize(radius) {
+      this.brush = Math.max(1, Math.min(300, Math.round(radius)));
+      this.$emit("brush", { radius: this.brush });
+      this.drawTools();
+    },
 
     // --- frames ---------------------------------------------------------------------------
     seek(frame, told = true) {
@@ -401,8 +415,10 @@ export default {
         Home: () => this.seek(0), End: () => this.seek(this.length - 1), " ": () => this.play(),
         "[": () => this.jump(-1), "]": () => this.jump(1),
         0: () => { this.scale = 1; this.shift = [0, 0]; },
-      }[word];
-      const name = { b: "box", c: "point", p: "paint", e: "erase", g: "gone", k: "take", r: event.shiftKey ? "backward" : "forward", n: "next", d: "doubt", a: "add", x: "escape", Escape: "escape", Delete: "unset", Backspace: "unset", "+": "larger", "=": "larger", "-": "smaller", h: "help", "?": "help" }[word]
+        "+": () => this.resize(1.25 * this.brush), "=": () => this.resize(1.25 * this.brush),
+        "-": () => this.resize(0.8 * this.brush),
+      }[word] || (TOOLS[word] && (() => this.take(TOOLS[word])));
+      const name = { g: "gone", k: "take", r: event.shiftKey ? "backward" : "forward", n: "next", d: "doubt", a: "add", x: "escape", Escape: "escape", Delete: "unset", Backspace: "unset", h: "help", "?": "help" }[word]
         || (/^[1-9]$/.test(word) ? "object" + word : null);
       if (own) own();
       else if (name) { if (name === "escape") this.cancel(); this.$emit("command", { name }); }

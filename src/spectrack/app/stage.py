@@ -17,11 +17,14 @@ class Stage(Element, component="stage.js"):  # type: ignore[call-arg]
 
     Args:
         handlers: Name of an event to what hears of it: ``ready``, ``frame``, ``box``, ``point``,
-            ``stroke``, ``command``, ``playing``; see ``stage.js`` for what each holds.
+            ``stroke``, ``tool``, ``brush``, ``command``, ``playing``; see ``stage.js`` for what
+            each holds.
+        radius: Of the brush in pixels, to begin with.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], radius: float) -> None:
         super().__init__()
+        self._props["radius"] = radius
         self._props["texts"] = {"timeline": texts.TIMELINE, "slider": texts.SLIDER}
         for name, handler in handlers.items():
             self.on(name, lambda event, handler=handler: handler(_told(event.args)))

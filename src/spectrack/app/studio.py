@@ -39,6 +39,8 @@ class Studio(Steps):
         progress: Frames that are done and in all, of the work that runs; None where none does.
         held: Whether the work that runs is held for a while.
         live: The last frame for which an answer has come, while a tracker works.
+        making: Folder of each layer that is being made, to its title, the frames that are done and
+            those in all, 0 where that is not known.
     """
 
     def __init__(self, session: Session, post: Post, tracker: str = "sftrack") -> None:
@@ -47,6 +49,7 @@ class Studio(Steps):
         self.progress: tuple[int, int] | None = None
         self.held = False
         self.live: int | None = None
+        self.making: dict[str, tuple[str, int, int]] = {}
         self._post = post
         spawn = get_context("spawn")
         self._stop, self._go = spawn.Event(), spawn.Event()
@@ -55,7 +58,9 @@ class Studio(Steps):
         # Others answer clicks and write results while the first one follows.
         never, free = spawn.Event(), spawn.Event()
         free.set()
-        self._clicks, self._writer = (Link(compute, (never, free)) for _ in range(2))
+        self._clicks = Link(compute, (never, free))
+        self._writer = Link(compute, (never, free), self._hear_making)
+        self._layers: dict[int, str] = {}
         self._number: int | None = None
         self._pending: dict[tuple[int, int], tuple[Click, ...]] = {}
 
@@ -149,8 +154,8 @@ class Studio(Steps):
         self._stop.set()
         self.resume()
 
-    def make_layer(self, how: str, title: str, sources: dict[str, Path]) -> Future[None]:
-        """Masks from elsewhere, or made of others, as a new layer; done when it is there.
+    def make_layer(self, how: str, title: str, sources: dict[str, Path]) -> Future[str]:
+        """Masks from elsewhere, or made of others, as a new layer; its name when it is there.
 
         Args:
             how: ``load``, ``refine`` or ``fuse``.
@@ -158,10 +163,26 @@ class Studio(Steps):
             sources: Name to folder or file of masks.
         """
         folder = self.session.folder / LAYERS
-        name = next(f"{n:03d}" for n in range(1, 1000) if not (folder / f"{n:03d}").exists())
+        names = (f"{n:03d}" for n in range(1, 1000))
+        name = next(n for n in names if n not in self.making and not (folder / n).exists())
         job = MakeLayer(self.session.about.video, how, sources, folder / name)
-        _, asked = self._writer.ask(job)
-        return self._then(asked, lambda made: self.do(AddLayer(str(made), title)))
+        number, asked = self._writer.ask(job)
+        self.making[name], self._layers[number] = (title, 0, 0), name
+        ready: Future[str] = Future()
+
+        def made(_: Any) -> None:
+            self.do(AddLayer(name, title))
+            ready.set_result(name)
+
+        def over() -> None:
+            del self.making[name], self._layers[number]
+
+        def ended(_: Future[None]) -> None:
+            if not ready.done():
+                ready.cancel()
+
+        self._then(asked, made, over).add_done_callback(ended)
+        return ready
 
     def source_of(self, view: str, out: Path | None = None) -> Future[Path]:
         """A view as a result folder; done when it is written.
@@ -205,6 +226,16 @@ class Studio(Steps):
     def _hear(self, told: Told) -> None:
         """In the thread of a link."""
         self._post(lambda: self._take(told))
+
+    def _hear_making(self, told: Told) -> None:
+        """In the thread of a link."""
+        self._post(lambda: self._take_making(told))
+
+    def _take_making(self, told: Told) -> None:
+        name = self._layers.get(told.number)
+        if told.what == "progress" and name is not None:
+            done, total = told.values
+            self.making[name] = (self.making[name][0], done, total or 0)
 
     def _take(self, told: Told) -> None:
         if told.number != self._number:

@@ -82,12 +82,21 @@ def make_layer(job: MakeLayer, tell: Tell, check: Check) -> str:
         tracks = fuse_all(job.sources, video, progress=progress)
     elif job.how == "refine":
         (source,) = job.sources.values()
-        tracks = refine_all(source, video, progress=progress)
+        tracks = refine_all(source, video, fixed=known_frames(source), progress=progress)
     else:
         (source,) = job.sources.values()
         tracks = _loaded(source, video, progress)
     save_whole(tracks, job.out)
     return job.out.name
+
+
+def known_frames(result: Path) -> dict[int, list[int]]:
+    """Object id to the frames whose masks somebody gave or corrected, as a result folder tells."""
+    keys = {i: one.info.get("keyframes", {}) for i, one in Tracks.load(result).items()}
+    return {
+        object_id: [int(f) for f, key in told.items() if isinstance(key, dict) and key["mask"]]
+        for object_id, told in keys.items()
+    }
 
 
 def _loaded(source: Path, video: str, progress: Callable[[int, int | None], None]) -> Tracks:

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least, choose, versions
 from spectrack.commands.many import Job, run_many, sequence_names, video_of
 from spectrack.commands.many import text as text_of_many
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -40,6 +41,8 @@ class RefineCommand(Command):
     """Recipe: default, deep (for weak masks), paper, published."""
     object: OptionalCount = None
     """Refine only this object of indexed masks; all by default."""
+    fixed: Annotated[str, arg(metavar="N,N")] = ""
+    """The masks of these frames are known, counted from 0: they stay, and the others feel them."""
     resize: Flag = False
     """Bring masks of another size to that of the frames."""
     jobs: Annotated[int, arg(metavar="N")] = 1
@@ -52,12 +55,19 @@ class RefineCommand(Command):
     def run(self, console: Console) -> int:
         """Refine one sequence, or every sequence of a folder."""
         from spectrack.commands.output import check_output
+        from spectrack.commands.track import parse_frames
         from spectrack.refinement.presets import PRESETS
 
         choose("preset", self.preset, PRESETS)
         at_least("--jobs", self.jobs)
         at_least("--object", self.object)
+        fixed = parse_frames(self.fixed, "--fixed") if self.fixed else []
         names = sequence_names(self.masks)
+        if names and fixed:
+            raise InputError(
+                f"--fixed names frames of one video, but {self.masks} holds {len(names)} "
+                "sequences; refine the one that is meant by itself"
+            )
         job = RefineJob(
             masks=self.masks,
             video=self.video,
@@ -67,6 +77,7 @@ class RefineCommand(Command):
             overlay=not self.no_overlay,
             overwrite=self.overwrite,
             resize=self.resize,
+            fixed=tuple(fixed),
         )
         if names:
             summary = run_many(job, names, self.jobs, console)
@@ -85,10 +96,12 @@ class RefineJob(Job):
     Args:
         masks: The masks, or the folder of the folders of masks.
         resize: Bring masks to the size of the frames.
+        fixed: Numbers of the frames whose masks are known.
     """
 
     masks: Path
     resize: bool = False
+    fixed: tuple[int, ...] = ()
     done = "refined"
 
     def at(self, name: str) -> RefineJob:
@@ -112,6 +125,7 @@ class RefineJob(Job):
                     self.preset,
                     object_id=self.object_id,
                     resize=self.resize,
+                    fixed=self.fixed,
                     progress=progress,
                 )
             seconds = time.perf_counter() - started

@@ -28,7 +28,7 @@ from spectrack.commands.track_keys import (
     parse_keys,
     parse_point,
     parse_starts,
-    refused,
+    refuse,
     with_points,
 )
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spectrack.tracking.explaining import Explainer
     from spectrack.tracking.journal import Journal
     from spectrack.tracks import Tracks
+    from spectrack.video.frames import BrokenFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,9 +220,14 @@ class TrackCommand(Command):
             except Interrupted as stop:
                 return stop.tracks, stop.cause
             except BrokenFrame as error:
-                if not begun or self.skip_broken:
+                if not begun:
                     raise
-                raise InputError(f"{error}, or go on past it with --skip-broken") from None
+                raise self._with_hint(error) from None
+
+    def _with_hint(self, error: BrokenFrame) -> InputError:
+        if self.skip_broken:
+            return error
+        return InputError(f"{error}, or go on past it with --skip-broken")
 
     @property
     def _keyed(self) -> bool:
@@ -229,11 +235,10 @@ class TrackCommand(Command):
         return bool(self.key or self.point or self.work)
 
     def _refuse_beside_keys(self, camera: bool) -> None:
-        refused(
+        refuse(
             {
                 "a camera": camera,
                 "--explain": self.explain or bool(self.explain_frames),
-                "--skip-broken": self.skip_broken,
                 "--keep-partial": self.keep_partial,
                 "--soft-overlay": self.soft_overlay,
             }
@@ -248,20 +253,25 @@ class TrackCommand(Command):
     ) -> Tracks:
         """The answers from key frames."""
         from spectrack.api.correcting import keys_of, track_keys
+        from spectrack.video.frames import BrokenFrame
 
         clicks = [parse_point(text) for text in self.point]
         keys = keys_of(targets, starts, parse_keys(self.key))
-        return track_keys(
-            self.video,
-            with_points(self.video, self.max_frames, keys, clicks),
-            tracker=self.tracker,
-            clean=not self.no_clean,
-            both_ways=not self.forward_only,
-            max_frames=self.max_frames,
-            progress=progress,
-            work=self.work,
-            settings=settings,
-        )
+        try:
+            return track_keys(
+                self.video,
+                with_points(self.video, self.max_frames, keys, clicks),
+                tracker=self.tracker,
+                clean=not self.no_clean,
+                both_ways=not self.forward_only,
+                max_frames=self.max_frames,
+                progress=progress,
+                work=self.work,
+                settings=settings,
+                skip_broken=self.skip_broken,
+            )
+        except BrokenFrame as error:
+            raise self._with_hint(error) from None
 
     def _explainer(self, source: str | int) -> Explainer | None:
         """What draws the sheet; what cannot be explained is refused before work begins."""
@@ -278,7 +288,7 @@ class TrackCommand(Command):
             )
         if not self.explain_frames:
             return Explainer()
-        wanted = parse_frames(self.explain_frames)
+        wanted = parse_frames(self.explain_frames, "--explain-frames")
         explainer = Explainer(wanted)
         length = self.max_frames
         if not isinstance(source, int):
@@ -300,8 +310,8 @@ class TrackCommand(Command):
         return targets
 
 
-def parse_frames(value: str) -> list[int]:
-    """Frame numbers from ``"N,N,..."``.
+def parse_frames(value: str, flag: str) -> list[int]:
+    """Frame numbers from ``"N,N,..."``, the value of a flag.
 
     Raises:
         InputError: If it is not a list of whole numbers.
@@ -310,7 +320,7 @@ def parse_frames(value: str) -> list[int]:
         return [int(word) for word in value.split(",")]
     except ValueError:
         raise InputError(
-            f"--explain-frames {value} is no list of frame numbers; give N,N,... counted from 0"
+            f"{flag} {value} is no list of frame numbers; give N,N,... counted from 0"
         ) from None
 
 

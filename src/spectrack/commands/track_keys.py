@@ -132,17 +132,30 @@ def with_points(source: Any, max_frames: int | None, keys: Keys, clicks: Sequenc
     return made
 
 
-def refused(flags: Mapping[str, bool]) -> None:
+REFUSED = {
+    "a camera": "cannot be followed from key frames, since its frames come once and in order only; "
+    "record it, or leave out --key, --point and --work",
+    "--explain": "shows one run from the first frame on, and with key frames there are many, both "
+    "ways; leave it out, or leave out --key, --point and --work",
+    "--keep-partial": "does not go with key frames, whose answers come span by span; give "
+    "--work WORK in its place, which keeps all that is done, and from which a later call goes on",
+    "--soft-overlay": "needs a run without --key, --point and --work, behind whose filter no soft "
+    "masks are kept; leave one of them out",
+}
+"""What does not go with key frames, and why."""
+
+
+def refuse(flags: Mapping[str, bool]) -> None:
     """Refuse flags that do not go with key frames.
 
+    Args:
+        flags: A key of :data:`REFUSED` to whether it was given.
+
     Raises:
-        InputError: If one is set; the sentence names it.
+        InputError: If one was; the sentence names it and says what to do.
     """
-    for flag, given in flags.items():
-        if given:
-            raise InputError(
-                f"{flag} does not go with --key, --point or --work; leave one of them out"
-            )
+    for flag in (flag for flag, given in flags.items() if given):
+        raise InputError(f"{flag} {REFUSED[flag]}")
 
 
 def _framed(text: str, flag: str, form: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ class Preset:
 
     Args:
         target: Import string ``module:function`` of
-            ``f(frames, masks, preset=..., progress=...) -> Track``.
+            ``f(frames, masks, preset=..., progress=..., fixed=...) -> Track``.
         description: One line for people.
     """
 

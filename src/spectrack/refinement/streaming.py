@@ -7,7 +7,7 @@ whatever makes the masks (reading, mixing) runs there too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
 from typing import TypeVar
@@ -17,7 +17,7 @@ import numpy as np
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowEstimator, FlowPair, warp
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
-from spectrack.refinement.whole_video import refine_whole
+from spectrack.refinement.whole_video import check_fixed, refine_whole
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
@@ -37,6 +37,7 @@ def refine_video(
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
     crop: bool = True,
+    fixed: Collection[int] = (),
 ) -> Track:
     """Make the masks of one object consistent, frame by frame.
 
@@ -48,6 +49,7 @@ def refine_video(
         progress: Called with the number of frames finished and in all.
         flow: Dense flow; :func:`spectrack.flow.local.quick_flow` by default.
         crop: Whether to find flow only around the masks, where the filter reads it.
+        fixed: Numbers of the frames whose masks are known: they stay, and the others feel them.
 
     Returns:
         A mask, box and score a frame. The score is the mean certainty inside the mask;
@@ -55,11 +57,12 @@ def refine_video(
         :mod:`spectrack.spectral.doubt`.
 
     Raises:
-        InputError: If there are no frames, no masks, or they do not fit.
+        InputError: If there are no frames, no masks, they do not fit, or a known one is missing.
     """
+    check_fixed(fixed, masks)
     meter = DoubtMeter()
     given = (masks[i] for i in range(len(masks)))
-    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter)
+    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter, fixed)
     track.info.update(meter.info())
     return track
 
@@ -73,6 +76,7 @@ def filter_masks(
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
+    fixed: Collection[int] = (),
 ) -> Track:
     """What :func:`refine_video` does, with masks that come one by one.
 
@@ -85,11 +89,13 @@ def filter_masks(
         flow: As there.
         crop: As there.
         meter: Is shown every mask before and after the filter.
+        fixed: As there.
 
     Raises:
         InputError: As there.
     """
-    return result_of(filter_steps(frames, masks, count, preset, progress, flow, crop, meter))
+    steps = filter_steps(frames, masks, count, preset, progress, flow, crop, meter, fixed)
+    return result_of(steps)
 
 
 def result_of(steps: Generator[None, None, Result]) -> Result:
@@ -111,13 +117,14 @@ def filter_steps(
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
+    fixed: Collection[int] = (),
 ) -> Generator[None, None, Track]:
     """What :func:`filter_masks` does, one frame a step, so that several can share a video.
 
     Recipes that hold the whole video take one step in all.
     """
     if isinstance(preset, str) and preset in WHOLE_PRESETS:
-        return _filter_whole(frames, list(masks), preset, progress, flow, meter)
+        return _filter_whole(frames, list(masks), preset, progress, flow, meter, fixed)
     settings = GUIDED_PRESETS[preset] if isinstance(preset, str) else preset
     stems = getattr(frames, "stems", None)
     margin = settings.reach + CONTEXT if crop else None
@@ -132,13 +139,14 @@ def filter_steps(
             if progress is not None:
                 progress(len(track), count)
 
-    for frame, soft, pair in with_flow(frames, masks, flow or quick_flow(), margin):
+    items = with_flow(frames, masks, flow or quick_flow(), margin)
+    for t, (frame, soft, pair) in enumerate(items):
         if stream is None or track is None:
             height, width = frame.shape[:2]
             stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
-        flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
+        forward, backward = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         waiting.append(soft >= 0.5)
-        keep(stream.push(frame, soft, *flows), track)
+        keep(stream.push(frame, soft, forward, backward, t in fixed), track)
         yield
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
@@ -155,8 +163,9 @@ def _filter_whole(
     progress: Progress | None,
     flow: FlowEstimator | None,
     meter: DoubtMeter,
+    fixed: Collection[int],
 ) -> Track:
-    track = refine_whole(frames, masks, preset, progress, flow)
+    track = refine_whole(frames, masks, preset, progress, flow, fixed)
     for t, soft_hw in enumerate(masks):
         hard_hw = track.mask(t)
         meter.add(hard_hw if soft_hw is None else soft_hw >= 0.5, hard_hw.astype(np.float32))

@@ -6,7 +6,7 @@ moves. Memory grows with the length of the video, about 20 bytes a pixel of ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ def refine_whole(
     preset: str = "published",
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
+    fixed: Collection[int] = (),
 ) -> Track:
     """Smooth the masks of one object with SFSeg over the whole video.
 
@@ -37,22 +38,27 @@ def refine_whole(
         preset: A key of ``spectrack.spectral.sfseg.filter.PRESETS``.
         progress: Called with the number of frames read and in all.
         flow: Dense flow; DIS by default.
+        fixed: Numbers of the frames whose masks are known: they stay, and the others feel them.
 
     Returns:
-        A hard mask a frame, cut at the preset's threshold.
+        A hard mask a frame, cut at the preset's threshold; known ones cut at one half.
 
     Raises:
-        InputError: If there is no frame or no mask at all.
+        InputError: If there is no frame or no mask at all, or a known one is missing.
     """
     settings = PRESETS[preset]
+    check_fixed(fixed, masks)
     soft_thw = fill_missing([masks[i] for i in range(len(masks))])
+    known = sorted(set(fixed))
+    soft_thw[known] = soft_thw[known] >= 0.5
     feature_thw = motion_thw(frames, flow or DISFlow(), progress, len(soft_thw))
     if feature_thw.shape != soft_thw.shape:
         raise InputError(
             f"masks of shape {soft_thw.shape} were given for frames of shape {feature_thw.shape}; "
             "give one mask of the frame's size for every frame"
         )
-    return _cut(sfseg(soft_thw, feature_thw, settings), settings.threshold, frames)
+    smooth_thw = sfseg(soft_thw, feature_thw, settings, fixed=known)
+    return _cut(smooth_thw, settings.threshold, frames)
 
 
 def filter_mixed(
@@ -88,6 +94,20 @@ def _cut(smooth_thw: NDArray[np.float32], threshold: float, frames: Iterable[Fra
         found = box is not None
         track.append(Prediction(box, hard_hw, float(found), found), stems[t] if stems else None)
     return track
+
+
+def check_fixed(fixed: Collection[int], masks: SoftMasks) -> None:
+    """Make sure that every frame that is called known has a mask.
+
+    Raises:
+        InputError: If one has none.
+    """
+    for frame in sorted(fixed):
+        if not 0 <= frame < len(masks) or masks[frame] is None:
+            raise InputError(
+                f"frame {frame} was called known, but has no mask; give numbers of frames with "
+                f"one, from 0 to {len(masks) - 1}"
+            )
 
 
 def fill_missing(masks: Sequence[SoftHW | None]) -> NDArray[np.float32]:

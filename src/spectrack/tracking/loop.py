@@ -160,7 +160,7 @@ def run_many(
         raise InputError("the video holds no frames; give one with at least one frame")
     _check_ends(begins, len(next(iter(tracks.values()))))
     found = described(tracks, complete=True)
-    _check_broken(broken, found.first.stems)
+    check_broken(broken, found.first.stems)
     return found
 
 
@@ -199,7 +199,7 @@ def _check_ends(begins: Mapping[int, int], length: int) -> None:
         )
 
 
-def _check_broken(broken: Mapping[int, str], stems: Sequence[str]) -> None:
+def check_broken(broken: Mapping[int, str], stems: Sequence[str]) -> None:
     """Say which frames are broken; refuse a video of which too many are."""
     if not broken:
         return

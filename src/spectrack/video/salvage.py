@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import av
@@ -58,8 +59,20 @@ def _whole_frames(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
                     yield frame
 
 
+def broken_frames(frames: Frames) -> dict[int, str]:
+    """Number of each frame that cannot be decoded, and why; all of them are decoded once.
+
+    Raises:
+        BrokenFrame: Where the source cannot tell what lies behind a frame that is broken.
+    """
+    tried = enumerate(frames.salvage())
+    return {index: str(item) for index, item in tried if isinstance(item, BrokenFrame)}
+
+
 class HeldFrames(Frames):
     """Another source without gaps: a broken frame shows the picture before it.
+
+    Frames in order are read in one go behind a broken one, others each from the start on.
 
     Args:
         frames: The source, whose first frame is whole; it is closed with this one.
@@ -69,6 +82,8 @@ class HeldFrames(Frames):
         self._frames = frames
         self.source, self.name, self.stems = frames.source, frames.name, frames.stems
         self.size_wh, self.fps = frames.size_wh, frames.fps
+        self._walk: Iterator[FrameHWC] = iter(())
+        self._next = -1
 
     @property
     def length(self) -> int | None:
@@ -90,13 +105,13 @@ class HeldFrames(Frames):
             yield last
 
     def _read(self, index: int) -> FrameHWC:
-        try:
-            return self._frames[index]
-        except BrokenFrame:
-            for position, frame in enumerate(self):
-                if position == index:
-                    return frame
-            raise
+        if index != self._next:
+            try:
+                return self._frames[index]
+            except BrokenFrame:
+                self._walk = islice(iter(self), index, None)
+        self._next = index + 1
+        return next(self._walk)
 
     def close(self) -> None:
         """Close the source."""

@@ -11,6 +11,7 @@ import torch
 import reference_spectral as truth
 from spectrack.errors import InputError
 from spectrack.spectral.sfseg.filter import PRESETS, SFSegSettings, scale_feature, sfseg
+from spectrack.spectral.sfseg.graph import adjacency, taylor
 
 PUBLISHED = PRESETS["published"]
 KERNELS = ["numba", "torch"]
@@ -204,3 +205,68 @@ def test_scale_feature():
     assert scale_feature(np.eye(100)[None]).max() == 1  # fewer than a hundredth are not 0
     with pytest.raises(InputError, match="percentile"):
         scale_feature(ramp, 0)
+
+
+KNOWN = [1, 4]
+RESETS = {
+    "volume": SFSegSettings(kernel=(3, 5, 5), iterations=4, continuous_iterations=4),
+    "then binarised": SFSegSettings(kernel=(3, 5, 5), iterations=4, continuous_iterations=2),
+    "a floor": SFSegSettings(kernel=(5, 3, 3), iterations=3, continuous_iterations=3, floor=0.05),
+    "frame": replace(PUBLISHED, kernel=(3, 5, 5), iterations=4, border="zero"),
+    "no step": SFSegSettings(iterations=0),
+}
+
+
+def reset_iteration(soft, feature, settings, known):
+    """Power iteration with the matrix itself, the rows of known frames reset after each product."""
+    lifted = settings.floor + (1 - 2 * settings.floor) * soft
+    matrix = adjacency(
+        lifted, feature, p=settings.p, alpha=settings.alpha, kernel=settings.kernel, affinity=taylor
+    )
+    x = lifted.copy()
+    x[known] = soft[known]
+    for iteration in range(settings.iterations):
+        x = (matrix @ x.ravel()).reshape(soft.shape)
+        x = truth.per_frame(x) if settings.normalisation == "frame" else x / x.max()
+        if iteration >= settings.continuous_iterations:
+            x = truth.sigmoid(settings.steepness * (x - settings.midpoint))
+        x[known] = soft[known]
+    return x
+
+
+@pytest.mark.parametrize("name", RESETS)
+@pytest.mark.parametrize("kernel", [*KERNELS, "gradient"])
+def test_known_masks_are_kept_and_felt_as_by_the_matrix(clip, name, kernel):
+    settings = RESETS[name]
+    soft, feature = (a[:6, :9, :11].copy() for a in clip)
+    soft[KNOWN] = soft[KNOWN] > 0.6
+    if kernel == "gradient":
+        wanted = torch.from_numpy(soft).requires_grad_()
+        found = sfseg(wanted, feature, settings, fixed=KNOWN).detach().numpy()
+    else:
+        found = sfseg(soft, feature, settings, kernel=kernel, fixed=KNOWN)
+    np.testing.assert_array_equal(found[KNOWN], soft[KNOWN])
+    expected = reset_iteration(soft.astype(float), feature.astype(float), settings, KNOWN)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    if settings.iterations:
+        free = [t for t in range(6) if t not in KNOWN]
+        assert np.abs(found - sfseg(soft, feature, settings))[free].max() > 1e-3
+
+
+def test_a_known_mask_that_was_right_mends_its_neighbours():
+    soft, feature, mask = truth.scene()
+    bad = np.clip(soft + 0.7 * np.random.default_rng(2).standard_normal(soft.shape), 0, 1)
+    bad[[2, 7]] = mask[[2, 7]]
+
+    def overlap(found):
+        found, there = found[[1, 3, 6, 8]] >= PRESETS["paper"].threshold, mask[[1, 3, 6, 8]] > 0
+        return (found & there).sum() / (found | there).sum()
+
+    assert overlap(sfseg(bad, feature, fixed=[2, 7])) > overlap(sfseg(bad, feature)) + 0.01
+
+
+def test_a_known_frame_that_does_not_exist_is_refused(clip):
+    for given in (clip[0], torch.from_numpy(clip[0]), torch.from_numpy(clip[0]).requires_grad_()):
+        for fixed in ([13], [-1]):
+            with pytest.raises(InputError, match="frames 0 to 12"):
+                sfseg(given, fixed=fixed)

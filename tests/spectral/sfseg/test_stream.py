@@ -48,6 +48,29 @@ def test_look_ahead_equals_the_whole_video(name, frames, kernel):
     np.testing.assert_allclose(np.stack([r for _, r in results]), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("known", [(0,), (3, 4), (8,)])
+def test_known_frames_are_kept_and_felt(name, known):
+    settings = RECIPES[name]
+    soft, feature = clip(9)
+    stream = SFSegStream(settings)
+    results = [r for t in range(9) for r in stream.push(soft[t], feature[:, t], t in known)]
+    found = np.stack([r for _, r in results + stream.finish()])
+    expected = sfseg(soft, feature, settings, fixed=known)
+    np.testing.assert_array_equal(expected[[*known]], soft[[*known]])
+    np.testing.assert_array_equal(found[[*known]], soft[[*known]])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_known_frames_are_felt_online():
+    soft, _ = clip(7)
+    stream = SFSegStream("paper", "online", window=5)
+    found = [stream.push(frame, fixed=t == 4)[0][1] for t, frame in enumerate(soft)]
+    np.testing.assert_array_equal(found[4], soft[4])
+    np.testing.assert_allclose(found[6], sfseg(soft[2:], None, "paper", fixed=[2])[4], atol=1e-6)
+    assert np.abs(found[6] - sfseg(soft[2:], None, "paper")[4]).max() > 1e-3
+
+
 def test_several_channels():
     soft, feature = clip(7, channels=3)
     stream = SFSegStream(SHORT)

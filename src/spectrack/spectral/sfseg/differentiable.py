@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,10 @@ from spectrack.spectral.sfseg.settings import SFSegSettings
 
 
 def sfseg_differentiable(
-    soft_thw: Tensor, feature: Tensor | None, settings: SFSegSettings
+    soft_thw: Tensor,
+    feature: Tensor | None,
+    settings: SFSegSettings,
+    fixed: Collection[int] = (),
 ) -> Tensor:
     """What :func:`spectrack.spectral.sfseg.filter.sfseg` computes, with gradients to S and F.
 
@@ -22,6 +27,7 @@ def sfseg_differentiable(
         feature: (T, H, W) or (C, T, H, W) of the same type, or None.
         settings: The recipe. With p between 0 and 1 and no floor the gradient at S = 0 is
             infinite: set a floor.
+        fixed: Frames whose values are known; see there.
 
     Returns:
         (T, H, W) tensor of the type given.
@@ -47,6 +53,10 @@ def sfseg_differentiable(
         )
     alpha = 0.0 if feature is None else settings.alpha
     series = None if settings.affinity == "taylor" else cosine_series(settings.affinity, alpha)
+    known = torch.zeros(len(x), 1, 1, dtype=torch.bool, device=x.device)
+    known[list(fixed)] = True
+    held_thw = soft_thw.clamp(0, 1)
+    x = torch.where(known, held_thw, x)
     guard = settings.guard()
     first, last = guard, max(guard, len(x) - guard)
     for iteration in range(settings.iterations):
@@ -57,17 +67,18 @@ def sfseg_differentiable(
         else:
             raw = cosine_step(x, unary, pairwise, taps, series)
         x = torch.cat([x[:first], raw[first:last], x[last:]]) if guard else raw
-        x = _normalise(x, settings, iteration)
+        x = _normalise(x, settings, iteration, bool(fixed))
         if iteration >= settings.continuous_iterations:
             x = torch.sigmoid(settings.steepness * (x - settings.midpoint))
+        x = torch.where(known, held_thw, x)
     return x
 
 
-def _normalise(x: Tensor, settings: SFSegSettings, iteration: int) -> Tensor:
+def _normalise(x: Tensor, settings: SFSegSettings, iteration: int, held: bool) -> Tensor:
     if settings.normalisation == "frame":
         return frame_range(x)
     relative = iteration >= min(settings.continuous_iterations, settings.iterations - 1)
-    if not relative:
+    if not (relative or held):
         return unit_norm(x)
     largest = x.amax()
     return torch.where(largest > 0, x / torch.where(largest > 0, largest, 1.0), 0.0 * x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from spectrack.spectral.sfseg.kernels import choose, open_filter
 from spectrack.spectral.sfseg.settings import (
     NORM_EPS,
     PRESETS,
+    Activation,
     SFSegSettings,
     first_activation,
     next_activation,
+    no_activation,
 )
 
 __all__ = ["NORM_EPS", "PRESETS", "SFSegSettings", "scale_feature", "sfseg"]
@@ -25,6 +28,7 @@ def sfseg(
     feature: Any | None = None,
     settings: SFSegSettings | str = "paper",
     kernel: str = "auto",
+    fixed: Collection[int] = (),
 ) -> Any:
     """Filter the soft masks of a video towards the strongest cluster of its pixel graph.
 
@@ -37,6 +41,10 @@ def sfseg(
         kernel: ``auto`` takes numba for arrays and CPU tensors with up to one feature channel,
             torch for others. Where a gradient is wanted the differentiable form in torch is used
             whatever is named here.
+        fixed: Frames whose masks are known: after every step their values are set to S again (a
+            Dirichlet condition), so they come out as they went in and their neighbours feel them.
+            ``volume`` then divides by the maximum in every step, since the known values have a
+            scale of their own.
 
     Returns:
         float32 (T, H, W), an array for an array and a tensor for a tensor; compare it with
@@ -44,15 +52,17 @@ def sfseg(
         above 1, continuous). An S of zeros gives a constant result.
 
     Raises:
-        InputError: Wrong shape, NaN or infinite values, features outside [0, 1], unknown preset.
+        InputError: Wrong shape, NaN or infinite values, features outside [0, 1], unknown preset,
+            a fixed frame that does not exist.
     """
     recipe = resolve(settings)
     if _is_tensor(soft_thw) or _is_tensor(feature):
-        return _filter_tensors(soft_thw, feature, recipe, kernel)
+        return _filter_tensors(soft_thw, feature, recipe, kernel, fixed)
     soft = checked_soft(np.asarray(soft_thw))
     pairwise = None if feature is None else checked_feature(np.asarray(feature), soft)
     channels = 0 if pairwise is None else len(pairwise)
-    return iterate(choose(kernel, recipe, channels), soft, pairwise, recipe)
+    held = checked_fixed(fixed, len(soft))
+    return iterate(choose(kernel, recipe, channels), soft, pairwise, recipe, held)
 
 
 def scale_feature(feature: Any, percentile: float = 99.0) -> NDArray[np.float32]:
@@ -88,7 +98,13 @@ def scale_feature(feature: Any, percentile: float = 99.0) -> NDArray[np.float32]
     return np.clip((values - low) / span, 0, 1)
 
 
-def iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings) -> Any:
+def iterate(
+    kernel: str,
+    soft: Any,
+    feature: Any | None,
+    settings: SFSegSettings,
+    fixed: Collection[int] = (),
+) -> Any:
     """The recipe over checked float32 data, with the kernel chosen; see :func:`sfseg`."""
     frames = soft.shape[0]
     guard = settings.guard()
@@ -101,16 +117,26 @@ def iterate(kernel: str, soft: Any, feature: Any | None, settings: SFSegSettings
             None if a is None else torch.from_numpy(a if a.flags.writeable else a.copy())
             for a in (soft, feature)
         ]
-        return iterate(kernel, tensors[0], tensors[1], settings).numpy()
+        return iterate(kernel, tensors[0], tensors[1], settings, fixed).numpy()
     volume = open_filter(kernel, soft, feature, settings)
-    activation = first_activation(settings, frames)
+    known = {t: soft[t] for t in fixed}
+
+    def reset(activation: Activation) -> Activation:
+        if not known:
+            return activation
+        volume.hold(activation, known)
+        return no_activation(frames)
+
+    activation = reset(first_activation(settings, frames))
     for iteration in range(settings.iterations):
         stats = volume.step(activation, first, last)
-        activation = next_activation(settings, stats, iteration)
+        activation = reset(next_activation(settings, stats, iteration, bool(known)))
     return volume.finish(activation)
 
 
-def _filter_tensors(soft: Any, feature: Any, settings: SFSegSettings, kernel: str) -> Any:
+def _filter_tensors(
+    soft: Any, feature: Any, settings: SFSegSettings, kernel: str, fixed: Collection[int]
+) -> Any:
     import torch
 
     soft = torch.as_tensor(soft)
@@ -120,19 +146,20 @@ def _filter_tensors(soft: Any, feature: Any, settings: SFSegSettings, kernel: st
         from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
 
         _check_numbers(soft.detach().cpu().numpy(), "soft mask")
-        return sfseg_differentiable(soft, feature, settings)
+        return sfseg_differentiable(soft, feature, settings, checked_fixed(fixed, len(soft)))
     with torch.no_grad():
         checked = checked_soft(soft.detach().cpu().numpy())
         pairwise = None
         if feature is not None:
             pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
+        held = checked_fixed(fixed, len(checked))
         channels = 0 if pairwise is None else len(pairwise)
         chosen = choose(kernel, settings, channels, soft.device.type)
         if chosen == "numba":
-            return torch.from_numpy(iterate(chosen, checked, pairwise, settings))
+            return torch.from_numpy(iterate(chosen, checked, pairwise, settings, held))
         tensors = [None if a is None else torch.from_numpy(a) for a in (checked, pairwise)]
         moved = [None if t is None else t.to(soft.device) for t in tensors]
-        return iterate(chosen, moved[0], moved[1], settings)
+        return iterate(chosen, moved[0], moved[1], settings, held)
 
 
 def resolve(settings: SFSegSettings | str) -> SFSegSettings:
@@ -173,6 +200,16 @@ def checked_soft(values: NDArray[Any]) -> NDArray[np.float32]:
     if soft.min() < 0 or soft.max() > 1:
         soft = np.clip(soft, 0, 1)
     return soft
+
+
+def checked_fixed(fixed: Collection[int], frames: int) -> list[int]:
+    """Numbers of known frames, ascending; InputError where there is no such frame."""
+    wrong = [t for t in fixed if not 0 <= t < frames]
+    if wrong:
+        raise InputError(
+            f"Frame {wrong[0]} was said to be known; the video has frames 0 to {frames - 1}."
+        )
+    return sorted(set(fixed))
 
 
 def checked_feature(values: NDArray[Any], soft: NDArray[np.float32]) -> NDArray[np.float32]:

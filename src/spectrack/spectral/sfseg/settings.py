@@ -152,8 +152,13 @@ def first_activation(settings: SFSegSettings, frames: int) -> Activation:
     return Activation(np.full(frames, scale), np.full(frames, settings.floor))
 
 
+def no_activation(frames: int) -> Activation:
+    """What is stored is the solution."""
+    return Activation(np.ones(frames), np.zeros(frames))
+
+
 def next_activation(
-    settings: SFSegSettings, stats_t3: NDArray[np.float64], iteration: int
+    settings: SFSegSettings, stats_t3: NDArray[np.float64], iteration: int, held: bool = False
 ) -> Activation:
     """Normalisation (Eq. 8 or per frame) and soft-binarisation after a step.
 
@@ -161,6 +166,7 @@ def next_activation(
         settings: The recipe.
         stats_t3: (T, 3) minimum, maximum and sum of squares of each frame's raw result.
         iteration: Number of the step just done, counted from 0.
+        held: Whether some frames have known values, which are put in place of theirs afterwards.
     """
     low, high, squares = stats_t3.T
     binarise = iteration >= settings.continuous_iterations
@@ -171,8 +177,9 @@ def next_activation(
         offset = -low * scale
     else:
         # What a person reads and what a sigmoid sees is relative to the maximum; in between the
-        # unit norm of Eq. 8 keeps the numbers from running away.
-        size = high.max() if binarise or last else math.sqrt(squares.sum())
+        # unit norm of Eq. 8 keeps the numbers from running away. Known values bring a scale with
+        # them, in which a full mask is 1: then every step is relative to the maximum.
+        size = high.max() if binarise or last or held else math.sqrt(squares.sum())
         scale = np.full(len(low), 1 / size if size > 0 else 0.0)
         offset = np.zeros(len(low))
     if not binarise:

@@ -20,10 +20,10 @@ from spectrack.errors import InputError
 from spectrack.spectral.sfseg.filter import checked_feature, checked_soft, iterate, resolve
 from spectrack.spectral.sfseg.kernels import Stage, choose, open_stage
 from spectrack.spectral.sfseg.settings import (
-    Activation,
     SFSegSettings,
     first_activation,
     next_activation,
+    no_activation,
 )
 
 Array = NDArray[np.float32]
@@ -82,7 +82,7 @@ class SFSegStream:
         self.kernel = kernel
         self._count = 0
         self._shape: tuple[int, ...] | None = None
-        self._past: deque[tuple[Array, Array | None]] = deque(maxlen=self.window)
+        self._past: deque[tuple[Array, Array | None, bool]] = deque(maxlen=self.window)
         self._levels: list[_Level] = []
 
     @property
@@ -93,12 +93,14 @@ class SFSegStream:
         delay = self.settings.guard() or self.settings.kernel[0] // 2
         return self.settings.iterations * delay
 
-    def push(self, soft_hw: Any, feature: Any | None = None) -> list[Result]:
+    def push(self, soft_hw: Any, feature: Any | None = None, fixed: bool = False) -> list[Result]:
         """Take in the next frame.
 
         Args:
             soft_hw: S of the frame, (H, W) in [0, 1].
             feature: F of the frame in [0, 1], (H, W) or (C, H, W), or None; alike for all frames.
+            fixed: Whether the mask of this frame is known: it stays as it is, and its neighbours
+                feel it; see :func:`spectrack.spectral.sfseg.filter.sfseg`.
 
         Returns:
             What has become ready: none, one or several frames.
@@ -124,13 +126,15 @@ class SFSegStream:
         self._count += 1
         if self.mode == "online":
             # Copies, because callers reuse their arrays.
-            self._past.append((soft.copy(), None if pairwise is None else pairwise.copy()))
+            kept = None if pairwise is None else pairwise.copy()
+            self._past.append((soft.copy(), kept, fixed))
             return [(index, self._filter_past())]
         start = first_activation(self.settings, 1)
         frame = _Frame(index, soft[0].copy(), None if pairwise is None else pairwise[:, 0].copy())
         if self._levels:
             frame.unary = self._levels[0].stage.unary(frame.stored)
         frame.activation = start
+        frame.hold(soft[0].copy() if fixed else None)
         return self._run([frame], 0)
 
     def finish(self) -> list[Result]:
@@ -165,12 +169,13 @@ class SFSegStream:
         return [(frame.index, frame.current()) for frame in frames]
 
     def _filter_past(self) -> Array:
-        soft = np.concatenate([s for s, _ in self._past])
-        features = [f for _, f in self._past if f is not None]
+        soft = np.concatenate([s for s, _, _ in self._past])
+        features = [f for _, f, _ in self._past if f is not None]
+        fixed = [t for t, (_, _, known) in enumerate(self._past) if known]
         pairwise = np.concatenate(features, axis=1) if features else None
         recipe = replace(self.settings, border="zero")
         kernel = choose(self.kernel, recipe, 0 if pairwise is None else len(pairwise))
-        result: Array = iterate(kernel, soft, pairwise, recipe)[-1]
+        result: Array = iterate(kernel, soft, pairwise, recipe, fixed)[-1]
         return result.copy()
 
 
@@ -182,7 +187,14 @@ class _Frame:
         self.stored = stored
         self.feature = feature
         self.unary = stored
-        self.activation = Activation(np.ones(1), np.zeros(1))
+        self.activation = no_activation(1)
+        self.known: Array | None = None
+
+    def hold(self, known_hw: Array | None) -> None:
+        """Put known values in place of the solution, where there are any."""
+        self.known = known_hw
+        if known_hw is not None:
+            self.stored, self.activation = known_hw, no_activation(1)
 
     def current(self) -> Array:
         """The solution itself."""
@@ -220,7 +232,7 @@ class _Level:
     def finish(self) -> list[_Frame]:
         """All frames not given yet."""
         for _ in range(self.reach):
-            self.stage.push(None, None, None, Activation(np.ones(1), np.zeros(1)))
+            self.stage.push(None, None, None, no_activation(1))
             self.taken += 1
             self._pull(self.taken - 1 - self.reach)
         frames = self.taken - self.reach
@@ -246,5 +258,6 @@ class _Level:
             result = _Frame(frame.index, stored, frame.feature)
             result.unary = frame.unary
             result.activation = next_activation(self.settings, stats, self.number)
+            result.hold(frame.known)
             ready.append(result)
         return ready

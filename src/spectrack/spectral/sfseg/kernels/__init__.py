@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -33,6 +34,10 @@ class VolumeFilter(Protocol):
         Returns:
             (T, 3) minimum, maximum and sum of squares of each frame stored now.
         """
+        ...
+
+    def hold(self, activation: Activation, known: Mapping[int, Any]) -> None:
+        """Store the activation of what is stored, with known (H, W) values in some frames."""
         ...
 
     def finish(self, activation: Activation) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,6 +85,13 @@ class NumbaFilter:
         self.stored = target
         self.steps += 1
         return stats
+
+    def hold(self, activation: Activation, known: Mapping[int, Array]) -> None:
+        """See ``kernels.VolumeFilter.hold``."""
+        solution = self.finish(activation)
+        for t, known_hw in known.items():
+            solution[t] = known_hw
+        self.stored = solution.reshape(-1)
 
     def finish(self, activation: Activation) -> Array:
         """See ``kernels.VolumeFilter.finish``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -218,6 +218,12 @@ class TorchFilter:
 
     def _feature(self, t: int, rows: slice) -> Tensor | None:
         return None if self.feature is None else self.feature[:, t, rows]
+
+    def hold(self, activation: Activation, known: Mapping[int, Tensor]) -> None:
+        """See ``kernels.VolumeFilter.hold``."""
+        self.stored = self.finish(activation)
+        for t, known_hw in known.items():
+            self.stored[t] = known_hw
 
     def finish(self, activation: Activation) -> Tensor:
         """See ``kernels.VolumeFilter.finish``."""
