@@ -37,6 +37,7 @@ def refine_video(
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
     crop: bool = True,
+    kernel: str = "numba",
 ) -> Track:
     """Make the masks of one object consistent, frame by frame.
 
@@ -48,6 +49,7 @@ def refine_video(
         progress: Called with the number of frames finished and in all.
         flow: Dense flow; :func:`spectrack.flow.local.quick_flow` by default.
         crop: Whether to find flow only around the masks, where the filter reads it.
+        kernel: What filters: ``numba``, or ``triton`` on a GPU.
 
     Returns:
         A mask, box and score a frame. The score is the mean certainty inside the mask;
@@ -59,7 +61,7 @@ def refine_video(
     """
     meter = DoubtMeter()
     given = (masks[i] for i in range(len(masks)))
-    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter)
+    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter, kernel)
     track.info.update(meter.info())
     return track
 
@@ -73,6 +75,7 @@ def filter_masks(
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
+    kernel: str = "numba",
 ) -> Track:
     """What :func:`refine_video` does, with masks that come one by one.
 
@@ -85,11 +88,14 @@ def filter_masks(
         flow: As there.
         crop: As there.
         meter: Is shown every mask before and after the filter.
+        kernel: As there; recipes that hold the whole video choose for themselves.
 
     Raises:
         InputError: As there.
     """
-    return result_of(filter_steps(frames, masks, count, preset, progress, flow, crop, meter))
+    return result_of(
+        filter_steps(frames, masks, count, preset, progress, flow, crop, meter, kernel)
+    )
 
 
 def result_of(steps: Generator[None, None, Result]) -> Result:
@@ -111,6 +117,7 @@ def filter_steps(
     flow: FlowEstimator | None,
     crop: bool,
     meter: DoubtMeter,
+    kernel: str = "numba",
 ) -> Generator[None, None, Track]:
     """What :func:`filter_masks` does, one frame a step, so that several can share a video.
 
@@ -135,7 +142,8 @@ def filter_steps(
     for frame, soft, pair in with_flow(frames, masks, flow or quick_flow(), margin):
         if stream is None or track is None:
             height, width = frame.shape[:2]
-            stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
+            stream = GuidedStream((width, height), 1, settings, kernel)
+            track = Track((width, height))
         flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         waiting.append(soft >= 0.5)
         keep(stream.push(frame, soft, *flows), track)

@@ -64,7 +64,8 @@ def smooth_tile(
     return tile
 
 
-@triton.jit
+# Compiled once whatever the length of the video.
+@triton.jit(do_not_specialize=["first", "last", "frames", "right"])
 def step_kernel(
     stored: tl.tensor, unary: tl.tensor, feature: tl.tensor, target: tl.tensor, stats: tl.tensor,
     scale: tl.tensor, offset: tl.tensor, band_y: tl.tensor, band_x: tl.tensor,
