@@ -58,7 +58,7 @@ class GuidedFrame(LinkedFrame):
     def _move(
         self, before: GuidedFrame, after: GuidedFrame, old: int, new: int, length: float, ends: bool
     ) -> None:
-        """A step of all masks, from the planes ``old`` to ``new``; cut to [0, 1] if it ends a cycle."""
+        """A step of all masks, from the planes ``old`` to ``new``; cut to [0, 1] if it ``ends``."""
         for m, planes in enumerate(self._planes):
             sweep(
                 self._own,

@@ -63,7 +63,7 @@ class TritonFilter:
         if feature_cthw is not None and tiles.planes > 1:
             # Only differences count; about 0 there are more digits for them.
             values = feature_cthw[0].float()
-            self.feature = (values - values.double().mean().float()).to(kind).contiguous()
+            self.feature = (values - values.mean(dtype=torch.float64).float()).to(kind).contiguous()
         taps = kernel_taps(settings.kernel)
         self.taps = tuple(float(w) for w in taps[0][len(taps[0]) // 2 :])
         self.band_y = _band(taps[1], tiles.rows).to(device)
