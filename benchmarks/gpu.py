@@ -1,7 +1,7 @@
 """Measure the Triton kernels on a machine with a GPU: speed, agreement, scaling.
 
     python benchmarks/gpu.py                 # some minutes; writes results/gpu.{json,md}
-    python benchmarks/gpu.py --quick         # the same path in Triton's interpreter; proves nothing
+    python benchmarks/gpu.py --quick         # the same path in the interpreter, on a few pixels
 
 Needs ``pip install -e '.[gpu]'`` beside a CUDA build of torch. Close other programs first. Times are
 the shortest of several runs that take turns in one process; ratios compare them. A length or size
