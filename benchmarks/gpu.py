@@ -3,9 +3,9 @@
     python benchmarks/gpu.py                 # some minutes; writes results/gpu.{json,md}
     python benchmarks/gpu.py --quick         # the same path in the interpreter, on a few pixels
 
-Needs ``pip install -e '.[gpu]'`` beside a CUDA build of torch. Close other programs first. Times are
-the shortest of several runs that take turns in one process; ratios compare them. A length or size
-that does not fit into the GPU's memory is told and left out. Every part is printed when it is done.
+Needs ``pip install -e '.[gpu]'`` beside a CUDA build of torch. Close other programs first. Times
+are the shortest of several runs that take turns in one process; ratios compare them. A length or
+size that does not fit into the GPU's memory is told and left out. Each part is printed when done.
 """
 
 from __future__ import annotations

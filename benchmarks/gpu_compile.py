@@ -74,7 +74,7 @@ def calls() -> dict[str, tuple[Any, dict[str, Any]]]:
         stream = GuidedStream((60, 60), maps, kernel="triton")
         for t in range(3):
             stream.push(frame, soft[:maps].numpy(), *((still, still) if t else (None, None)))
-        found[f"guided sweep, {maps} masks"] = sweep.kernel, sweep.calls[-1]
+        found[f"guided sweep, masks: {maps}"] = sweep.kernel, sweep.calls[-1]
     found["guided affinities"] = weigh.kernel, weigh.calls[-1]
     return found
 

@@ -85,7 +85,7 @@ def guided_rows() -> list[dict[str, Any]]:
             lists = sum(bytes_of(given[n]) for n in ("own", "before", "after", "weights"))
             # Of the three planes about an active pixel's own places is read, and one written.
             planes = 4 * PLANE_BYTES * count * maps
-            row = {"kernel": f"sweep, {preset}, {maps} masks, {count} active pixels"}
+            row = {"kernel": f"sweep, {preset}, masks: {maps}, active pixels: {count}"}
             rows.append({**row, "bytes": lists + planes})
         groups = weigh.calls[-3:]  # own, next and previous taps of a frame
         total = sum(
@@ -113,8 +113,8 @@ def timed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    rows = [timed(row) for row in [*step_rows(), *guided_rows()]]
     taken = {n: gpu_compile.compiled(*call, 90) for n, call in gpu_compile.calls().items()}
+    rows = [timed(row) for row in [*step_rows(), *guided_rows()]]
     said = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
