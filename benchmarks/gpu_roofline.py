@@ -28,6 +28,7 @@ from spectrack.spectral.guided import triton_sweep
 from spectrack.spectral.guided.settings import GUIDED_PRESETS
 from spectrack.spectral.guided.stream import GuidedStream
 from spectrack.spectral.sfseg.kernels.tiles import Tiles
+from spectrack.spectral.sfseg.kernels.triton import PRECISION
 from spectrack.spectral.sfseg.settings import PRESETS
 
 HEIGHT, WIDTH, FRAMES = 480, 854, 50
@@ -38,7 +39,8 @@ MACHINES = {
     "RTX 4090": (1.0e12, 82e12),
 }
 """Bytes a second of memory, and TF32 products and sums a second of tensor cores (dense)."""
-THREE = 3  # TF32 products that make one of float32's precision
+PRODUCTS = {"tf32x3": 3.0, "tf32": 1.0, "fp16": 0.5}
+"""Time of a product in that of one of TF32: three make float32's precision, half is twice as fast."""
 PLANE_BYTES = 4
 
 
@@ -59,7 +61,10 @@ def step_rows() -> list[dict[str, Any]]:
                         "bytes": tiles.bytes_moved(*size, item) // FRAMES,
                         "bytes_without_cache": tiles.bytes_moved(*size, item, cached=False)
                         // FRAMES,
-                        "operations": THREE * 2 * tiles.products(*size) // FRAMES,
+                        "operations": PRODUCTS[PRECISION[kind]]
+                        * 2
+                        * tiles.products(*size)
+                        / FRAMES,
                     }
                 )
     return rows
@@ -140,7 +145,7 @@ def main() -> None:
             "rates from data sheets.",
             "",
             f"A frame of {HEIGHT}x{WIDTH}, one step or sweep; microseconds for memory, and after "
-            "the stroke for the matrix products (three TF32 products for one).",
+            "the stroke for the matrix products (float32 by three TF32 products, half by one of half).",
             "",
             markdown(["kernel", "MB", *MACHINES], table),
             "",

@@ -19,8 +19,9 @@ from spectrack.spectral.sfseg.kernels.triton_step import step_kernel
 from spectrack.spectral.sfseg.settings import Activation, SFSegSettings
 
 WARPS = 8
-PRECISION = "tf32x3"
-"""Of the products with the Gaussian: three products of tensor cores, about as exact as float32."""
+PRECISION = {torch.float32: "tf32x3", torch.float16: "fp16", torch.bfloat16: "fp16"}
+"""Of the products with the Gaussian, for each storage: three products of tensor cores are about as
+exact as float32; half precision has no more digits than float16 to lose."""
 
 
 class TritonFilter:
@@ -33,7 +34,7 @@ class TritonFilter:
         soft_thw: S (T, H, W) in [0, 1]: float32, float16 or bfloat16.
         feature_cthw: The feature (1, T, H, W), of any floating type, or None.
         settings: The recipe.
-        precision: Of the matrix products, see ``triton_step``.
+        precision: Of the matrix products, see ``triton_step``; what suits the storage if None.
 
     Raises:
         InputError: If the kernel does not take this recipe or so many features.
@@ -44,7 +45,7 @@ class TritonFilter:
         soft_thw: Tensor,
         feature_cthw: Tensor | None,
         settings: SFSegSettings,
-        precision: str = PRECISION,
+        precision: str | None = None,
     ) -> None:
         channels = 0 if feature_cthw is None else len(feature_cthw)
         tiles = Tiles.of(settings, channels)
@@ -53,7 +54,7 @@ class TritonFilter:
                 f"The triton kernel does not take {channels} features, a window of "
                 f"{settings.kernel} and the affinity '{settings.affinity}'; use torch."
             )
-        self.tiles, self.precision = tiles, precision
+        self.tiles, self.precision = tiles, precision or PRECISION[soft_thw.dtype]
         self.stored = soft_thw.contiguous()
         self.shape = tuple(soft_thw.shape)
         kind, device = soft_thw.dtype, soft_thw.device

@@ -57,10 +57,16 @@ def smooth_tile(
     reach_y: tl.constexpr, reach_x: tl.constexpr, precision: tl.constexpr,
 ) -> tl.tensor:  # fmt: skip
     """The Gaussian along both axes of a tile; what is nearer to its edge than that is not right."""
-    if reach_x > 0:
-        tile = tl.dot(tile, band_x, input_precision=precision)
-    if reach_y > 0:
-        tile = tl.dot(band_y, tile, input_precision=precision)
+    if precision == "fp16":
+        if reach_x > 0:
+            tile = tl.dot(tile.to(tl.float16), band_x.to(tl.float16))
+        if reach_y > 0:
+            tile = tl.dot(band_y.to(tl.float16), tile.to(tl.float16))
+    else:
+        if reach_x > 0:
+            tile = tl.dot(tile, band_x, input_precision=precision)
+        if reach_y > 0:
+            tile = tl.dot(band_y, tile, input_precision=precision)
     return tile
 
 
@@ -94,7 +100,7 @@ def step_kernel(
         height: H.
         width: W.
         right: Tiles across a frame.
-        gain: Factor of what is written.
+        gain: Factor of x, and so of what is written.
         taps: Weights along time, from the middle one outwards.
         reach_y: Reach along the height.
         reach_x: Reach along the width.
@@ -105,7 +111,8 @@ def step_kernel(
         rows: Rows of a tile with its rim, a power of two.
         cols: Columns of a tile with its rim, a power of two.
         run: Frames of a run.
-        precision: Of the matrix products: ``tf32``, ``tf32x3`` (about float32) or ``ieee``.
+        precision: Of the factors of the matrix products: ``fp16``, ``tf32``, ``tf32x3`` (about
+            float32) or ``ieee``. Their sums are float32.
     """
     reach_t: tl.constexpr = len(taps) - 1
     pairwise: tl.constexpr = alpha > 0 or len(weights) > 0
@@ -139,7 +146,7 @@ def step_kernel(
         if sigmoid:
             value = tl.sigmoid(value)
         # Outside u is 0, and so is all that enters the filter.
-        value *= tl.load(unary + frame + at, mask=there, other=0.0).to(tl.float32)
+        value *= gain * tl.load(unary + frame + at, mask=there, other=0.0).to(tl.float32)
         d = nothing
         if pairwise:
             d = tl.load(feature + frame + at, mask=there, other=0.0).to(tl.float32)
@@ -162,7 +169,7 @@ def step_kernel(
             d = nothing
             if pairwise:
                 d = tl.load(feature + frame + at, mask=own, other=0.0).to(tl.float32)
-            out = leave(sums, u, d, alpha, weights, frequency) * gain
+            out = leave(sums, u, d, alpha, weights, frequency)
             tl.store(target + frame + at, out, mask=own)
             note = stats + (done * tiles + tile) * 3
             tl.store(note, tl.min(tl.where(own, out, float("inf"))))
