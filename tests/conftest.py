@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from spectrack.datasets.synthetic.scene import SyntheticClip
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Without a GPU its kernels run in Triton's interpreter; it must be told before anything imports it.
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:

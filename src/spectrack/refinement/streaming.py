@@ -38,6 +38,7 @@ def refine_video(
     flow: FlowEstimator | None = None,
     crop: bool = True,
     fixed: Collection[int] = (),
+    kernel: str = "numba",
 ) -> Track:
     """Make the masks of one object consistent, frame by frame.
 
@@ -50,6 +51,7 @@ def refine_video(
         flow: Dense flow; :func:`spectrack.flow.local.quick_flow` by default.
         crop: Whether to find flow only around the masks, where the filter reads it.
         fixed: Numbers of the frames whose masks are known: they stay, and the others feel them.
+        kernel: What filters: ``numba``, or ``triton`` on a GPU.
 
     Returns:
         A mask, box and score a frame. The score is the mean certainty inside the mask;
@@ -62,7 +64,9 @@ def refine_video(
     check_fixed(fixed, masks)
     meter = DoubtMeter()
     given = (masks[i] for i in range(len(masks)))
-    track = filter_masks(frames, given, len(masks), preset, progress, flow, crop, meter, fixed)
+    track = filter_masks(
+        frames, given, len(masks), preset, progress, flow, crop, meter, fixed, kernel
+    )
     track.info.update(meter.info())
     return track
 
@@ -77,6 +81,7 @@ def filter_masks(
     crop: bool,
     meter: DoubtMeter,
     fixed: Collection[int] = (),
+    kernel: str = "numba",
 ) -> Track:
     """What :func:`refine_video` does, with masks that come one by one.
 
@@ -90,11 +95,12 @@ def filter_masks(
         crop: As there.
         meter: Is shown every mask before and after the filter.
         fixed: As there.
+        kernel: As there; recipes that hold the whole video choose for themselves.
 
     Raises:
         InputError: As there.
     """
-    steps = filter_steps(frames, masks, count, preset, progress, flow, crop, meter, fixed)
+    steps = filter_steps(frames, masks, count, preset, progress, flow, crop, meter, fixed, kernel)
     return result_of(steps)
 
 
@@ -118,6 +124,7 @@ def filter_steps(
     crop: bool,
     meter: DoubtMeter,
     fixed: Collection[int] = (),
+    kernel: str = "numba",
 ) -> Generator[None, None, Track]:
     """What :func:`filter_masks` does, one frame a step, so that several can share a video.
 
@@ -143,7 +150,8 @@ def filter_steps(
     for t, (frame, soft, pair) in enumerate(items):
         if stream is None or track is None:
             height, width = frame.shape[:2]
-            stream, track = GuidedStream((width, height), 1, settings), Track((width, height))
+            stream = GuidedStream((width, height), 1, settings, kernel)
+            track = Track((width, height))
         forward, backward = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
         waiting.append(soft >= 0.5)
         keep(stream.push(frame, soft, forward, backward, t in fixed), track)

@@ -14,7 +14,7 @@ from spectrack.errors import InputError
 from spectrack.spectral.sfseg.affinity import cosine_series
 from spectrack.spectral.sfseg.benchmark import run_benchmark
 from spectrack.spectral.sfseg.filter import sfseg
-from spectrack.spectral.sfseg.kernels import choose
+from spectrack.spectral.sfseg.kernels import choose, has_triton
 from spectrack.spectral.sfseg.kernels.numba import NumbaFilter
 from spectrack.spectral.sfseg.kernels.torch import TorchFilter
 from spectrack.spectral.sfseg.settings import PRESETS, SFSegSettings, first_activation
@@ -108,7 +108,7 @@ def test_which_kernel_is_taken():
     assert choose("auto", settings, 1) == "numba"
     assert choose("auto", settings, 0) == "numba"
     assert choose("auto", settings, 2) == "torch"
-    assert choose("auto", settings, 1, "cuda") == "torch"
+    assert choose("auto", settings, 1, "cuda") == ("triton" if has_triton() else "torch")
     assert choose("auto", replace(settings, kernel=(3, 3, 35)), 1) == "torch"
     with pytest.raises(InputError, match="one feature channel"):
         choose("numba", settings, 3)

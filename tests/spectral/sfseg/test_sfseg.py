@@ -188,7 +188,7 @@ def test_bad_settings_are_refused(name, value):
 def test_unknown_names_are_refused(clip):
     with pytest.raises(InputError, match="paper, published"):
         sfseg(*clip, "best")
-    with pytest.raises(InputError, match="auto, numba or torch"):
+    with pytest.raises(InputError, match="auto, numba, torch or triton"):
         sfseg(*clip, kernel="cuda")
 
 

@@ -49,6 +49,16 @@ class GuidedFrame(LinkedFrame):
         """Take the next step; both neighbours must hold the values of the present one."""
         old, new = self.steps % 2, (self.steps + 1) % 2
         ends = self.steps + 1 in self._ends
+        length = self._lengths[self.steps]
+        self._move(before or self, after or self, old, new, length, ends)
+        self.steps += 1
+        if ends:
+            self._mark(new)
+
+    def _move(
+        self, before: GuidedFrame, after: GuidedFrame, old: int, new: int, length: float, ends: bool
+    ) -> None:
+        """A step of all masks, from the planes ``old`` to ``new``; cut to [0, 1] if it ``ends``."""
         for m, planes in enumerate(self._planes):
             sweep(
                 self._own,
@@ -58,19 +68,20 @@ class GuidedFrame(LinkedFrame):
                 self._inverse,
                 self._taps.own,
                 self._taps.side,
-                (before or self)._planes[m][old],
+                before._planes[m][old],
                 planes[old],
-                (after or self)._planes[m][old],
+                after._planes[m][old],
                 self.ahead,
-                self._lengths[self.steps],
+                length,
                 ends,
                 planes[new],
             )
-        self.steps += 1
-        if ends:
-            self._marks.append([planes[new][self._own] for planes in self._planes])
-            if len(self._marks) == 1:
-                self._measure_change()
+
+    def _mark(self, new: int) -> None:
+        """Keep what a cycle came to; after the first, measure what it changed."""
+        self._marks.append([planes[new][self._own] for planes in self._planes])
+        if len(self._marks) == 1:
+            self._measure_change()
 
     def result(self, depths: NDArray[np.float64]) -> NDArray[np.float32]:
         """The finished planes, float32 (maps, H, W), with ``level`` moved to one half.

@@ -60,7 +60,7 @@ class LinkedFrame:
         self._own = own.astype(np.uint32)
         self._before = self._after = self._own
         self.ahead = False  # whether there are links to the next frame
-        self._weights = np.zeros((count, taps.count), dtype=np.uint8)
+        self._weights: Any = self._no_weights(count)
         # Colours may be asked for when the next frame comes, and the caller's array be reused.
         self._frame = frame_hwc.copy()
         self._lab = np.empty((self._height + 2 * pad, taps.padded_width, 3), dtype=np.float32)
@@ -124,6 +124,10 @@ class LinkedFrame:
     def links(self) -> Links:
         """Active pixels, their places before and after, weights and inverse sums of weights."""
         return self._own, self._before, self._after, self._weights, self._inverse
+
+    def _no_weights(self, count: int) -> Any:
+        """Room for the weights of ``count`` pixels, all 0."""
+        return np.zeros((count, self._taps.count), dtype=np.uint8)
 
     def _first(self, before: bool) -> int:
         """Column of the first weight of a neighbouring frame."""

@@ -50,13 +50,18 @@ class GuidedStream:
         size_wh: Width and height of the frames.
         maps: Masks that go through together; they share flow and affinities.
         settings: The recipe.
+        kernel: ``numba``, or ``triton``, which keeps links and masks on a GPU.
 
     Raises:
-        InputError: If the size or the number of maps is not positive.
+        InputError: If the size or the number of maps is not positive, or the kernel cannot run.
     """
 
     def __init__(
-        self, size_wh: tuple[int, int], maps: int = 1, settings: GuidedSettings | None = None
+        self,
+        size_wh: tuple[int, int],
+        maps: int = 1,
+        settings: GuidedSettings | None = None,
+        kernel: str = "numba",
     ) -> None:
         if min(size_wh) < 1 or maps < 1:
             raise InputError(
@@ -66,6 +71,7 @@ class GuidedStream:
         self.size_wh, self.maps = size_wh, maps
         s = self.settings
         self._taps = Taps(size_wh[0], s)
+        self._frame = _frame_class(kernel)
         self._window: deque[GuidedFrame] = deque()
         # Frames around a finished one that have ended their first cycle, on either side.
         self._around = s.iterations - s.cycles[0] if s.cycles else 0
@@ -99,7 +105,7 @@ class GuidedStream:
             InputError: If shapes do not fit, or a mask holds NaN or leaves [0, 1].
         """
         soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
-        new = GuidedFrame(frame_hwc, soft, self._taps, self.settings, fixed)
+        new = self._frame(frame_hwc, soft, self._taps, self.settings, fixed)
         if self._window:
             if forward_hw2 is not None and backward_hw2 is not None:
                 last = self._window[-1]
@@ -161,12 +167,24 @@ class GuidedStream:
         return None if frame.fixed else frame.change
 
 
+def _frame_class(kernel: str) -> type[GuidedFrame]:
+    if kernel == "numba":
+        return GuidedFrame
+    if kernel != "triton":
+        raise InputError(f"The kernel '{kernel}' is not known; give numba or triton.")
+    from spectrack.spectral.guided.triton import TritonFrame, triton_device
+
+    triton_device()  # says at once what is missing
+    return TritonFrame
+
+
 def guided(
     frames: Iterable[NDArray[np.uint8]],
     soft: NDArray[np.float32],
     flows: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None,
     settings: GuidedSettings | None = None,
     fixed: Collection[int] = (),
+    kernel: str = "numba",
 ) -> Planes:
     """Filter the masks of a whole video; :class:`GuidedStream` does the same in fixed memory.
 
@@ -177,6 +195,7 @@ def guided(
             second and back, (H, W, 2), pixels. None filters every frame by itself.
         settings: The recipe; ``default`` where left out.
         fixed: Frames whose masks are known and stay; see :meth:`GuidedStream.push`.
+        kernel: ``numba`` or ``triton``; see :class:`GuidedStream`.
 
     Returns:
         float32, the shape of ``soft``, in [0, 1], foreground from one half.
@@ -191,7 +210,7 @@ def guided(
             f"masks of shape {array.shape} were given; expected (T, H, W) or (maps, T, H, W)"
         )
     maps, count, height, width = soft_mthw.shape
-    stream, out = GuidedStream((width, height), maps, settings), []
+    stream, out = GuidedStream((width, height), maps, settings, kernel), []
     seen = 0
     for t, frame in enumerate(frames):
         if t >= count or (flows is not None and t > len(flows)):

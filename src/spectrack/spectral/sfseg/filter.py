@@ -34,13 +34,15 @@ def sfseg(
 
     Args:
         soft_thw: Unary map S, (T, H, W), values in [0, 1] (clipped to it): a NumPy array of any
-            type, or a torch tensor. Never changed.
+            type, or a torch tensor. Never changed. On a GPU a float16 or bfloat16
+            tensor keeps all maps in its type; sums are float32 all the same.
         feature: Pairwise features F in [0, 1], (T, H, W) or (C, T, H, W); see
             :func:`scale_feature`. None leaves the pairwise term out.
         settings: The recipe, or the name of a preset: ``paper`` or ``published``.
         kernel: ``auto`` takes numba for arrays and CPU tensors with up to one feature channel,
-            torch for others. Where a gradient is wanted the differentiable form in torch is used
-            whatever is named here.
+            triton for CUDA tensors where it is installed and takes the recipe, torch for others.
+            Where a gradient is wanted the differentiable form in torch is used whatever is named
+            here.
         fixed: Frames whose masks are known: after every step their values are set to S again (a
             Dirichlet condition), so they come out as they went in and their neighbours feel them.
             ``volume`` then divides by the maximum in every step, since the known values have a
@@ -109,7 +111,7 @@ def iterate(
     frames = soft.shape[0]
     guard = settings.guard()
     first, last = guard, max(guard, frames - guard)
-    if kernel == "torch" and isinstance(soft, np.ndarray):
+    if kernel != "numba" and isinstance(soft, np.ndarray):
         import torch
 
         # Torch warns of arrays it may not write to, though it only reads these.
@@ -148,18 +150,47 @@ def _filter_tensors(
         _check_numbers(soft.detach().cpu().numpy(), "soft mask")
         return sfseg_differentiable(soft, feature, settings, checked_fixed(fixed, len(soft)))
     with torch.no_grad():
-        checked = checked_soft(soft.detach().cpu().numpy())
-        pairwise = None
-        if feature is not None:
-            pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
-        held = checked_fixed(fixed, len(checked))
-        channels = 0 if pairwise is None else len(pairwise)
+        channels = 0 if feature is None else (1 if feature.ndim == 3 else len(feature))
         chosen = choose(kernel, settings, channels, soft.device.type)
         if chosen == "numba":
+            checked = checked_soft(soft.detach().cpu().numpy())
+            pairwise = None
+            if feature is not None:
+                pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
+            held = checked_fixed(fixed, len(checked))
             return torch.from_numpy(iterate(chosen, checked, pairwise, settings, held))
-        tensors = [None if a is None else torch.from_numpy(a) for a in (checked, pairwise)]
-        moved = [None if t is None else t.to(soft.device) for t in tensors]
-        return iterate(chosen, moved[0], moved[1], settings, held)
+        kept, pairwise = _checked_tensors(soft, feature, chosen == "triton")
+        return iterate(chosen, kept, pairwise, settings, checked_fixed(fixed, len(kept)))
+
+
+def _checked_tensors(soft: Any, feature: Any, half: bool) -> tuple[Any, Any]:
+    """S (T, H, W) and F (C, T, H, W), checked where they lie; ``half`` lets S keep half precision.
+
+    What does not pass goes through the checks of arrays, which clip it or say what is wrong.
+    """
+    import torch
+
+    def fits(values: Any, axes: int) -> bool:
+        if values.ndim != axes or not values.numel() or values.is_complex():
+            return False
+        low, high = values.aminmax()
+        return bool((low >= 0) & (high <= 1))  # a NaN fails the comparison, too
+
+    def as_array(values: Any) -> Any:
+        return (values.float() if values.is_floating_point() else values).cpu().numpy()
+
+    kept = half and soft.dtype in (torch.float16, torch.bfloat16)
+    kind = soft.dtype if kept else torch.float32
+    checked = soft.to(kind)
+    if not fits(soft, 3):
+        checked = torch.from_numpy(checked_soft(as_array(soft))).to(soft.device, kind)
+    if feature is None:
+        return checked, None
+    pairwise = feature[None] if feature.ndim == 3 else feature
+    if not fits(pairwise, 4) or pairwise.shape[1:] != checked.shape:
+        found = checked_feature(as_array(feature), checked.float().cpu().numpy())
+        return checked, torch.from_numpy(found).to(soft.device)
+    return checked, pairwise.to(kind if kept else torch.float32)
 
 
 def resolve(settings: SFSegSettings | str) -> SFSegSettings:

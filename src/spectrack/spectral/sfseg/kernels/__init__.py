@@ -1,12 +1,15 @@
 """The same spectral step on different machines; all agree to 1e-5.
 
-``numba`` is the fastest on a CPU, ``torch`` runs on every device. Which one is used is decided by
-:func:`choose`.
+``numba`` is the fastest on a CPU, ``triton`` on a GPU, ``torch`` runs on every device. Which one is
+used is decided by :func:`choose`.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -14,11 +17,12 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.sfseg.kernels.threads import share_thread_limit
+from spectrack.spectral.sfseg.kernels.tiles import Tiles
 from spectrack.spectral.sfseg.settings import Activation, SFSegSettings
 
 share_thread_limit()  # before any kernel imports numba
 
-Kernel = Literal["auto", "numba", "torch"]
+Kernel = Literal["auto", "numba", "torch", "triton"]
 WIDEST = 33
 """Most taps along the width that the numba kernel takes."""
 
@@ -77,7 +81,7 @@ def choose(kernel: str, settings: SFSegSettings, channels: int, device: str = "c
     """The kernel to use.
 
     Args:
-        kernel: ``auto``, ``numba`` or ``torch``.
+        kernel: ``auto``, ``numba``, ``torch`` or ``triton``.
         settings: The recipe.
         channels: Number of pairwise feature channels.
         device: Type of the device that holds the data, for instance ``cpu`` or ``cuda``.
@@ -86,17 +90,43 @@ def choose(kernel: str, settings: SFSegSettings, channels: int, device: str = "c
         InputError: Unknown kernel, or one that cannot do what is asked.
     """
     compiled = device == "cpu" and channels <= 1 and settings.kernel[2] <= WIDEST
+    fused = Tiles.of(settings, channels) is not None
     if kernel == "auto":
+        if device == "cuda" and fused and has_triton():
+            return "triton"
         return "numba" if compiled else "torch"
-    if kernel not in ("numba", "torch"):
-        raise InputError(f"The kernel '{kernel}' is not known; give auto, numba or torch.")
+    if kernel not in ("numba", "torch", "triton"):
+        raise InputError(f"The kernel '{kernel}' is not known; give auto, numba, torch or triton.")
     if kernel == "numba" and not compiled:
         raise InputError(
             f"The numba kernel takes one feature channel, {WIDEST} taps along the width and data "
             f"in the CPU's memory, given were {channels}, {settings.kernel[2]} and '{device}'; "
             "use torch or auto."
         )
+    if kernel == "triton":
+        _check_triton(fused, device)
     return kernel
+
+
+@lru_cache(maxsize=1)
+def has_triton() -> bool:
+    """Whether Triton is installed."""
+    return find_spec("triton") is not None
+
+
+def _check_triton(fused: bool, device: str) -> None:
+    if not has_triton():
+        raise InputError("The triton kernel needs Triton; install it with: pip install triton")
+    if not fused:
+        raise InputError(
+            "The triton kernel has registers for one feature channel and a small window of few "
+            "planes, and this recipe asks for more; use torch or auto."
+        )
+    if device != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise InputError(
+            f"The triton kernel takes tensors on a CUDA device, given was '{device}'; use auto, or "
+            "set TRITON_INTERPRET=1 to try it slowly without one."
+        )
 
 
 def open_filter(
@@ -105,8 +135,9 @@ def open_filter(
     """A :class:`VolumeFilter` over checked data.
 
     Args:
-        kernel: ``numba`` (NumPy arrays) or ``torch`` (tensors).
-        soft_thw: float32 (T, H, W) in [0, 1]; never written to.
+        kernel: ``numba`` (NumPy arrays), ``torch`` or ``triton`` (tensors).
+        soft_thw: float32 (T, H, W) in [0, 1]; never written to. For ``triton`` float16 and
+            bfloat16, too: the type in which maps are kept.
         feature_cthw: float32 (C, T, H, W), or None for no pairwise term.
         settings: The recipe.
     """
@@ -114,6 +145,10 @@ def open_filter(
         from spectrack.spectral.sfseg.kernels.numba import NumbaFilter
 
         return NumbaFilter(soft_thw, feature_cthw, settings)
+    if kernel == "triton":
+        from spectrack.spectral.sfseg.kernels.triton import TritonFilter
+
+        return TritonFilter(soft_thw, feature_cthw, settings)
     from spectrack.spectral.sfseg.kernels.torch import TorchFilter
 
     return TorchFilter(soft_thw, feature_cthw, settings)
