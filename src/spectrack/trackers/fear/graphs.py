@@ -1,0 +1,26 @@
+"""FEAR's network as graphs: what crops are compared by, and the comparison."""
+
+from __future__ import annotations
+
+from spectrack.networks.fbnet import STRIDE
+from spectrack.runtimes.graph import Given, Graph
+from spectrack.trackers.fear.network import CHANNELS, FEAR, TEMPLATE_SIDE
+
+_CELLS = TEMPLATE_SIDE // STRIDE
+
+
+def graphs_of(network: FEAR) -> tuple[Graph, ...]:
+    """``encode`` of a template crop (128x128) and of search crops, then ``compare``."""
+    del network  # all have the same shapes
+    crops = Given(("n", 3, f"{STRIDE}h", f"{STRIDE}w"), 0, 255)
+    template = Given(("n", CHANNELS, _CELLS, _CELLS), -1, 1)
+    search = Given(("n", CHANNELS, "h", "w"), -1, 1)
+    return (
+        Graph("encode", FEAR.encode, {"rgb": crops}, ("features",)),
+        Graph(
+            "compare",
+            FEAR.compare,
+            {"template": template, "search": search},
+            ("logits", "distances"),
+        ),
+    )
