@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from spectrack.errors import InputError
 from spectrack.runtimes.graph import USUAL, Graph, parsed
-from spectrack.runtimes.session import missing, open_graph
+from spectrack.runtimes.session import open_graph, require
 from spectrack.storage import write_bytes
 
 OPSET = 18
@@ -108,12 +108,9 @@ def difference_of(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
 
 
 def _content(network: nn.Module, graph: Graph, notes: Mapping[str, str]) -> bytes:
-    try:
-        import onnxscript  # noqa: F401  (torch needs it, and says so at length)
-    except ImportError as error:
-        raise missing("onnxscript") from error
+    require("onnxscript")  # torch needs it, and says so at length
     tensors = graph.example(USUAL if graph.sizes is None else graph.sizes)
-    with _quiet(), torch.no_grad():
+    with _quiet(), _NothingInPlace(), torch.no_grad():
         program = torch.onnx.export(
             _Function(network, graph),
             tensors,
@@ -132,9 +129,8 @@ def _content(network: nn.Module, graph: Graph, notes: Mapping[str, str]) -> byte
     # where code lies and what it is called is of no use to others
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()
-    file = io.BytesIO()
-    program.save(file)
-    return file.getvalue()
+    content: bytes = program.model_proto.SerializeToString()
+    return content
 
 
 def _dynamic(graph: Graph) -> tuple[dict[int, Any], ...]:
@@ -150,6 +146,18 @@ def _dynamic(graph: Graph) -> tuple[dict[int, Any], ...]:
                 axes[place] = dim if factor == 1 else factor * dim
         shapes.append(axes)
     return tuple(shapes)
+
+
+class _NothingInPlace(TorchFunctionMode):
+    """Activations leave what they are given alone: to trace one that does not takes ten times."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        told = dict(kwargs or {})
+        if told.get("inplace"):
+            told["inplace"] = False
+        return func(*args, **told)
 
 
 @contextmanager

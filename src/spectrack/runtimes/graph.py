@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,18 @@ class Graph:
     sizes: Sizes | None = None
     checked: tuple[Sizes, ...] = CHECKED
 
+    def fixed(self, **sizes: int) -> Graph:
+        """The same for some sizes only, which is traced in much less time.
+
+        Args:
+            **sizes: Letters and their numbers; other letters stay free.
+        """
+        inputs = {
+            name: replace(one, axes=tuple(_fixed(axis, sizes) for axis in one.axes))
+            for name, one in self.inputs.items()
+        }
+        return replace(self, inputs=inputs)
+
     def answer(self, network: nn.Module, *tensors: Tensor) -> tuple[Tensor, ...]:
         """What torch says."""
         found = self.function(network, *tensors)
@@ -105,6 +117,11 @@ def _number(axis: Axis, sizes: Sizes) -> int:
         return axis
     factor, letter = parsed(axis)
     return factor * sizes[letter]
+
+
+def _fixed(axis: Axis, sizes: Sizes) -> Axis:
+    known = isinstance(axis, int) or parsed(axis)[1] in sizes
+    return _number(axis, sizes) if known else axis
 
 
 def _word(axis: Axis) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from spectrack.networks.mask_in_box import HINTS, KEYS, VALUES, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import OUTPUTS, STEM, Features
 from spectrack.runtimes.graph import Given, Graph
+from spectrack.runtimes.running import OnnxNetwork
 
 _BLOCKS = {"at2": 0, "at4": 2, "at8": 5, "at16": 12, "last": 16}
 """Which block of the backbone gives the maps of which stride."""
@@ -27,9 +26,7 @@ def graphs_of(network: MaskInBox) -> tuple[Graph, ...]:
     images = {"images": Given(crop, -1, 1)}
     hints = {"hints": Given((crop[0], len(HINTS), *crop[2:]))}
     features = {
-        name: Given(
-            ("n", OUTPUTS[block], *(f"{_SIDE // _STRIDES[name]}{s}" for s in "hw")), -1, 1
-        )
+        name: Given(("n", OUTPUTS[block], *(f"{_SIDE // _STRIDES[name]}{s}" for s in "hw")), -1, 1)
         for name, block in _BLOCKS.items()
     }
     one = {"box": Given((crop[0], 1, *crop[2:])), "mask": Given((crop[0], 1, *crop[2:]))}
@@ -43,6 +40,46 @@ def graphs_of(network: MaskInBox) -> tuple[Graph, ...]:
         Graph("decode", _decode, images | hints | features | memory, ("logits",)),
         Graph("remember", _remember, features | one, ("keys", "values")),
     )
+
+
+class OnnxMaskInBox:
+    """The network run by ONNX Runtime, with its own verbs.
+
+    Args:
+        network: It stays as it is.
+        side: Of all crops, pixels.
+
+    Raises:
+        InputError: As :class:`~spectrack.runtimes.running.OnnxNetwork`.
+    """
+
+    def __init__(self, network: MaskInBox, side: int) -> None:
+        cells = side // _SIDE
+        graphs = [graph.fixed(h=cells, w=cells) for graph in graphs_of(network)]
+        self._run = OnnxNetwork(network, graphs)
+
+    def features(self, images_nchw: Tensor, hints_nchw: Tensor) -> Features:
+        """As :meth:`MaskInBox.features`."""
+        return Features(*self._run("features", images_nchw, hints_nchw))
+
+    def remember(self, features: Features, box_nchw: Tensor, mask_nchw: Tensor) -> Memory:
+        """As :meth:`MaskInBox.remember`."""
+        return Memory(*self._run("remember", *_tensors(features), box_nchw, mask_nchw))
+
+    def decode(
+        self, images_nchw: Tensor, hints_nchw: Tensor, features: Features, memory: Memory | None
+    ) -> Tensor:
+        """As :meth:`MaskInBox.decode`."""
+        seen = images_nchw, hints_nchw, *_tensors(features)
+        if memory is None:
+            return self._run("first", *seen)[0]
+        return self._run("decode", *seen, memory.keys_nkt, memory.values_nvt)[0]
+
+    def __call__(
+        self, images_nchw: Tensor, hints_nchw: Tensor, memory: Memory | None = None
+    ) -> Tensor:
+        """As :meth:`MaskInBox.forward`."""
+        return self.decode(images_nchw, hints_nchw, self.features(images_nchw, hints_nchw), memory)
 
 
 def _features(network: MaskInBox, images: Tensor, hints: Tensor) -> tuple[Tensor, ...]:

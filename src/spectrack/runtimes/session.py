@@ -8,6 +8,7 @@ the runtime is given bytes, never a path: nothing but the file itself is opened.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,9 @@ class OnnxGraph:
     """
 
     def __init__(self, content: bytes, threads: int | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise missing("onnxruntime") from error
+        require("onnxruntime")
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         options.inter_op_num_threads = 1
@@ -104,11 +104,25 @@ def open_graph(path: Path, threads: int | None = None) -> OnnxGraph:
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as ONNX ({error}); give a whole file") from error
     if outside:
-        raise InputError(f"{path} keeps numbers in other files; give a graph that has all in itself")
+        raise InputError(
+            f"{path} keeps numbers in other files; give a graph that has all in itself"
+        )
     try:
         return OnnxGraph(content, threads)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def require(package: str) -> None:
+    """See that a package of the extra is there.
+
+    Raises:
+        InputError: If it is not.
+    """
+    try:
+        import_module(package)
+    except ImportError as error:
+        raise missing(package) from error
 
 
 def missing(package: str) -> InputError:

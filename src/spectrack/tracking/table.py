@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -327,6 +327,23 @@ def named(text: str) -> tuple[str, dict[str, str]]:
     if not colon or kind not in tracker_table():
         return text, {}
     return kind, split_pairs(rest.split(";"), f"input {text!r} with the setting")
+
+
+def with_runtime(name: str, settings: Mapping[str, Any], runtime: str) -> dict[str, Any]:
+    """Settings of a tracker inside another that is run by a runtime.
+
+    Args:
+        name: Of the inner tracker.
+        settings: Its own, which go before.
+        runtime: Of the outer one; an inner one that knows no other than torch keeps that.
+    """
+    knows = runtime != "torch" and knows_runtimes(name)
+    return {"runtime": runtime, **settings} if knows else dict(settings)
+
+
+def knows_runtimes(name: str) -> bool:
+    """Whether the networks of a tracker can be run by others than torch."""
+    return "runtime" in {one.name for one in fields(tracker_entry(name).settings)}
 
 
 @lru_cache(maxsize=1)

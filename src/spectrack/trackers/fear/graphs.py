@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from spectrack.networks.fbnet import STRIDE
 from spectrack.runtimes.graph import Given, Graph
+from spectrack.runtimes.running import OnnxNetwork
 from spectrack.trackers.fear.network import CHANNELS, FEAR, TEMPLATE_SIDE
 
 _CELLS = TEMPLATE_SIDE // STRIDE
@@ -24,3 +27,26 @@ def graphs_of(network: FEAR) -> tuple[Graph, ...]:
             ("logits", "distances"),
         ),
     )
+
+
+class OnnxFEAR:
+    """The network run by ONNX Runtime, with its own verbs, for one target at a time.
+
+    Args:
+        network: It stays as it is.
+
+    Raises:
+        InputError: As :class:`~spectrack.runtimes.running.OnnxNetwork`.
+    """
+
+    def __init__(self, network: FEAR) -> None:
+        self._run = OnnxNetwork(network, [graph.fixed(n=1) for graph in graphs_of(network)])
+
+    def encode(self, rgb: Tensor) -> Tensor:
+        """As :meth:`FEAR.encode`."""
+        return self._run("encode", rgb)[0]
+
+    def compare(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`FEAR.compare`."""
+        logits, distances = self._run("compare", template, search)
+        return logits, distances

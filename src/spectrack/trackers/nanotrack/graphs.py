@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from spectrack.runtimes.graph import Given, Graph
-from spectrack.trackers.nanotrack.network import NanoTrack
+from spectrack.runtimes.running import OnnxNetwork
+from spectrack.trackers.nanotrack.network import Kernels, NanoTrack
 
 _CELLS = 8
 """Side of a template's maps."""
@@ -48,3 +49,36 @@ def graphs_of(network: NanoTrack) -> tuple[Graph, ...]:
             ({"h": 16, "w": 16}, {"h": 12, "w": 18}),
         ),
     )
+
+
+class OnnxNanoTrack:
+    """The network run by ONNX Runtime, with its own verbs, for one target at a time.
+
+    Args:
+        network: It stays as it is.
+
+    Attributes:
+        cells: As of the network.
+
+    Raises:
+        InputError: As :class:`~spectrack.runtimes.running.OnnxNetwork`.
+    """
+
+    def __init__(self, network: NanoTrack) -> None:
+        self.cells = network.cells
+        graphs = [graph.fixed(n=1) for graph in graphs_of(network)]
+        self._names = graphs[1].outputs
+        self._run = OnnxNetwork(network, graphs)
+
+    def extract(self, images_nchw: Tensor) -> Tensor:
+        """As :meth:`NanoTrack.extract`."""
+        return self._run("extract", images_nchw)[0]
+
+    def remember(self, template_nchw: Tensor) -> Kernels:
+        """As :meth:`NanoTrack.remember`."""
+        return dict(zip(self._names, self._run("remember", template_nchw), strict=True))
+
+    def compare(self, kernels: Kernels, search_nchw: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`NanoTrack.compare`."""
+        logits, distances = self._run("compare", search_nchw, *(kernels[n] for n in self._names))
+        return logits, distances
