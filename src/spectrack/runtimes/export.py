@@ -69,6 +69,7 @@ def write_graph(
         InputError: If the packages are absent, or the file answers otherwise than torch.
     """
     content = _content(network, graph, notes or {})
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, content)
     difference = largest_difference(path, network, graph)
     if not difference <= TOLERANCE:
@@ -142,7 +143,9 @@ def _dynamic(graph: Graph) -> tuple[dict[int, Any], ...]:
         for place, axis in enumerate(one.axes):
             if isinstance(axis, str):
                 factor, letter = parsed(axis)
-                dim = letters.setdefault(letter, torch.export.Dim(letter, min=1))
+                dim = letters.setdefault(
+                    letter, torch.export.Dim(letter, min=1 if letter == "n" else 2)
+                )
                 axes[place] = dim if factor == 1 else factor * dim
         shapes.append(axes)
     return tuple(shapes)

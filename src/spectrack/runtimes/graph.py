@@ -100,6 +100,8 @@ class Graph:
 
 def plain(network: nn.Module) -> nn.Module:
     """A copy that answers the same up to rounding, with what can be folded into weights folded."""
+    if next(network.parameters(), None) is None:
+        return network  # there are no weights to fold anything into
     copy = for_inference(network)
     return copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from spectrack.networks.mask_in_box import HINTS, KEYS, VALUES, MaskInBox, Memory
-from spectrack.networks.mobilenet_v2 import OUTPUTS, STEM, Features
+from spectrack.networks.mobilenet_v2 import OUTPUTS, Features
 from spectrack.runtimes.graph import Given, Graph
 from spectrack.runtimes.running import OnnxNetwork
 

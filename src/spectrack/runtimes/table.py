@@ -17,8 +17,17 @@ GRAPHS: dict[str, str] = {
     "Seg2Box": "spectrack.trackers.sftrack.graphs:seg2box_graphs",
     "NanoTrack": "spectrack.trackers.nanotrack.graphs:graphs_of",
     "FEAR": "spectrack.trackers.fear.graphs:graphs_of",
+    "RTS": "spectrack.trackers.rts.graphs:graphs_of",
+    "LWL": "spectrack.trackers.lwl.graphs:graphs_of",
+    "SFSegStep": "spectrack.runtimes.spectral:sfseg_graphs",
+    "GuidedFilter": "spectrack.runtimes.guided:guided_graphs",
 }
 """Class of a network to the function that tells its graphs."""
+WITHOUT_WEIGHTS: dict[str, str] = {
+    "sfseg": "spectrack.runtimes.spectral:SFSegStep",
+    "guided": "spectrack.runtimes.guided:GuidedFilter",
+}
+"""Steps of the spectral filters by name, and what makes them."""
 
 
 def graphs_of(network: nn.Module) -> list[tuple[nn.Module, Graph]]:
