@@ -143,9 +143,8 @@ def _dynamic(graph: Graph) -> tuple[dict[int, Any], ...]:
         for place, axis in enumerate(one.axes):
             if isinstance(axis, str):
                 factor, letter = parsed(axis)
-                dim = letters.setdefault(
-                    letter, torch.export.Dim(letter, min=1 if letter == "n" else 2)
-                )
+                least = 1 if letter == "n" else 2
+                dim = letters.setdefault(letter, torch.export.Dim(letter, min=least))
                 axes[place] = dim if factor == 1 else factor * dim
         shapes.append(axes)
     return tuple(shapes)

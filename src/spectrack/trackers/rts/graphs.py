@@ -26,10 +26,10 @@ _NEAR, _BACKGROUND = 0.05, 0.1
 
 
 def graphs_of(network: RTS) -> tuple[Graph, ...]:
-    """``look`` at patches; the target model: ``encode_masks``, ``learn_target``; the instance
-    model: ``first_instance``, ``learn_instance``, ``score``; and ``segment`` with both.
+    """``look`` at patches, what learns both models by steps, ``score``, and ``segment`` with both.
 
-    Maps of scores and of their labels are a row and a column larger than the features.
+    The target model has ``encode_masks`` and ``learn_target``; the instance model
+    ``first_instance`` and ``learn_instance``, and scores a row and a column larger than its maps.
     """
     layers = maps_of(network)
     side = network.classifier.filter_initializer.size
