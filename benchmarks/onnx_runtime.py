@@ -1,13 +1,13 @@
 """Networks as ONNX graphs beside torch: sizes of files, differences, time, and answers of trackers.
 
-    python benchmarks/onnx_runtime.py [--root DAVIS] [--sequences dog,cows] [--frames 30]
+    python benchmarks/onnx_runtime.py trackers [--root DAVIS] [--sequences dog,cows] [--frames 30]
         [--trackers nanomask,sftrack-fast,nanotrack,fear] [--threads 1] [--out FILE]
+    python benchmarks/onnx_runtime.py graphs [--networks NAME,NAME] [--repeats 5] [--threads 1]
 
 Graphs: every file is written and compared with torch on random inputs of two sizes. Times are the
 least of some runs, torch and ONNX Runtime by turns, one thread each. Trackers: both runtimes follow
 the same target, frame by frame by turns; the overlap of their masks (of their boxes, where there
-are no masks) is told, and the time of a frame as the median over all frames. Without the frames of
-DAVIS-2016 trackers are left out.
+are no masks) is told, and the time of a frame as the median over all frames.
 """
 
 from __future__ import annotations
@@ -144,11 +144,47 @@ def tracker_rows(names: list[str], sequences: list[Any], count: int) -> list[str
     return rows
 
 
+def trackers_page(args: argparse.Namespace) -> list[str]:
+    """What trackers do by either runtime."""
+    data = Davis2016(args.root)
+    sequences = [data[name] for name in args.sequences.split(",")]
+    return [
+        "# Trackers by ONNX Runtime, beside torch\n",
+        f"The first {args.frames} frames after the first of {args.sequences.replace(',', ', ')} "
+        "(DAVIS-2016, 854x480), from the box of the first mask. Overlap of both answers with each "
+        "other: mean and least; of masks, or of boxes where a tracker has no masks. Milliseconds a "
+        "frame, medians over all frames, both by turns.\n",
+        "| tracker | frames | IoU, mean | least | wall, torch | onnx | ratio "
+        "| processor, torch | onnx | ratio |",
+        f"| --- |{' ---: |' * 9}",
+        *tracker_rows(args.trackers.split(","), sequences, args.frames),
+    ]
+
+
+def graphs_page(args: argparse.Namespace) -> list[str]:
+    """What graphs weigh, how near they are to torch, and how long they take."""
+    lines = [
+        "# Networks as ONNX graphs, beside torch\n",
+        "Megabytes of each file; the largest difference from torch on random inputs of two sizes, "
+        "in shares of the greatest value; least processor time in milliseconds at the sizes that "
+        "trackers use, both by turns. Weights of rts50 and lwl_stage2 are generated.\n",
+        "| network | graph | MB | difference | torch | onnx | ratio |",
+        f"| --- | --- |{' ---: |' * 5}",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.networks.split(","):
+            for network, graph in graphs_of(network_of(name)):
+                lines.append(graph_row(name, network, graph, Path(folder), args.repeats))
+                print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
 def main() -> None:
     """Write the page."""
     from experiments.common import commit, machine
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("page", choices=("trackers", "graphs"))
     usual = ROOT.parent / "shared" / "data" / "davis2016"
     parser.add_argument("--root", type=Path, default=usual)
     parser.add_argument("--sequences", default="dog,cows")
@@ -157,44 +193,21 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    default = ROOT / "benchmarks" / "results" / "onnx_runtime.md"
-    parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    if args.page == "trackers" and not args.root.is_dir():
+        raise SystemExit(f"{args.root} does not exist; give DAVIS-2016 by --root")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
-    lines = ["# Networks by ONNX Runtime, beside torch\n"]
-    if args.trackers and args.root.is_dir():
-        data = Davis2016(args.root)
-        sequences = [data[name] for name in args.sequences.split(",")]
-        lines += [
-            f"## Trackers\n\nThe first {args.frames} frames after the first of "
-            f"{args.sequences.replace(',', ', ')} (DAVIS-2016, 854x480), from the box of the first "
-            "mask. Overlap of both answers with each other: mean and least; of masks, or of boxes "
-            "where a tracker has no masks. Milliseconds a frame, medians, both by turns.\n",
-            "| tracker | frames | IoU, mean | least | wall, torch | onnx | ratio "
-            "| processor, torch | onnx | ratio |",
-            f"| --- |{' ---: |' * 9}",
-            *tracker_rows(args.trackers.split(","), sequences, args.frames),
-            "",
-        ]
-    lines += [
-        "## Graphs\n\nMegabytes of each file; the largest difference from torch on random inputs "
-        "of two sizes, in shares of the greatest value; least processor time in milliseconds at "
-        "the sizes that trackers use. Weights of rts50 and lwl_stage2 are generated.\n",
-        "| network | graph | MB | difference | torch | onnx | ratio |",
-        f"| --- | --- |{' ---: |' * 5}",
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        for name in filter(None, args.networks.split(",")):
-            for network, graph in graphs_of(network_of(name)):
-                lines.append(graph_row(name, network, graph, Path(folder), args.repeats))
-                print(lines[-1], file=sys.stderr, flush=True)
+    began = commit()
+    lines = {"trackers": trackers_page, "graphs": graphs_page}[args.page](args)
     lines.append(
-        f"\nMade by `python benchmarks/onnx_runtime.py`, {args.threads} thread, commit {commit()}, "
-        f"{machine()}, seed 0."
+        f"\nMade by `python benchmarks/onnx_runtime.py {args.page}`, {args.threads} thread, "
+        f"commit {began}, {machine()}, seed 0; other programs ran on the same cores."
     )
-    args.out.write_text("\n".join(lines) + "\n", "utf-8")
-    print(f"wrote {args.out}")
+    out = args.out or ROOT / "benchmarks" / "results" / f"onnx_{args.page}.md"
+    out.write_text("\n".join(lines) + "\n", "utf-8")
+    print(f"wrote {out}")
 
 
 if __name__ == "__main__":
