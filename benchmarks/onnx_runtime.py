@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def alike(a: Prediction, b: Prediction) -> float:
 
 def follow(name: str, sequence: Any, count: int) -> dict[str, Any]:
     """Both runtimes on one sequence: overlaps, and wall and processor times by runtime."""
-    frames = [np.asarray(sequence.frames[t]) for t in range(min(count + 1, len(sequence)))]
+    frames = list(islice(sequence.frames(), count + 1))
     target = sequence.target(0)
     trackers = {kind: make_tracker(name, runtime=kind) for kind in ("torch", "onnx")}
     for tracker in trackers.values():

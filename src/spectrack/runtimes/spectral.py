@@ -57,7 +57,7 @@ class SFSegStep(nn.Module):
     def binarise(self, x_thw: Tensor) -> Tensor:
         """Soft masks of the last solution, by its maximum: (T, H, W) in [0, 1]."""
         s = self.settings
-        return torch.sigmoid(s.steepness * (x_thw / x_thw.amax().clamp(min=1e-12) - s.midpoint))
+        return torch.sigmoid(s.steepness * (x_thw / x_thw.max().clamp(min=1e-12) - s.midpoint))
 
     def _smooth(self, volumes_cthw: Tensor) -> Tensor:
         found = volumes_cthw[:, None]
