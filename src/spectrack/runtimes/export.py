@@ -102,7 +102,7 @@ def difference_of(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
     if [one.shape for one in found] != [one.shape for one in wanted]:
         return float("inf")
     shares = [
-        (a - b).abs().max() / b.abs().max().clamp(min=1e-12)
+        (a - b).abs().max() / b.abs().max().clamp(min=1e-12).float()
         for a, b in zip(found, wanted, strict=True)
     ]
     return float(torch.stack(shares).max())

@@ -30,21 +30,29 @@ CHECKED: tuple[Sizes, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One tensor that goes into a graph, float32.
+    """One tensor that goes into a graph, float32 or int64.
 
     Args:
         axes: See the module's text; none for a number by itself.
         low: Least value that it usually has,
         high: and the greatest; for examples, nothing is checked.
+        whole: Whether it holds whole numbers, int64.
     """
 
     axes: tuple[Axis, ...]
     low: float = 0.0
     high: float = 1.0
+    whole: bool = False
 
     def shape(self, sizes: Sizes) -> tuple[int, ...]:
         """Its shape at some sizes."""
         return tuple(_number(axis, sizes) for axis in self.axes)
+
+    def example(self, sizes: Sizes, numbers: torch.Generator) -> Tensor:
+        """A random one, even over its range."""
+        share = torch.rand(self.shape(sizes), generator=numbers)
+        found = self.low + (self.high - self.low) * share
+        return found.long() if self.whole else found
 
     def words(self) -> list[str]:
         """Its axes for people: ``["1", "3", "32*h", "32*w"]``."""
@@ -92,10 +100,7 @@ class Graph:
     def example(self, sizes: Sizes, seed: int = 0) -> tuple[Tensor, ...]:
         """Random tensors that may go in, even over the range of each."""
         numbers = torch.Generator().manual_seed(seed)
-        return tuple(
-            one.low + (one.high - one.low) * torch.rand(one.shape(sizes), generator=numbers)
-            for one in self.inputs.values()
-        )
+        return tuple(one.example(sizes, numbers) for one in self.inputs.values())
 
 
 def plain(network: nn.Module) -> nn.Module:

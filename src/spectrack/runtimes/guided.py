@@ -21,6 +21,8 @@ WINDOW = 7
 class GuidedFilter(nn.Module):
     """Soft masks made consistent with colours and motion.
 
+    K taps a pixel: those in its own frame, then in the frame before, then in the next one.
+
     Args:
         settings: The recipe.
     """
@@ -28,7 +30,6 @@ class GuidedFilter(nn.Module):
     def __init__(self, settings: GuidedSettings | None = None) -> None:
         super().__init__()
         self.settings = s = settings or GuidedSettings()
-        self.pad = max(s.radius, s.side_radius, 1) * s.step
         for name, radius in (("own", s.radius), ("side", s.side_radius)):
             dy, dx, spatial = _grid(radius)
             self.register_buffer(f"{name}_yx", torch.tensor(np.stack([dy, dx]) * s.step))
@@ -42,97 +43,102 @@ class GuidedFilter(nn.Module):
         ahead_t2hw: Tensor,
         behind_t2hw: Tensor,
     ) -> Tensor:
-        """The filtered masks, one half as the threshold.
+        """The filtered masks, one half as the threshold: (T, H, W) in [0, 1]; see the parts."""
+        weights, places = self.links(lab_tchw, active_thw, ahead_t2hw, behind_t2hw)
+        x = soft_thw
+        for tau in self.settings.lengths:
+            x = self.step(x, weights, places, torch.tensor(tau))
+        return self.finish(x)
+
+    def links(
+        self, lab_tchw: Tensor, active_thw: Tensor, ahead_t2hw: Tensor, behind_t2hw: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What every pixel is linked to.
 
         Args:
-            soft_thw: (T, H, W) in [0, 1]; H and W even, 8 or more.
-            lab_tchw: CIE Lab / 100 of the frames.
+            lab_tchw: CIE Lab / 100 of the frames; H and W even, 8 or more.
             active_thw: 1 where pixels may change, 0 elsewhere.
             ahead_t2hw: Flow of each frame to the next, (dx, dy) in pixels; the last is not read.
             behind_t2hw: Flow of each frame to the one before; the first is not read.
 
         Returns:
-            (T, H, W) in [0, 1].
+            Weights (T, K, H, W) that sum to 1, or to 0 where a pixel stays as it is; and the
+            places that they are of, int64 of the same shape, pixels of the whole volume in a row.
         """
-        height, width = soft_thw.shape[1:]
-        rows, cols = torch.arange(height)[:, None], torch.arange(width)
-        across = width + 2 * self.pad
-        here = ((rows + self.pad) * across + cols + self.pad).expand(soft_thw.shape)
-        number = torch.arange(soft_thw.shape[0])[:, None, None]
+        times, _, height, width = lab_tchw.shape
+        number = torch.arange(times)[:, None, None]
+        rows = torch.arange(height)[:, None].expand(times, height, width)
+        cols = torch.arange(width).expand(times, height, width)
         sharp = self._sharpness(lab_tchw)
-        lab = F.pad(lab_tchw, (self.pad,) * 4, value=100.0).flatten(2)  # no colour is like that
+        certain = torch.ones_like(sharp)
+        found = [self._linked("own", lab_tchw, sharp, number, rows, cols, certain)]
+        for step, flow, back in ((-1, behind_t2hw, ahead_t2hw), (1, ahead_t2hw, behind_t2hw)):
+            other = (number + step).clamp(min=0).minimum(torch.tensor(times - 1))
+            back = torch.index_select(back, 0, other.flatten())
+            yy, xx, trust = self._followed(flow, back, rows, cols)
+            trust = torch.where(other == number + step, trust, 0.0)
+            found.append(self._linked("side", lab_tchw, sharp, other, yy, xx, trust))
+        weights = torch.cat([w for w, _ in found], 1) * active_thw[:, None]
+        total = weights.sum(1, keepdim=True)
+        return weights / total.clamp(min=1), torch.cat([p for _, p in found], 1)
 
-        groups = []
-        for flow, back, step, edge in (
-            (behind_t2hw, _after(ahead_t2hw, -1), -1, number == 0),
-            (ahead_t2hw, _after(behind_t2hw, 1), 1, number == soft_thw.shape[0] - 1),
-        ):
-            there, trust = self._followed(flow, back, rows, cols, across)
-            trust = torch.where(edge, 0.0, trust)
-            groups.append((self._taps("side", there, across), trust, _after(lab, step), step))
-        groups.append((self._taps("own", here, across), torch.ones_like(sharp), lab, 0))
+    def step(self, soft_thw: Tensor, weights: Tensor, places: Tensor, tau: Tensor) -> Tensor:
+        """One step towards the mean of what pixels are linked to, by the share ``tau``."""
+        values = torch.index_select(soft_thw.flatten(), 0, places.flatten()).view(weights.shape)
+        linked = (weights.sum(1) > 0.5).float()
+        return soft_thw + tau * ((weights * values).sum(1) - linked * soft_thw)
 
-        weights = [
-            self._weights("own" if step == 0 else "side", lab_tchw, other, taps, trust, sharp)
-            * active_thw[:, None]
-            for taps, trust, other, step in groups
-        ]
-        total = torch.stack([w.sum(1) for w in weights]).sum(0)
-        share = torch.where(total > 0, 1 / total.clamp(min=1), 0.0)
-        linked = (total > 0).float()
-        x = soft_thw
-        for tau in self.settings.lengths:
-            around = F.pad(x[None], (self.pad,) * 4, mode="replicate")[0].flatten(1)
-            mean = torch.zeros_like(x)
-            for (taps, _, _, step), w in zip(groups, weights, strict=True):
-                values = _after(around, step).gather(1, taps.flatten(1)).view(w.shape)
-                mean = mean + (w * values).sum(1)
-            x = x + tau * (mean * share - linked * x)
+    def finish(self, soft_thw: Tensor) -> Tensor:
+        """Cut to [0, 1], and the level moved to one half."""
         rise = (1 - self.settings.level) / self.settings.level
-        x = x.clamp(0, 1)
+        x = soft_thw.clamp(0, 1)
         return rise * x / (1 + (rise - 1) * x)
 
-    def _taps(self, name: str, there_thw: Tensor, across: int) -> Tensor:
-        """Padded places of all taps, (T, K, H, W)."""
-        dy, dx = self.get_buffer(f"{name}_yx")
-        return there_thw[:, None] + (dy * across + dx)[:, None, None]
+    def _linked(
+        self,
+        name: str,
+        lab_tchw: Tensor,
+        sharp_thw: Tensor,
+        frame_thw: Tensor,
+        rows_thw: Tensor,
+        cols_thw: Tensor,
+        trust_thw: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Weights of a group of taps, whole numbers of 0 to 255 as the kernels keep them."""
+        height, width = lab_tchw.shape[2:]
+        dy, dx = self.get_buffer(f"{name}_yx")[:, :, None, None]
+        y, x = rows_thw[:, None] + dy, cols_thw[:, None] + dx
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        y = y.clamp(min=0).minimum(torch.tensor(height - 1))
+        x = x.clamp(min=0).minimum(torch.tensor(width - 1))
+        places = (frame_thw[:, None] * height + y) * width + x
+        row = places.flatten()
+        apart = torch.zeros_like(places, dtype=lab_tchw.dtype)
+        for channel in lab_tchw.unbind(1):
+            seen = torch.index_select(channel.flatten(), 0, row).view(places.shape)
+            apart = apart + (seen - channel[:, None]) ** 2
+        near = (1 + sharp_thw[:, None] / 4 * apart) ** 4
+        spatial = self.get_buffer(f"{name}_spatial")[:, None, None]
+        weights = torch.floor(255 * trust_thw[:, None] * spatial / near + 0.5)
+        return torch.where(inside, weights, 0.0), places
 
     def _followed(
-        self, flow: Tensor, back: Tensor, rows: Tensor, cols: Tensor, across: int
-    ) -> tuple[Tensor, Tensor]:
-        """Padded place of each pixel in the other frame, and how far it is believed."""
+        self, flow: Tensor, back: Tensor, rows: Tensor, cols: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Row and column of each pixel in another frame, and how far that is believed."""
         height, width = flow.shape[2:]
         fx, fy = flow.unbind(1)
         x, y = torch.round(cols + fx), torch.round(rows + fy)
         inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-        xx = x.clamp(0, width - 1).long()
-        yy = y.clamp(0, height - 1).long()
+        xx = torch.where(inside, x, 0.0).long()
+        yy = torch.where(inside, y, 0.0).long()
         place = (yy * width + xx).flatten(1)
         ex, ey = (
             f + b.flatten(1).gather(1, place).view(f.shape)
             for f, b in zip((fx, fy), back.unbind(1), strict=True)
         )
         trust = torch.exp((ex * ex + ey * ey) * (-0.5 / self.settings.flow_sigma**2))
-        return (yy + self.pad) * across + xx + self.pad, torch.where(inside, trust, 0.0)
-
-    def _weights(
-        self,
-        name: str,
-        lab_tchw: Tensor,
-        other_tcp: Tensor,
-        taps_tkhw: Tensor,
-        trust_thw: Tensor,
-        sharp_thw: Tensor,
-    ) -> Tensor:
-        """Weights of the taps, whole numbers of 0 to 255 as the kernels keep them."""
-        places = taps_tkhw.flatten(1)
-        apart = torch.zeros(())
-        for channel in range(3):
-            seen = other_tcp[:, channel].gather(1, places).view(taps_tkhw.shape)
-            apart = apart + (seen - lab_tchw[:, channel, None]) ** 2
-        near = (1 + sharp_thw[:, None] / 4 * apart) ** 4
-        spatial = self.get_buffer(f"{name}_spatial")[:, None, None]
-        return torch.floor(255 * trust_thw[:, None] * spatial / near + 0.5)
+        return yy, xx, torch.where(inside, trust, 0.0)
 
     def _sharpness(self, lab_tchw: Tensor) -> Tensor:
         """Sharpness of each pixel, lower where colours vary around it: (T, H, W)."""
@@ -145,13 +151,6 @@ class GuidedFilter(nn.Module):
         return s.sharpness * s.contrast / (s.contrast + around)
 
 
-def _after(x: Tensor, step: int) -> Tensor:
-    """Each frame's neighbour: the next for 1, the one before for -1; the edge is its own."""
-    if step == 0:
-        return x
-    return torch.cat([x[1:], x[-1:]]) if step > 0 else torch.cat([x[:1], x[:-1]])
-
-
 def _grid(radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and spatial weights of taps, as :class:`spectrack.spectral...Taps` has them."""
     axis = np.arange(-radius, radius + 1)
@@ -162,23 +161,33 @@ def _grid(radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def guided_graphs(network: GuidedFilter) -> tuple[Graph, ...]:
-    """``filter``: masks, colours, where they may change, and flows, to masks."""
-    del network
-    maps = Given(("t", "2h", "2w"))
+    """``links`` of a sub-video once, ``step`` for every length of the recipe, then ``finish``."""
+    taps = network.get_buffer("own_yx").shape[1] + 2 * network.get_buffer("side_yx").shape[1]
+    volume = Given(("t", "2h", "2w"))
     flow = Given(("t", 2, "2h", "2w"), -3, 3)
+    sizes = {"t": 3, "h": 12, "w": 14}
+    checked = {"t": 2, "h": 15, "w": 12}, {"t": 5, "h": 10, "w": 18}
+    colours = {"lab": Given(("t", 3, "2h", "2w")), "active": volume}
+    linked = {
+        "weights": Given(("t", taps, "2h", "2w"), 0, 2 / taps),
+        "places": Given(("t", taps, "2h", "2w"), 0, 700, whole=True),
+    }
     return (
         Graph(
-            "filter",
-            GuidedFilter.forward,
-            {
-                "soft": maps,
-                "lab": Given(("t", 3, "2h", "2w")),
-                "active": Given(("t", "2h", "2w"), 1, 1),
-                "ahead": flow,
-                "behind": flow,
-            },
-            ("filtered",),
-            {"t": 3, "h": 12, "w": 14},
-            ({"t": 2, "h": 15, "w": 12}, {"t": 5, "h": 10, "w": 18}),
+            "links",
+            GuidedFilter.links,
+            {**colours, "ahead": flow, "behind": flow},
+            ("weights", "places"),
+            sizes,
+            checked,
         ),
+        Graph(
+            "step",
+            GuidedFilter.step,
+            {"soft": volume, **linked, "tau": Given(())},
+            ("next",),
+            sizes,
+            checked,
+        ),
+        Graph("finish", GuidedFilter.finish, {"soft": volume}, ("filtered",), sizes, checked),
     )
