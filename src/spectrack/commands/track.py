@@ -80,9 +80,9 @@ class TrackCommand(Command):
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
     """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
     runtime: Annotated[str, arg(metavar="NAME")] = "torch"
-    """What runs the networks of sftrack, nanomask, nanotrack and fear: torch, or onnx, which is
-    faster on most CPUs and needs the extra onnx. The first time, graphs are made, which takes
-    about a minute."""
+    """What runs the networks of sftrack, nanomask, nanotrack and fear: torch, or onnx, which needs
+    less of a CPU's time, and the extra onnx. The first time, graphs are made, which takes a while.
+    """
     max_frames: OptionalCount = None
     """Stop after N frames (needed for a camera)."""
     no_clean: Flag = False
