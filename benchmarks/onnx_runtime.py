@@ -16,7 +16,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -126,9 +126,8 @@ def follow(name: str, sequence: Any, count: int) -> dict[str, Any]:
     return {"overlaps": overlaps, "spent": spent}
 
 
-def tracker_rows(names: list[str], sequences: list[Any], count: int) -> list[str]:
+def tracker_rows(names: list[str], sequences: list[Any], count: int) -> Iterator[str]:
     """The table of trackers."""
-    rows = []
     for name in names:
         found = [follow(name, sequence, count) for sequence in sequences]
         overlaps = [one for each in found for one in each["overlaps"]]
@@ -140,16 +139,14 @@ def tracker_rows(names: list[str], sequences: list[Any], count: int) -> list[str
             ]
             cells += [f"{both[0]:.1f}", f"{both[1]:.1f}", f"{both[0] / both[1]:.2f}"]
         told = f"{np.mean(overlaps):.4f} | {min(overlaps):.4f}"
-        rows.append(f"| {name} | {len(overlaps)} | {told} | {' | '.join(cells)} |")
-        print(rows[-1], file=sys.stderr, flush=True)
-    return rows
+        yield f"| {name} | {len(overlaps)} | {told} | {' | '.join(cells)} |"
 
 
-def trackers_page(args: argparse.Namespace) -> list[str]:
-    """What trackers do by either runtime."""
+def trackers_page(args: argparse.Namespace) -> Iterator[str]:
+    """What trackers do by either runtime, line by line."""
     data = Davis2016(args.root)
     sequences = [data[name] for name in args.sequences.split(",")]
-    return [
+    yield from [
         "# Trackers by ONNX Runtime, beside torch\n",
         f"The first {args.frames} frames after the first of {args.sequences.replace(',', ', ')} "
         "(DAVIS-2016, 854x480), from the box of the first mask. Overlap of both answers with each "
@@ -158,13 +155,13 @@ def trackers_page(args: argparse.Namespace) -> list[str]:
         "| tracker | frames | IoU, mean | least | wall, torch | onnx | ratio "
         "| processor, torch | onnx | ratio |",
         f"| --- |{' ---: |' * 9}",
-        *tracker_rows(args.trackers.split(","), sequences, args.frames),
     ]
+    yield from tracker_rows(args.trackers.split(","), sequences, args.frames)
 
 
-def graphs_page(args: argparse.Namespace) -> list[str]:
-    """What graphs weigh, how near they are to torch, and how long they take."""
-    lines = [
+def graphs_page(args: argparse.Namespace) -> Iterator[str]:
+    """What graphs weigh, how near they are to torch, and how long they take, line by line."""
+    yield from [
         "# Networks as ONNX graphs, beside torch\n",
         "Megabytes of each file; the largest difference from torch on random inputs of two sizes, "
         "in shares of the greatest value; least processor time in milliseconds at the sizes that "
@@ -175,9 +172,7 @@ def graphs_page(args: argparse.Namespace) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         for name in args.networks.split(","):
             for network, graph in graphs_of(network_of(name)):
-                lines.append(graph_row(name, network, graph, Path(folder), args.repeats))
-                print(lines[-1], file=sys.stderr, flush=True)
-    return lines
+                yield graph_row(name, network, graph, Path(folder), args.repeats)
 
 
 def main() -> None:
@@ -201,13 +196,16 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     began = commit()
-    lines = {"trackers": trackers_page, "graphs": graphs_page}[args.page](args)
-    lines.append(
-        f"\nMade by `python benchmarks/onnx_runtime.py {args.page}`, {args.threads} thread, "
-        f"commit {began}, {machine()}, seed 0; other programs ran on the same cores."
+    made = (
+        f"\nMade by `python benchmarks/onnx_runtime.py {' '.join(sys.argv[1:])}`, commit {began}, "
+        f"{machine()}, seed 0; other programs ran on the same cores."
     )
     out = args.out or ROOT / "benchmarks" / "results" / f"onnx_{args.page}.md"
-    out.write_text("\n".join(lines) + "\n", "utf-8")
+    lines: list[str] = []
+    for line in {"trackers": trackers_page, "graphs": graphs_page}[args.page](args):
+        lines.append(line)  # what was measured is there whatever comes after it
+        out.write_text("\n".join([*lines, made]) + "\n", "utf-8")
+        print(line, file=sys.stderr, flush=True)
     print(f"wrote {out}")
 
 
