@@ -31,7 +31,7 @@ FLOORS = [
     {"video", "metrics", "flow", "networks"},
     {"spectral/sfseg", "spectral/guided", "spectral/mixing"},
     {"spectral", "datasets", "weights"},
-    {"datasets/synthetic", "refinement", "exports"},
+    {"datasets/synthetic", "refinement", "exports", "runtimes"},
     {"tracking"},
     {"training/loop"},
     {"training/data"},

@@ -43,7 +43,7 @@ COMMANDS = {
     "benchmark": ("BenchmarkCommand", "measure speed, memory and error of the spectral kernels"),
     "trackers": ("TrackersCommand", "list the trackers"),
     "datasets": ("DatasetsCommand", "list the data sets"),
-    "weights": ("WeightsCommand", "list learned weights; fetch, convert and verify them"),
+    "weights": ("WeightsCommand", "list learned weights; fetch, convert, verify, export them"),
     "doctor": ("DoctorCommand", "check this machine and say what to do"),
 }
 
@@ -51,6 +51,7 @@ VARIANTS = {
     ("weights", "pull"): ("weights", "PullWeightsCommand"),
     ("weights", "convert"): ("weights", "ConvertWeightsCommand"),
     ("weights", "verify"): ("weights", "VerifyWeightsCommand"),
+    ("weights", "export"): ("weights_export", "ExportWeightsCommand"),
 }
 """Commands whose second word decides the rest: module and class."""
 

@@ -80,6 +80,10 @@ class TrackCommand(Command):
     """What follows; see `spectrack trackers`."""
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
     """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
+    runtime: Annotated[str, arg(metavar="NAME")] = "torch"
+    """What runs the networks of sftrack, nanomask, nanotrack and fear: torch, or onnx, which needs
+    less of a CPU's time, and the extra onnx. The first time, graphs are made, which takes a while.
+    """
     max_frames: OptionalCount = None
     """Stop after N frames (needed for a camera)."""
     no_clean: Flag = False
@@ -110,11 +114,11 @@ class TrackCommand(Command):
         from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
         from spectrack.settings import split_pairs
         from spectrack.tracking.journal import Journal
-        from spectrack.tracking.table import settings_of, tracker_table
+        from spectrack.tracking.table import settings_of, tracker_table, with_chosen_runtime
 
         choose("tracker", self.tracker, tracker_table())
         at_least("--max-frames", self.max_frames)
-        settings = split_pairs(self.set)
+        settings = with_chosen_runtime(self.tracker, split_pairs(self.set), self.runtime)
         checked = settings_of(self.tracker, **settings)  # a wrong one is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video

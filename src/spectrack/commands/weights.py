@@ -15,7 +15,7 @@ from spectrack.errors import InputError
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
 
-ACTIONS = ("list", "pull", "convert", "verify")
+ACTIONS = ("list", "pull", "convert", "verify", "export")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class WeightsCommand(Command):
 
     `weights pull NAME` fetches some, `weights convert FILE` makes a safetensors file of a
     checkpoint, a TensorFlow Lite file or NanoTrack's ONNX graphs, `weights verify FILE` says which
-    network a file fits.
+    network a file fits, `weights export NAME` writes its network as ONNX graphs.
     Checkpoints are pickles; they are read by a restricted unpickler that executes nothing in them.
     The cache is SPECTRACK_CACHE, else spectrack in the user's cache folder; SPECTRACK_OFFLINE=1
     forbids the network.
@@ -33,7 +33,7 @@ class WeightsCommand(Command):
     """
 
     action: Annotated[Positional[str], arg(metavar="ACTION")] = "list"
-    """What to do: list, pull, convert, verify."""
+    """What to do: list, pull, convert, verify, export."""
 
     def run(self, console: Console) -> int:
         """Print the table of weights."""

@@ -60,7 +60,7 @@ class SameConv(nn.Conv2d):
             return F.conv2d(x_nchw, self.weight, self.bias, 1, half, self.dilation, self.groups)
         pads = []
         for size in (x_nchw.shape[3], x_nchw.shape[2]):
-            missing = max((-(-size // step) - 1) * step + reach - size, 0)
+            missing = max(reach - (size % step or step), 0)
             pads += [missing // 2, missing - missing // 2]
         padded = F.pad(x_nchw, pads) if any(pads) else x_nchw
         return F.conv2d(padded, self.weight, self.bias, step, 0, self.dilation, self.groups)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from torch import Tensor
 from spectrack.networks.folding import for_inference
 from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory, spot
 from spectrack.networks.mobilenet_v2 import Features, normalised
+from spectrack.runtimes.mask_in_box import OnnxMaskInBox
+from spectrack.runtimes.names import Runtime
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.tracking.appearance import ColourModel, colour_index
 from spectrack.tracking.colour import robust_box
@@ -140,7 +143,7 @@ class BoxSegmenter:
     """Masks of one target; holds its colours and a memory of it.
 
     Args:
-        network: Trained.
+        network: Trained; run by torch or by ONNX Runtime.
         memory: Where frames are kept.
         rate: Share of every new frame in the recent colours.
         views: In how many ways boxes are looked at after the first frame.
@@ -148,7 +151,7 @@ class BoxSegmenter:
 
     def __init__(
         self,
-        network: MaskInBox,
+        network: MaskInBox | OnnxMaskInBox,
         memory: TargetMemory | None = None,
         rate: float = 0.1,
         views: Views = ONE_VIEW,
@@ -333,15 +336,29 @@ def shipped_mask_in_box() -> Path:
     return Path(str(files("spectrack") / "assets" / "mask_in_box.safetensors"))
 
 
-@lru_cache(maxsize=2)
-def shared_mask_in_box(weights: str = "") -> MaskInBox:
+@overload
+def shared_mask_in_box(weights: str = "") -> MaskInBox: ...
+
+
+@overload
+def shared_mask_in_box(weights: str, runtime: Runtime) -> MaskInBox | OnnxMaskInBox: ...
+
+
+def shared_mask_in_box(weights: str = "", runtime: Runtime = "torch") -> MaskInBox | OnnxMaskInBox:
     """The network, read once for all trackers of a process: nobody may change it.
 
     Args:
         weights: A name of the table of weights, or a file; the shipped ones where empty.
+        runtime: What runs it.
 
     Raises:
-        InputError: As :func:`spectrack.weights.networks.load_network`.
+        InputError: As :func:`spectrack.weights.networks.load_network`, or as
+            :class:`~spectrack.runtimes.running.OnnxNetwork`.
     """
+    return _read_once(weights, runtime)
+
+
+@lru_cache(maxsize=2)
+def _read_once(weights: str, runtime: Runtime) -> MaskInBox | OnnxMaskInBox:
     network = load_network(weights or str(shipped_mask_in_box()), MaskInBox).network
-    return for_inference(network)
+    return OnnxMaskInBox(network, SIDE) if runtime == "onnx" else for_inference(network)

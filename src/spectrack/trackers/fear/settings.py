@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spectrack.errors import InputError
+from spectrack.runtimes.names import Runtime, check_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class FEARSettings:
         score: ``overlap``, an estimate of the overlap with the true box; or ``network``, what the
             network says of the cell it chose, which is near 1 almost always.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
+        runtime: What runs the network: ``torch``, or ``onnx``, ONNX Runtime on the CPU (needs the
+            extra ``onnx``).
     """
 
     weights: str = "fear"
@@ -32,8 +35,10 @@ class FEARSettings:
     rate: float = 0.765
     score: Literal["overlap", "network"] = "overlap"
     device: str = "auto"
+    runtime: Runtime = "torch"
 
     def __post_init__(self) -> None:
+        check_device(self.device, self.runtime)
         if not self.penalty >= 0:
             raise InputError(f"penalty is {self.penalty}; give 0 or more")
         for name in ("window", "rate"):

@@ -21,6 +21,7 @@ from spectrack.trackers.fear.crop import (
     context_of,
     mean_colour,
 )
+from spectrack.trackers.fear.graphs import OnnxFEAR
 from spectrack.trackers.fear.network import FEAR, SEARCH_SIDE, TEMPLATE_SIDE
 from spectrack.trackers.fear.settings import FEARSettings
 from spectrack.tracking.base import Tracker
@@ -50,10 +51,13 @@ class FEARTracker(Tracker):
 
     def __init__(self, settings: FEARSettings | None = None, network: FEAR | None = None) -> None:
         super().__init__(settings)
-        self._device = pick_device(self.settings.device)
+        onnx = self.settings.runtime == "onnx"
+        self._device = pick_device("cpu" if onnx else self.settings.device)
         if network is None:
             network = load_network(self.settings.weights, FEAR).network
-        self._network = for_inference(network).to(self._device)
+        self._network: FEAR | OnnxFEAR = (
+            OnnxFEAR(network) if onnx else for_inference(network).to(self._device)
+        )
 
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from spectrack.errors import InputError
+from spectrack.runtimes.names import Runtime, check_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class NanoMaskSettings:
         mirror: Look at every crop mirrored, too: a little better, nearly twice the time.
         steady: Let the box tracker go on from the mask's box, if it can go on from a mask.
         sure: Frames whose mask promises a J below this are not remembered.
+        runtime: What runs the networks: ``torch``, or ``onnx``, ONNX Runtime on the CPU (needs the
+            extra ``onnx``).
     """
 
     boxes: str = "nanotrack"
@@ -32,8 +35,10 @@ class NanoMaskSettings:
     mirror: bool = False
     steady: bool = False
     sure: float = 0.75
+    runtime: Runtime = "torch"
 
     def __post_init__(self) -> None:
+        check_device("auto", self.runtime)
         if self.memory < 0 or self.every < 1:
             raise InputError(
                 f"memory is {self.memory} and every is {self.every}; give 0 and 1 or more"

@@ -21,7 +21,7 @@ from spectrack.tracking.mask_in_box import (
     shared_mask_in_box,
 )
 from spectrack.tracking.sharpness import sharpness
-from spectrack.tracking.table import make_tracker, named
+from spectrack.tracking.table import make_tracker, named, with_runtime
 from spectrack.tracking.target_memory import TargetMemory
 
 VANISHED = 0.02
@@ -45,10 +45,10 @@ class NanoMaskTracker(Tracker):
         super().__init__(settings)
         s: NanoMaskSettings = self.settings
         name, own = named(s.boxes)
-        self._boxes = make_tracker(name, **own)
+        self._boxes = make_tracker(name, **with_runtime(name, own, s.runtime))
         memory = TargetMemory(s.memory, s.every)
         self._drawn = GivenBox()
-        network = shared_mask_in_box(s.weights)
+        network = shared_mask_in_box(s.weights, s.runtime)
         self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:

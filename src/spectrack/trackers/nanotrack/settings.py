@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spectrack.errors import InputError
+from spectrack.runtimes.names import Runtime, check_device
 from spectrack.trackers.nanotrack.opencv import RULES as OPENCV_RULES
 from spectrack.tracking.siamese import Rules
 
@@ -38,6 +39,8 @@ class NanoTrackSettings:
             network says of the cell it chose, which is near 1 almost always. With ``opencv`` it is
             OpenCV's in any case.
         device: ``cpu``, ``cuda``, ``cuda:1``; a GPU where there is one when ``auto``.
+        runtime: What runs the network: ``torch``, or ``onnx``, ONNX Runtime on the CPU (needs the
+            extra ``onnx``).
     """
 
     weights: str = ""
@@ -49,8 +52,10 @@ class NanoTrackSettings:
     rate: float | None = None
     score: Literal["overlap", "network"] = "overlap"
     device: str = "auto"
+    runtime: Runtime = "torch"
 
     def __post_init__(self) -> None:
+        check_device(self.device, self.runtime)
         if self.opencv and self.version == "v3":
             raise InputError("OpenCV's TrackerNano has no version 3; give version v1 or v2")
         rules_of(self, "v1")

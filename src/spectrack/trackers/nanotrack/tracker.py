@@ -10,6 +10,7 @@ from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.trackers.nanotrack.confidence import NUMBERS, signals
+from spectrack.trackers.nanotrack.graphs import OnnxNanoTrack
 from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
 from spectrack.trackers.nanotrack.opencv import OpenCVFollowing, root_window
 from spectrack.trackers.nanotrack.settings import NanoTrackSettings, rules_of
@@ -42,7 +43,8 @@ class NanoTracker(SiameseTracker):
     ) -> None:
         super().__init__(settings)
         s: NanoTrackSettings = self.settings
-        self._device = pick_device(s.device)
+        onnx = s.runtime == "onnx"
+        self._device = pick_device("cpu" if onnx else s.device)
         if network is None:
             network = load_network(s.named_weights, NanoTrack).network
         version = network.version
@@ -52,7 +54,9 @@ class NanoTracker(SiameseTracker):
             )
         if s.opencv and version == "v3":
             raise InputError("OpenCV's TrackerNano has no version 3; give weights of v1 or v2")
-        self._network = for_inference(network).to(self._device)
+        self._network: NanoTrack | OnnxNanoTrack = (
+            OnnxNanoTrack(network) if onnx else for_inference(network).to(self._device)
+        )
         self._rules = rules_of(s, version)
         window = root_window if s.opencv else cosine_window
         self._estimates = s.score == "overlap" and not s.opencv

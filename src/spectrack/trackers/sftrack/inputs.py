@@ -13,7 +13,7 @@ from spectrack.flow.estimators import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
-from spectrack.tracking.table import make_tracker, named, tracker_table
+from spectrack.tracking.table import make_tracker, named, tracker_table, with_runtime
 
 
 class Input:
@@ -23,13 +23,16 @@ class Input:
         name: Of a tracker, with settings after a colon where they are not the usual ones
             (``rts:weights=rts.safetensors;presence=0.2``), or a file of boxes or folder of masks.
         longest: A box tracker sees frames whose longer side has at most this many pixels.
+        runtime: What runs its networks, where it knows more than one; its own setting goes before.
     """
 
-    def __init__(self, name: str, longest: int) -> None:
+    def __init__(self, name: str, longest: int, runtime: str = "torch") -> None:
         self.name, self._longest = name, longest
         kind, settings = named(name)
         self.restarts = kind in tracker_table()
         """Whether it can be started again in any frame: not where its answers come from files."""
+        if self.restarts:
+            settings = with_runtime(kind, settings, runtime)
         self._make: Callable[[], Tracker] = (
             (lambda: make_tracker(kind, **settings))
             if self.restarts
@@ -123,10 +126,11 @@ class InputPool:
     Args:
         names: See :class:`Input`.
         longest: See :class:`Input`.
+        runtime: See :class:`Input`.
     """
 
-    def __init__(self, names: Sequence[str], longest: int) -> None:
-        self.inputs = [Input(name, longest) for name in names]
+    def __init__(self, names: Sequence[str], longest: int, runtime: str = "torch") -> None:
+        self.inputs = [Input(name, longest, runtime) for name in names]
         self._threads = ThreadPoolExecutor(len(self.inputs), thread_name_prefix="input")
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> list[Hypothesis | None]:

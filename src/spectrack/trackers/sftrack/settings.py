@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from spectrack.errors import InputError
+from spectrack.runtimes.names import Runtime, check_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class SFTrackSettings:
         distinct: or its colours stand out less than this share of how they first did.
         regain: It is found again where a place scores this share of how the target itself did,
         likeness: and its colours are as like the target's as this share of what is usual.
+        runtime: What runs the network of masks in boxes and those of inputs that can be: ``torch``,
+            or ``onnx``, ONNX Runtime on the CPU (needs the extra ``onnx``).
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {"alike": "likeness"}
@@ -70,8 +73,10 @@ class SFTrackSettings:
     distinct: float = 0.3
     regain: float = 0.4
     likeness: float = 0.78
+    runtime: Runtime = "torch"
 
     def __post_init__(self) -> None:
+        check_device("auto", self.runtime)
         if not 0 <= self.iterations <= 5:
             raise InputError(f"iterations is {self.iterations}; give 0 to 5")
         for name in ("largest", "longest", "reach", "contradicted"):

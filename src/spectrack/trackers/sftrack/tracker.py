@@ -93,7 +93,7 @@ class SFTracker(Tracker):
         self._any_size = weights.mixing_of(s.names)
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
-        self._pool = InputPool(s.names, s.longest)
+        self._pool = InputPool(s.names, s.longest, s.runtime)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self._flow = quick_flow()
 
@@ -143,8 +143,8 @@ class SFTracker(Tracker):
         if s.masks == "feat2seg":
             return Segmenter(self._network)
         views = {1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views]
-        network, memory = shared_mask_in_box(s.mask_weights), TargetMemory(s.memory)
-        return MemorySegmenter(BoxSegmenter(network, memory, s.rate, views))
+        network = shared_mask_in_box(s.mask_weights, s.runtime)
+        return MemorySegmenter(BoxSegmenter(network, TargetMemory(s.memory), s.rate, views))
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""

@@ -1,0 +1,1 @@
+"""Networks outside torch: their functions as ONNX graphs, written, checked, and run."""

@@ -1,0 +1,69 @@
+"""A network whose functions are run by ONNX Runtime, for trackers that are told so.
+
+The graphs are made of the network that is there, the first time, and kept in the cache under a
+hash of its numbers; what is found there is read as any other file, see
+:mod:`spectrack.runtimes.session`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spectrack.runtimes.export import OPSET, write_graph
+from spectrack.runtimes.graph import Graph, plain
+from spectrack.runtimes.session import OnnxGraph, open_graph, require
+from spectrack.weights.cache import cache_folder
+
+FORMAT = 1
+"""Raised where graphs of the same network are made otherwise."""
+
+
+class OnnxNetwork:
+    """Functions of a network, each a graph.
+
+    As many threads work on a graph as torch had when it was opened.
+
+    Args:
+        network: On the CPU; it stays as it is.
+        graphs: Its functions.
+
+    Raises:
+        InputError: If the packages are absent, or the cache cannot be written.
+    """
+
+    def __init__(self, network: nn.Module, graphs: Sequence[Graph]) -> None:
+        require("onnxruntime")
+        folder = cache_folder() / "onnx" / _key(network, graphs)
+        ready: nn.Module | None = None
+        self._graphs: dict[str, OnnxGraph] = {}
+        for graph in graphs:
+            path = folder / f"{graph.name}.onnx"
+            if not path.is_file():
+                ready = ready or plain(network)
+                write_graph(path, ready, graph)
+            self._graphs[graph.name] = _opened(path, torch.get_num_threads())
+
+    def __call__(self, name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """What a graph says of tensors."""
+        return self._graphs[name](*tensors)
+
+
+@lru_cache(maxsize=32)
+def _opened(path: Path, threads: int) -> OnnxGraph:
+    """Opened once for all trackers of a process: running a graph changes nothing in it."""
+    return open_graph(path, threads)
+
+
+def _key(network: nn.Module, graphs: Sequence[Graph]) -> str:
+    """A hash of all that decides what the graphs are."""
+    told = [(g.name, [(n, one.axes) for n, one in g.inputs.items()], g.outputs) for g in graphs]
+    found = hashlib.sha256(repr((FORMAT, OPSET, torch.__version__, told)).encode())
+    for name, tensor in network.state_dict().items():
+        found.update(name.encode() + tensor.detach().contiguous().numpy().tobytes())
+    return found.hexdigest()[:32]

@@ -1,0 +1,96 @@
+"""Graphs from the command to a runtime, and networks that are run by one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from spectrack.cli import main
+from spectrack.errors import InputError
+from spectrack.runtimes import export, running
+from spectrack.runtimes.export import difference_of, largest_difference
+from spectrack.runtimes.graph import Given, Graph
+from spectrack.runtimes.running import OnnxNetwork
+from spectrack.runtimes.session import open_graph
+from spectrack.runtimes.spectral import SFSegStep, sfseg_graphs
+
+for package in ("onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(package, reason=f"the package {package} (extra onnx) is not installed")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the command writes of the spectral step."""
+    out = tmp_path_factory.mktemp("graphs")
+    assert main(["weights", "export", "sfseg", "--out", str(out), "--quiet"]) == 0
+    return out
+
+
+def test_the_files_hold_for_sizes_they_were_not_made_with(folder):
+    step = SFSegStep()
+    graph = open_graph(folder / "sfseg_step.onnx")
+    for shape in ((4, 33, 9), (6, 8, 50)):
+        x, unary = torch.rand(2, *shape, generator=torch.Generator().manual_seed(3))
+        feature = torch.rand(3, *shape)
+        (found,) = graph(x, unary, feature)
+        assert (found - step(x, unary, feature)).abs().max() < 1e-6 + 1e-5 * found.max()
+
+
+def test_the_files_say_what_they_are(folder):
+    graph = open_graph(folder / "sfseg_step.onnx")
+    assert graph.inputs == ("x", "unary", "feature")
+    assert graph.notes["network"] == "sfseg"
+    assert json.loads(graph.notes["inputs"])["feature"] == ["3", "t", "h", "w"]
+    with pytest.raises(InputError, match=r"shapes \(2, 2\), \(2, 2\), \(2, 2\) were given"):
+        graph(*torch.zeros(3, 2, 2))
+
+
+def test_files_are_not_replaced_unasked(folder, capsys):
+    assert main(["weights", "export", "sfseg", "--out", str(folder)]) == 2
+    assert "pass --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nothing"], "weights nothing do not exist"),
+        (["sfseg", "--format", "tflite"], "tflite"),
+        (["dimp_small"], "not on this machine"),
+    ],
+)
+def test_what_cannot_be_written_is_told(tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path / "cache"))
+    assert main(["weights", "export", *words, "--out", str(tmp_path / "out")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_answers_otherwise_is_seen(folder):
+    network = SFSegStep()
+    step, _ = sfseg_graphs(network)
+    assert largest_difference(folder / "sfseg_step.onnx", network, step) < 1e-5
+    network.get_buffer("taps1").mul_(1.5)
+    network.get_buffer("taps0")[0, 0, 0] = 0.7
+    assert largest_difference(folder / "sfseg_step.onnx", network, step) > 1e-3
+
+
+def test_differences_are_shares_of_the_greatest_value():
+    wanted = [torch.tensor([0.0, -200.0])]
+    assert difference_of([torch.tensor([1.0, -200.0])], wanted) == pytest.approx(0.005)
+    assert difference_of([torch.zeros(3)], wanted) == float("inf")
+    assert not difference_of([torch.tensor([float("nan"), 0.0])], wanted) <= export.TOLERANCE
+
+
+def test_graphs_of_a_network_are_made_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path))
+    double = Graph("twice", lambda network, x: network.weight * x, {"x": Given(("n",))}, ("y",))
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(network.weight, 2.0)
+    assert OnnxNetwork(network, [double])("twice", torch.ones(4))[0].tolist() == [[2.0] * 4]
+    monkeypatch.setattr(running, "write_graph", lambda *_: pytest.fail("it was made again"))
+    assert OnnxNetwork(network, [double])("twice", torch.ones(7))[0].tolist() == [[2.0] * 7]
+    torch.nn.init.constant_(network.weight, 3.0)
+    with pytest.raises(pytest.fail.Exception):  # other numbers, another graph
+        OnnxNetwork(network, [double])
