@@ -242,7 +242,6 @@ def main() -> None:
     asked = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     kept = RESULTS / "many_objects.json"
-    tables = json.loads(kept.read_text()) if kept.exists() else {}
     for part in options.parts.split(","):
         load = os.getloadavg()[0]
         head, rows = PARTS[part][0](options)
@@ -251,6 +250,7 @@ def main() -> None:
         command += flags if part == "objects" else ""
         made = f"`{command}`, commit {commit}, {platform.system()} {platform.machine()}, "
         made += f"{os.cpu_count()} processors of which {processors()} allowed, load {load:.1f}"
+        tables = json.loads(kept.read_text()) if kept.exists() else {}
         tables[part] = {"head": head, "rows": rows, "made": made}
         kept.write_text(json.dumps(tables, indent=2) + "\n")
         write(tables)

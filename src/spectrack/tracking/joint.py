@@ -43,7 +43,7 @@ def share_pixels(predictions: Mapping[int, Prediction]) -> dict[int, Prediction]
         return dict(predictions)
     claims = np.zeros(next(iter(masks.values())).shape, dtype=np.uint8)
     for mask in masks.values():
-        claims += mask if mask.dtype == np.bool_ else mask > FAINT
+        claims += np.asarray(mask > FAINT, dtype=np.uint8)
     met: HardHW = claims > 1
     if not met.any():
         return dict(predictions)
