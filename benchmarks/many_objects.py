@@ -195,7 +195,7 @@ def spin() -> None:
 
 def crossing(options: argparse.Namespace) -> tuple[list[str], Rows]:
     """J of objects that pass one another, by both rules of whose pixels are."""
-    images, index, targets = given(Things(3, crossing=True, period=40), 40)
+    images, index, targets = given(Things(2, crossing=True, period=160), 30)
     rows = []
     for name in ("flow", "nanomask"):
         found: dict[str, list[float]] = {"the surer object's": [], "joint step": []}
@@ -227,7 +227,7 @@ PARTS = {
     "stages": (stages, "Where the time of one object goes (sftrack)"),
     "batches": (batches, "Crops of several objects in one forward pass"),
     "waits": (waits, "Short loops beside busy processes"),
-    "crossing": (crossing, "Three objects that pass one another"),
+    "crossing": (crossing, "Two objects that pass one another"),
 }
 
 

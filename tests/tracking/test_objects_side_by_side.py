@@ -71,3 +71,23 @@ def test_the_two_verbs_of_a_tracker_say_what_its_inputs_say():
     assert make_tracker("sftrack").side_by_side
     assert make_tracker("nanomask").side_by_side
     assert not make_tracker("sftrack", inputs="csrt,flow").side_by_side
+
+
+def test_of_two_that_cross_no_pixel_is_of_both_and_each_keeps_its_own():
+    frames, index = zip(*Things(2, (240, 160), crossing=True, period=120).clip(16), strict=True)
+    masks = {key: index[0] == key for key in (1, 2)}
+    targets = {key: Target(Box.from_mask(m), m) for key, m in masks.items()}
+    said = []
+
+    def note(t, frame_hwc, answers):
+        said.append([answers[key].hard_mask() for key in (1, 2)])
+
+    trackers = {key: make_tracker("flow") for key in targets}
+    tracks = run_many(trackers, ArrayFrames(list(frames)), targets, on_frame=note)
+    assert any((one & other).any() for one, other in said)  # before the joint step
+    for t in range(len(index)):
+        assert not (tracks[1].mask(t) & tracks[2].mask(t)).any()
+    for key, track in tracks.items():
+        pairs = [(track.mask(t), truth == key) for t, truth in enumerate(index)]
+        shared = [(mask & visible).sum() / (mask | visible).sum() for mask, visible in pairs]
+        assert np.mean(shared) > 0.85

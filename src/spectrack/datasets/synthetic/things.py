@@ -70,7 +70,8 @@ class Things:
             stray, phase = (0.25 * cell_w, 0.25 * cell_h), 0.9 * k
             if crossing:
                 middle = (width / 2, height / 2 + 0.1 * cell_h * (k - (count - 1) / 2))
-                stray, phase = (width / 2 - 1.5 * half[0], 0.0), 2 * math.pi * k / count
+                stray = (width / 2 - 1.5 * half[0], 0.0)
+                phase = math.pi * (0.35 + 2 * k / count)  # the first two meet soon
             self._things.append(_Thing(skin, half, middle, stray, phase))
 
     def render(self, time: int) -> tuple[FrameHWC, Index]:
