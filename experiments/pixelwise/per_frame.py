@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from spectrack.networks.conv_lstm import State
 from spectrack.trackers.pixelwise.local_segmentation import LocalSegmentation, Memory
 
+PER_FRAME = "per-frame"
+"""Its folder in that of a run."""
 RATE, STEPS = 1e-3, 20
 """Of the fine-tuning; the paper says "small learning rate and few iterations"."""
 

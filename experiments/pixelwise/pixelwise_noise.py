@@ -1,11 +1,11 @@
 """Figures 3 and 4 of the paper: what a frame of another video in every clip does to the memory.
 
-    python experiments/pixelwise/pixelwise_noise.py --run RUN [--steps N] [--quick]
+    python experiments/pixelwise/pixelwise_noise.py --run RUN [--steps N] [--batch N] [--quick]
 
 Three local networks learn from the same DAVIS training sequences and stills for as long: with noise
 frames, without, and one that sees single frames and is fine-tuned on the first. Each then segments
-the same clips of DAVIS validation, 31 frames near the truth. They are kept in RUN/noise, so that
-one that was stopped goes on.
+the same clips of DAVIS validation, 31 frames near the truth. They are kept in RUN, so that one that
+was stopped goes on; the last one is that of ``pixelwise_tables.py`` where it is there.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.datasets.davis import Davis2016
-from spectrack.datasets.synthetic.stills import Stills
 from spectrack.trackers.pixelwise.local_segmentation import LocalSegmentation
 from spectrack.trackers.pixelwise.settings import NETWORKS
-from spectrack.trackers.pixelwise.train import LOCAL, small_plan
 from spectrack.trackers.pixelwise.train_footage import footage_of_video
-from spectrack.trackers.pixelwise.train_networks import learn_local
 from spectrack.trackers.pixelwise.train_regions import LocalSamples, RegionSettings
-from spectrack.training.held_out import hold_out
 from spectrack.weights.files import read_weights
 from spectrack.weights.load import find_weights
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
 from experiments.common import BLUE, GREEN, GREY, Page, arguments
-from experiments.pixelwise.per_frame import PerFrame
+from experiments.pixelwise.learned import add_training, learned
+from experiments.pixelwise.per_frame import PER_FRAME, PerFrame
 
 LABELS = {"noise": "with noise frames", "plain": "without", "single": "single frames, fine-tuned"}
+FOLDERS = {"noise": "noise", "plain": "no-noise", "single": PER_FRAME}
+"""In that of the run; the last one is that of ``pixelwise_tables.py``."""
 COLOURS = {"noise": BLUE, "plain": GREEN, "single": GREY}
 BINS = 200
 """Of probabilities, for the ROC."""
@@ -49,8 +48,7 @@ BINS = 200
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of this experiment."""
-    parser.add_argument("--run", type=Path, required=True, help="folder of what is learned")
-    parser.add_argument("--steps", type=int, default=800, help="of each training")
+    add_training(parser, steps=800)
     parser.add_argument("--clips", type=int, default=60, help="that are segmented")
     parser.add_argument("--start", default="mask_in_box", help="weights of the extractor")
 
@@ -59,29 +57,14 @@ def networks(options: argparse.Namespace, sizes: dict[str, Any]) -> dict[str, Lo
     """The three networks, learned."""
     names = ("extractor", "side", "maps", "memory", "decoder", "skips", "width")
     given = {name: sizes[name] for name in names if name in sizes}
-    videos = list(Davis2016(options.root, "train", "240p").values())
-    learned = hold_out(videos)[0][: 2 if options.quick else None]
-    footage = [footage_of_video(video) for video in learned]
-    stills = Stills(options.root.parent / "stills")
-    steps = 2 if options.quick else options.steps
-    settings = replace(LOCAL, epochs=max(steps // 100, 1), early_stop=None)
-    regions = replace(small_plan().regions, side=sizes["side"])
     made: dict[str, LocalSegmentation] = {}
-    for name in LABELS:
+    for label, name in FOLDERS.items():
         with torch.random.fork_rng([]):
             torch.manual_seed(0)
-            network = (PerFrame if name == "single" else LocalSegmentation)(**given)
+            network = (PerFrame if label == "single" else LocalSegmentation)(**given)
         if "width" not in sizes:
             network.extractor.take(read_weights(find_weights(options.start)).tensors)
-        data = LocalSamples(
-            footage,
-            min(steps, 100) * settings.batch_size,
-            replace(regions, noise=name == "noise"),
-            stills,
-        )
-        folder = options.run / ("noise-quick" if options.quick else "noise") / name
-        learn_local(network, data, folder, settings, extra={"network": name})
-        made[name] = network.eval()
+        made[label] = learned(network, name, options, noise=label == "noise")
     return made
 
 
@@ -191,7 +174,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     samples = LocalSamples(footage, clips, regions.fixed(), seed=0)
     found = {name: segmented(network, samples) for name, network in made.items()}
     page.text(
-        f"Local networks of the small form, {options.steps} steps each; {clips} clips of "
+        f"Local networks of the small form, {options.steps} steps of {options.batch} "
+        f"samples each; {clips} clips of "
         f"{frames} frames of the DAVIS validation sequences, in regions that lie where the mask "
         "was five frames before. The paper does this with 1200 clips of VOT2016."
     )

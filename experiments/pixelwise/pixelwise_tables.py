@@ -1,7 +1,7 @@
 """Tables 2 and 3 of the paper on sequences that training has not seen, beside the paper's numbers.
 
     spectrack train pixelwise --data DATA --out RUN
-    python experiments/pixelwise/pixelwise_tables.py --run RUN [--per-frame-steps N] [--quick]
+    python experiments/pixelwise/pixelwise_tables.py --run RUN [--steps N] [--batch N] [--quick]
 
 The ten DAVIS validation sequences from the mask of the first frame. The network that sees single
 frames learns first, from the regions that the run's local network learned from, into
@@ -15,6 +15,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +24,19 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from spectrack.datasets.davis import Davis2016
-from spectrack.datasets.synthetic.stills import Stills
 from spectrack.errors import InputError
 from spectrack.storage import write_json
 from spectrack.trackers.pixelwise.network import Pixelwise
 from spectrack.trackers.pixelwise.settings import NETWORKS, PixelwiseSettings
-from spectrack.trackers.pixelwise.train import LOCAL, small_plan
-from spectrack.trackers.pixelwise.train_footage import footage_of_video
-from spectrack.trackers.pixelwise.train_networks import learn_local
-from spectrack.trackers.pixelwise.train_regions import LocalSamples
-from spectrack.training.held_out import hold_out
 from spectrack.weights.files import read_weights
 from spectrack.weights.networks import load_network
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 
 from experiments.common import BLUE, GREEN, GREY, RED, Page, arguments, davis
+from experiments.pixelwise.learned import add_training, learned
 from experiments.pixelwise.lengths import LENGTHS, THRESHOLDS, System, overlaps, per_frame_of
-from experiments.pixelwise.per_frame import PerFrame
+from experiments.pixelwise.per_frame import PER_FRAME, PerFrame
 
 PAPER_2 = {
     "near-true": (0.4690, 0.4405, 0.3962, 0.3342),
@@ -62,12 +57,6 @@ PAPER_3 = {
 """On VOT2016, ten-fold cross validation."""
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this experiment."""
-    parser.add_argument("--run", type=Path, required=True, help="folder of train pixelwise")
-    parser.add_argument("--per-frame-steps", type=int, default=1000, help="that network's training")
-
-
 def per_frame(options: argparse.Namespace, network: Pixelwise) -> PerFrame:
     """The network that sees single frames, with the run's extractor; it learns unless it has."""
     sizes = NETWORKS["small"]
@@ -76,19 +65,7 @@ def per_frame(options: argparse.Namespace, network: Pixelwise) -> PerFrame:
         torch.manual_seed(0)
         made = PerFrame(**{name: sizes[name] for name in names})
     made.extractor.load_state_dict(network.local_segmentation.extractor.state_dict())
-    plan = small_plan()
-    videos = list(Davis2016(options.root, "train", "240p").values())
-    learned = hold_out(videos)[0][: 2 if options.quick else None]
-    steps = 2 if options.quick else options.per_frame_steps
-    settings = replace(LOCAL, epochs=max(steps // 100, 1), early_stop=None)
-    count = min(steps, 100) * settings.batch_size
-    # frames one by one: nothing is gained by another video's
-    regions = replace(plan.regions, noise=False, frames=2 if options.quick else plan.regions.frames)
-    stills = Stills(options.root.parent / "stills")
-    folder = options.run / ("per-frame-quick" if options.quick else "per-frame")
-    data = LocalSamples([footage_of_video(v) for v in learned], count, regions, stills)
-    learn_local(made, data, folder, settings, extra={"network": "per frame"})
-    return made.eval()
+    return learned(made, PER_FRAME, options)
 
 
 def measured(
@@ -154,7 +131,7 @@ def rows_of(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = arguments(__doc__, add, argv)
+    options = arguments(__doc__, partial(add_training, steps=1000), argv)
     page = Page(
         "pixelwise/pixelwise", "Pixel-wise tracking: Tables 2 and 3", "pixelwise/pixelwise_tables"
     )

@@ -205,6 +205,24 @@ def test_bf16_computes_in_bf16_and_still_learns(tmp_path):
     assert load_file(tmp_path / "last.safetensors")["weight"].dtype == torch.float32
 
 
+@pytest.mark.parametrize("has_it", [True, False])
+def test_auto_is_bf16_only_where_the_processor_has_it(tmp_path, monkeypatch, has_it):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_it, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    kinds = set()
+
+    def loss(model, batch):
+        out = model(batch["x"])
+        kinds.add(out.dtype)
+        return (out[:, 0].float() - batch["y"]).square().mean()
+
+    settings = TrainSettings(epochs=1, amp="auto", device="cpu")
+    train(tiny_run.linear(), tiny_run.Noisy(noise=0.0), loss, settings, tmp_path)
+    assert kinds == {torch.bfloat16 if has_it else torch.float32}
+    described = json.loads((tmp_path / "settings.json").read_text())["train"]["amp"]
+    assert described == ("bf16" if has_it else "none")
+
+
 def test_frozen_weights_stay_and_modes_are_set(tmp_path):
     model = tiny_run.make_model()
     model[0].requires_grad_(False)

@@ -98,7 +98,7 @@ def small_plan() -> D3SPlan:
             rates=(("segm_predictor.post0.1.", 20.0),),
             schedule="cosine",
             clip=10.0,
-            amp="bf16",
+            amp="auto",
             checkpoint_every=20,
             log_every=10,
         ),

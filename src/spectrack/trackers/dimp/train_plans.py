@@ -125,7 +125,7 @@ SMALL = DiMPPlan(
         rates=((BACKBONE, 0.1), (OPTIMISER, 0.5)),
         weight_decay=1e-4,
         schedule="cosine",
-        amp="bf16",
+        amp="auto",
         checkpoint_every=20,
         log_every=5,
     ),

@@ -60,6 +60,8 @@ class PixelwiseArguments(DavisArguments):
     the paper's; a name, or a file."""
     epochs: OptionalCount = None
     """Epochs of each training in every stage."""
+    share: float = 1.0
+    """Share of the epochs of both local networks, which take most of the time."""
     steps: OptionalCount = None
     """Steps of an epoch."""
     batch: OptionalCount = None
@@ -72,6 +74,8 @@ class PixelwiseArguments(DavisArguments):
 
     def check(self) -> None:
         """The form is known, and has something to start with."""
+        if not 0 < self.share <= 1:
+            raise InputError(f"--share is {self.share}; give a number above 0, at most 1")
         if self.form not in FORMS:
             raise InputError(f"--form is {self.form}; give {' or '.join(FORMS)}")
         if self.form == "paper" and self.start is None:
@@ -86,6 +90,7 @@ class PixelwiseArguments(DavisArguments):
             "form": self.form,
             "start": self.start or START,
             "epochs": self.epochs,
+            "share": self.share,
             "steps": self.steps,
             "batch": self.batch,
             "folds": self.folds,
@@ -101,7 +106,10 @@ class PixelwiseArguments(DavisArguments):
         maps = {name: replace(getattr(plan, name), **changes) for name in GLOBAL_PARTS}
         if self.batch is not None:
             changes["batch_size"] = self.batch
-        local = {name: replace(getattr(plan, name), **changes) for name in LOCAL_PARTS}
+        local = {}
+        for name in LOCAL_PARTS:
+            whole = replace(getattr(plan, name), **changes)
+            local[name] = replace(whole, epochs=max(round(self.share * whole.epochs), 1))
         steps: dict[str, Any] = {} if self.steps is None else dict.fromkeys(STEPS, self.steps)
         return replace(plan, **local, **maps, **steps)
 
@@ -175,7 +183,7 @@ class PixelwiseArguments(DavisArguments):
                 + (", ECSSD, DUTS, CCP, FeralCat" if stills else "")
                 + ("" if self.more is None else f", videos of {self.more.name}"),
                 "terms": "research use",
-                "command": f"spectrack train pixelwise --form {self.form}",
+                "command": self._command(),
                 "start": self.start or START,
                 "held_out": [video.name for video in apart],
             },
@@ -183,6 +191,12 @@ class PixelwiseArguments(DavisArguments):
         )
         told = stage("following what was held out", "videos")
         return mean_overlaps_of_masks(network, apart, plan.follow, told)
+
+    def _command(self) -> str:
+        flags = {"epochs": None, "share": 1.0, "steps": None, "batch": None, "folds": None}
+        given = {name: getattr(self, name) for name in flags}
+        more = [f"--{name} {v:g}" for name, v in given.items() if v != flags[name]]
+        return " ".join([f"spectrack train pixelwise --form {self.form}", *more])
 
     def _backbone(self) -> Mapping[str, Tensor]:
         from spectrack.weights.files import read_weights

@@ -64,7 +64,7 @@ TRAINING = TrainSettings(
     schedule_every=1,
     schedule_factor=0.85,
     clip=10.0,
-    amp="bf16",
+    amp="auto",
     checkpoint_every=100,
     log_every=20,
 )

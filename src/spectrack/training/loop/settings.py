@@ -11,7 +11,7 @@ from spectrack.errors import InputError
 
 Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["plateau", "step", "milestones", "cosine", "given", "none"]
-Precision = Literal["none", "bf16", "fp16"]
+Precision = Literal["none", "bf16", "fp16", "auto"]
 
 UNSEEN_IN_WEIGHTS = frozenset({"device", "workers", "checkpoint_every", "log_every"})
 """Settings that may change when a run goes on: the weights do not depend on them."""
@@ -43,7 +43,8 @@ class TrainSettings:
         schedule_rates: What "given" multiplies the rate by, one an epoch.
         early_stop: Stop after so many epochs without a new best, or None for never.
         clip: Largest norm of the gradients, or None.
-        amp: Mixed precision: "none", "bf16" (any device) or "fp16" (CUDA, with loss scaling).
+        amp: Mixed precision: "none", "bf16" (any device), "fp16" (CUDA, with loss scaling), or
+            "auto" for bf16 where the device has instructions for it and none elsewhere.
         seed: Decides the order of samples and every random draw; at least 0.
         device: "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N".
         workers: Processes that load samples; 0 loads them in this one.

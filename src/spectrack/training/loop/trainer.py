@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from spectrack.storage import Progress
 from spectrack.training.loop.distributed import join
 from spectrack.training.loop.exact import exact_arithmetic
 from spectrack.training.loop.order import Samples, kept_randomness
+from spectrack.training.loop.precision import precision_on
 from spectrack.training.loop.run import Run, Validate
 from spectrack.training.loop.run_folder import RunFolder
 from spectrack.training.loop.schedule import Best
@@ -112,6 +113,7 @@ def train(
     with kept_randomness(team.device), exact_arithmetic(team.device), place.held():
         if settings.amp == "fp16" and team.device.type != "cuda":
             raise InputError("amp 'fp16' needs a CUDA device; give bf16 or none on a CPU.")
+        settings = replace(settings, amp=precision_on(team.device, settings.amp))
         description = {
             "train": settings.described(),
             "monitor": monitor,
