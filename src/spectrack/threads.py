@@ -1,8 +1,7 @@
 """Threads that do not wait for each other: one a job, short loops on one, no more than processors.
 
-Threads that share a small loop meet at its end. Beside busy programs one of them has to wait until
-the other gets a processor, and spins meanwhile, which the system takes off its own share: a loop of
-a millisecond then takes a hundred. Jobs that share nothing meet once, when all are done.
+Threads that share a small loop meet at its end. Beside busy programs one of them may wait there,
+spinning, until the other gets a processor. Jobs that share nothing meet once, when all are done.
 """
 
 from __future__ import annotations
