@@ -232,7 +232,7 @@ PARTS = {
 
 READING = """Answers for an object are those it has alone, so what one costs all cost: mostly the
 network of masks in boxes, on crops of its own. Crops of several objects in one forward pass cost
-more each on a processor, not less, as what they leave behind no longer fits its caches; so objects
+more each on a processor, not less (its caches are the likely reason, not a proven one); so objects
 are not batched but followed side by side, one thread each, which helps where there are several
 processors. With one allowed, as below, the ratio is about the number of objects. Wall ratios were
 measured beside other programs and say little; so do the waits, as the threads had a single
