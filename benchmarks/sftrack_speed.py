@@ -29,13 +29,12 @@ from spectrack.video.frames import ArrayFrames
 
 STAGES = {
     "_pool.update": "inputs, together",
-    "_segment": "feat2seg: crops, maps, network",
+    "_segment._segment.segment": "masks in boxes: crops, hints, network",
     "_mixer.push": "mixing",
     "_filter.push": "spectral filter",
     "_pool.flow_pair": "flow brought to the frame",
     "_own_flow": "flow of its own",
     "_judge": "does it look like the target",
-    "_read_box": "seg2box",
     "_feed_back": "feedback",
 }
 

@@ -25,6 +25,7 @@ FLOORS = [
         "settings",
         "checked_lines",
         "processes",
+        "threads",
     },
     {"workers", "mask_sheet", "result_folder"},
     {"tracks"},

@@ -132,7 +132,7 @@ def track_all(
     work: str | Path | None = None,
     **settings: Any,
 ) -> Tracks:
-    """Follow several objects through a video, decoded once.
+    """Follow several objects through a video, decoded once; no pixel is of two of them.
 
     Args:
         video: As in :func:`track`.

@@ -20,7 +20,7 @@ from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.guided.window import GuidedWindow
 from spectrack.spectral.mixing.mixing import agreement, smooth_agreement
 from spectrack.structures import FrameHWC, HardHW
-from spectrack.training.loop.exact import loops_on_one_thread
+from spectrack.threads import loops_on_one_thread
 
 WINDOW = 5
 """Frames of a sub-video, as in the paper (section 5.1.6)."""

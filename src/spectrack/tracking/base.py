@@ -48,6 +48,10 @@ class Tracker(ABC):
     explains: ClassVar[bool] = False
     """Whether :attr:`explanation` tells how its answers came about."""
 
+    side_by_side: bool = False
+    """Whether several of its kind may be asked at the same time, each from a thread: they share
+    nothing that changes, and draw no random numbers of a common generator."""
+
     explanation: Explanation | None = None
     """How the last answer came about, where ``explains``."""
 

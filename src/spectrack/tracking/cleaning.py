@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from spectrack.flow.local import quick_flow
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.structures import FrameHWC, Prediction
+from spectrack.threads import side_by_side
 from spectrack.tracking.clean_object import BoxOfMask, ObjectCleaner
 
 Predictions = dict[int, Prediction]
@@ -52,7 +54,6 @@ class Cleaner:
         self._read_boxes = dict(read_boxes or {})
         self._settings = settings or GuidedSettings()
         self._pixels = pixels
-        self._flow = quick_flow()
         self._objects: dict[int, ObjectCleaner] = {}
         self._others: deque[Predictions] = deque()
         self._last: FrameHWC | None = None
@@ -78,7 +79,7 @@ class Cleaner:
                 key: ObjectCleaner(
                     size_wh,
                     self._settings,
-                    self._flow,
+                    quick_flow(),  # it works on one pair of frames at a time
                     self._pixels,
                     keep_first=key in self._keep_first,
                     keep_boxes=key in self._keep_boxes,
@@ -92,9 +93,12 @@ class Cleaner:
             return [dict(predictions)]
         # Those without masks wait here; objects keep their own answers, packed.
         self._others.append({k: p for k, p in predictions.items() if k not in self._objects})
-        ready = [
-            o.push(last, frame_hwc, predictions[k], k in fixed) for k, o in self._objects.items()
-        ]
+        ready = side_by_side(
+            [
+                partial(o.push, last, frame_hwc, predictions[k], k in fixed)
+                for k, o in self._objects.items()
+            ]
+        )
         return [self._together(list(answers)) for answers in zip(*ready, strict=True)]
 
     def flush(self) -> Iterator[Predictions]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Collector:
     """Takes the answers of frame after frame; used in a ``with`` block.
 
+    In the end no pixel is of two objects, see :mod:`spectrack.tracking.joint`.
+
     Args:
         targets: Object id to target.
         stems: Name of each frame; numbers where left out.
@@ -100,10 +102,13 @@ class Collector:
             self._running = None
 
     def _append(self, ready: Iterable[dict[int, Prediction]]) -> None:
-        for predictions in ready:
+        from spectrack.tracking.joint import share_pixels  # needs torch; not every tracker does
+
+        for answered in ready:
             if self._known:
                 self._known -= 1
                 continue
+            predictions = share_pixels(answered)
             index = len(next(iter(self._tracks.values())))
             for key, track in self._tracks.items():
                 track.append(predictions[key], self._stems[index] if self._stems else None)

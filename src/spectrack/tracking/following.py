@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spectrack.errors import InputError
 from spectrack.structures import ABSENT, FrameHWC, Prediction, Target
+from spectrack.threads import side_by_side
 from spectrack.tracking.base import Tracker, check_frame
 from spectrack.tracking.resuming import last_answers, starts
 from spectrack.video.frames import BrokenFrame
@@ -107,15 +109,18 @@ class Follower:
             for target in self._targets.values():
                 target.check(self._size_wh)
         check_frame(frame_hwc, self._size_wh)
-        answers = {}
-        for key, tracker in self._trackers.items():
-            start, answer = self._starts[key], ABSENT
-            if index == start.frame:
-                answer = tracker.init(frame_hwc, start.target)
-            elif index > start.frame:
-                answer = tracker.update(frame_hwc)
-            answers[key] = answer if index >= self._begins[key] else ABSENT
-        return answers
+        jobs = [partial(self._answer, key, index, frame_hwc) for key in self._trackers]
+        together = all(tracker.side_by_side for tracker in self._trackers.values())
+        answers = side_by_side(jobs) if together else [job() for job in jobs]
+        return dict(zip(self._trackers, answers, strict=True))
+
+    def _answer(self, key: int, index: int, frame_hwc: FrameHWC) -> Prediction:
+        tracker, start, answer = self._trackers[key], self._starts[key], ABSENT
+        if index == start.frame:
+            answer = tracker.init(frame_hwc, start.target)
+        elif index > start.frame:
+            answer = tracker.update(frame_hwc)
+        return answer if index >= self._begins[key] else ABSENT
 
     def _hold(self, index: int, last_hwc: FrameHWC) -> dict[int, Prediction]:
         for key, tracker in self._trackers.items():

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.kernels import consensus_overlap, mix
+from spectrack.threads import threads_for
 
 ROBUST_TOTAL, ROBUST_AGREEMENT = 8.0, 8.0
 """Sum of the weights and exponent g of the mixing that has learned nothing."""
@@ -289,14 +290,15 @@ def _map(
 ) -> tuple[NDArray[np.float32], float, float]:
     out = np.empty(bytes_chw[0].size, dtype=np.float32)
     which = np.flatnonzero(present)
-    spread, mass = mix(
-        bytes_chw.reshape(len(bytes_chw), -1),
-        which,
-        weights[which].astype(np.float32),
-        shares[which].astype(np.float32),
-        bias,
-        out,
-    )
+    with threads_for(bytes_chw.size):
+        spread, mass = mix(
+            bytes_chw.reshape(len(bytes_chw), -1),
+            which,
+            weights[which].astype(np.float32),
+            shares[which].astype(np.float32),
+            bias,
+            out,
+        )
     return out.reshape(bytes_chw.shape[1:]), spread, mass
 
 
@@ -342,7 +344,8 @@ def agreement(bytes_chw: NDArray[np.uint8], present_c: NDArray[np.bool_]) -> NDA
     which = np.flatnonzero(present_c)
     if not len(which):
         return np.zeros(count)
-    size = consensus_overlap(bytes_chw.reshape(count, -1), which, inter, area)
+    with threads_for(bytes_chw.size):
+        size = consensus_overlap(bytes_chw.reshape(count, -1), which, inter, area)
     # One pixel more on both sides: tiny masks do not jump, and empty ones agree.
     found: NDArray[np.float64] = np.where(present_c, (inter + 1) / (area + size - inter + 1), 0.0)
     return found

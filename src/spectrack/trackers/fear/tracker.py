@@ -48,6 +48,7 @@ class FEARTracker(Tracker):
 
     Settings = FEARSettings
     carries_masks = True
+    side_by_side = True
 
     def __init__(self, settings: FEARSettings | None = None, network: FEAR | None = None) -> None:
         super().__init__(settings)

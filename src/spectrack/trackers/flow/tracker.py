@@ -49,6 +49,7 @@ class FlowTracker(Tracker):
 
     Settings = FlowTrackerSettings
     carries_masks = True
+    side_by_side = True
 
     def __init__(self, settings: FlowTrackerSettings | None = None) -> None:
         super().__init__(settings)

@@ -46,6 +46,7 @@ class NanoMaskTracker(Tracker):
         s: NanoMaskSettings = self.settings
         name, own = named(s.boxes)
         self._boxes = make_tracker(name, **with_runtime(name, own, s.runtime))
+        self.side_by_side = self._boxes.side_by_side
         memory = TargetMemory(s.memory, s.every)
         self._drawn = GivenBox()
         network = shared_mask_in_box(s.weights, s.runtime)

@@ -37,6 +37,7 @@ class NanoTracker(SiameseTracker):
     """
 
     Settings = NanoTrackSettings
+    side_by_side = True
 
     def __init__(
         self, settings: NanoTrackSettings | None = None, network: NanoTrack | None = None

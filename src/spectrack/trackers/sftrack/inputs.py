@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrack.flow.estimators import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.threads import beside_others
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.table import make_tracker, named, tracker_table, with_runtime
@@ -45,6 +46,7 @@ class Input:
         self._tracker = self._make()
         self.failed = False
         self.counts_frames: bool = self._tracker.counts_frames
+        self.side_by_side: bool = self._tracker.side_by_side
 
     @property
     def gives_masks(self) -> bool:
@@ -135,7 +137,7 @@ class InputPool:
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> list[Hypothesis | None]:
         """Start all on a frame."""
-        return list(self._threads.map(lambda one: one.init(frame_hwc, target), self.inputs))
+        return self._ask(lambda one: one.init(frame_hwc, target))
 
     def flow_pair(self) -> FlowPair | None:
         """Optical flow between the last two frames that one of them found anyway, if any."""
@@ -143,7 +145,12 @@ class InputPool:
 
     def update(self, frame_hwc: FrameHWC) -> list[Hypothesis | None]:
         """The answers of all for the next frame, in their order."""
-        return list(self._threads.map(lambda one: one.update(frame_hwc), self.inputs))
+        return self._ask(lambda one: one.update(frame_hwc))
+
+    def _ask(self, verb: Callable[[Input], Hypothesis | None]) -> list[Hypothesis | None]:
+        """At the same time, or one after the other where other objects are followed beside."""
+        each = map if beside_others() else self._threads.map
+        return list(each(verb, self.inputs))
 
 
 def _scaled(box: Box, factor: float) -> Box:

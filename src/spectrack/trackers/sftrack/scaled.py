@@ -34,6 +34,7 @@ class ScaledSFTracker(Tracker):
         super().__init__(settings)
         self._tracker = SFTracker(self.settings)
         self.counts_frames = self._tracker.counts_frames
+        self.side_by_side = self._tracker.side_by_side
         self.box_of_mask = self._tracker.box_of_mask
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:

@@ -95,6 +95,7 @@ class SFTracker(Tracker):
         self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest, s.runtime)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
+        self.side_by_side = all(one.side_by_side for one in self._pool.inputs)
         self._flow = quick_flow()
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:

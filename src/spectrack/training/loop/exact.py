@@ -60,22 +60,3 @@ def settle_threads() -> None:
     """
     if "numba" not in sys.modules:
         os.environ.setdefault("NUMBA_NUM_THREADS", str(torch.get_num_threads()))
-
-
-@contextmanager
-def loops_on_one_thread() -> Iterator[None]:
-    """Within this, numba's loops called from this thread use no other.
-
-    Threads meet at the end of a loop: for short loops beside busy programs, waiting for one that
-    does not get a processor takes many times what it saves (100 frames of five masks, 240 rows, on
-    two processors that were busy: 40 s with two threads, 0.4 s with one). The numbers stay the same
-    where a loop splits its sums into fixed parts, as those of mixing do.
-    """
-    import numba
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+from spectrack.threads import processors
+
 
 def share_thread_limit() -> None:
     """Let OMP_NUM_THREADS limit numba's loops too, where NUMBA_NUM_THREADS is not set.
@@ -19,7 +21,7 @@ def share_thread_limit() -> None:
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if limit.isdigit() and int(limit) > 0 and "numba" not in sys.modules:
-        os.environ.setdefault("NUMBA_NUM_THREADS", str(min(int(limit), _processors())))
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(min(int(limit), processors())))
 
 
 def thread_count() -> int:
@@ -27,14 +29,7 @@ def thread_count() -> int:
     asked = os.environ.get("NUMBA_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
-    return _processors()
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return processors()
 
 
 def run_parallel(task: Callable[[int], None], count: int, threads: int) -> None:

@@ -1,0 +1,87 @@
+"""Jobs on threads of their own, and short loops on one."""
+
+import threading
+
+import numba
+import pytest
+import torch
+
+from spectrack import threads
+from spectrack.threads import SHORT, beside_others, processors, side_by_side, threads_for
+
+
+@pytest.fixture
+def two_processors(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+
+
+def test_jobs_run_at_the_same_time_and_answer_in_order(two_processors):
+    meet = threading.Barrier(2, timeout=20)  # breaks unless both are there at once
+
+    def job(number):
+        meet.wait()
+        return number
+
+    assert side_by_side([lambda: job(1), lambda: job(2)]) == [1, 2]
+
+
+def test_jobs_compute_with_their_share_and_nobody_else_is_limited(two_processors):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        counted = side_by_side([lambda: (torch.get_num_threads(), numba.get_num_threads())] * 2)
+        found = []
+        other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert counted == [(1, 1)] * 2
+        assert torch.get_num_threads() == 3
+        assert found == [3]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_jobs_of_jobs_stay_on_their_thread(two_processors):
+    def outer():
+        own = threading.get_ident()
+        return beside_others(), [one == own for one in side_by_side([threading.get_ident] * 3)]
+
+    assert side_by_side([outer, outer]) == [(True, [True] * 3)] * 2
+    assert not beside_others()
+
+
+def test_with_one_processor_jobs_follow_one_another_here(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    assert side_by_side([threading.get_ident] * 3) == [threading.get_ident()] * 3
+
+
+def test_the_first_job_that_fails_is_told_when_all_have_ended(two_processors):
+    ended = []
+
+    def fail(text):
+        raise ValueError(text)
+
+    jobs = [lambda: ended.append(1), lambda: fail("second"), lambda: fail("third")]
+    with pytest.raises(ValueError, match="second"):
+        side_by_side([*jobs, lambda: ended.append(4)])
+    assert ended == [1, 4]
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has a single thread")
+def test_short_loops_take_one_thread_and_long_ones_all(two_processors):
+    before = numba.get_num_threads()
+    with threads_for(SHORT - 1):
+        assert numba.get_num_threads() == 1
+    with threads_for(SHORT):
+        assert numba.get_num_threads() == before
+    assert numba.get_num_threads() == before
+
+
+def test_loops_take_one_thread_where_one_processor_is_left(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    with threads_for(SHORT):
+        assert numba.get_num_threads() == 1
+
+
+def test_there_is_a_processor():
+    assert processors() >= 1
