@@ -133,7 +133,10 @@ def test_objects_that_are_damaged_are_followed_again(uneven, tmp_path, monkeypat
         with pytest.raises(KeyboardInterrupt):
             run(method, dataset, tmp_path)
     parts = tmp_path / "crowd.objects.part"
-    assert sorted(p.name for p in parts.iterdir()) == ["1.json", "2.json"]
+    assert sorted(p.name for p in parts.iterdir()) == [
+        *("1.json", "1.soft"),
+        *("2.json", "2.soft"),
+    ]
     whole = (parts / "2.json").read_bytes()
     (parts / "2.json").write_bytes(whole[: len(whole) // 2])
     monkeypatch.setattr(uneven, "started", ())

@@ -77,3 +77,15 @@ def test_boxes_and_answers_without_masks_stay(rng):
     assert list(found) == list(given)
     assert [one.box for one in found.values()] == [one.box for one in given.values()]
     assert [found[k] for k in (3, 4, 5)] == [given[k] for k in (3, 4, 5)]
+
+
+def test_a_mask_that_is_faint_is_not_heard():
+    """It would leave less to the background, which has this pixel by a hair."""
+    said = {
+        key: Prediction(None, np.full((1, 1), p, np.float32)) for key, p in ((1, 0.444), (2, 0.2))
+    }
+    faint = Prediction(None, np.full((1, 1), 0.0035, np.float32))
+    assert owner_by_formula([one.mask for one in said.values()])[0, 0] == 0
+    assert owner_by_formula([one.mask for one in (*said.values(), faint)])[0, 0] == 1
+    found = share_pixels(said | {3: faint})
+    assert not any(one.hard_mask().any() for one in found.values())

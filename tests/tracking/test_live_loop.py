@@ -12,6 +12,7 @@ from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.live import Pace, follow_live
 from spectrack.video.live import Arrival
+from still_tracker import StillTracker
 
 
 @dataclass
@@ -118,6 +119,18 @@ def test_several_objects_see_the_same_frame_and_their_times_add_up():
     assert all(set(a.predictions) == {1, 2, 3} for a in answers)
     assert len({p.score for p in answers[5].predictions.values()}) == 1
     assert answers[5].delay_s >= 0.3 - 1e-9
+
+
+def test_no_pixel_is_of_two_objects():
+    masks = {1: Box(2, 2, 8, 6).fill((32, 24)), 2: Box(6, 4, 8, 6).fill((32, 24))}
+    trackers = {key: StillTracker() for key in masks}
+    targets = {key: Target(mask=mask) for key, mask in masks.items()}
+    answers = list(follow_live(Simulated(frames=3, size_hw=(24, 32)), trackers, targets))
+    assert len(answers) == 3
+    for answer in answers:
+        one, other = (answer.predictions[key].hard_mask() for key in masks)
+        assert np.array_equal(one | other, masks[1] | masks[2])
+        assert not (one & other).any()
 
 
 def test_it_begins_in_the_frame_that_is_given():

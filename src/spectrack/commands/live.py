@@ -42,7 +42,8 @@ class LiveCommand(Command):
 
     The newest frame is answered each time, and those that came meanwhile are dropped, so that the
     delay stays that of one answer. Ctrl-C is how it ends; what was recorded is kept. The masks are
-    the tracker's own: the spectral filter needs frames that are still to come.
+    the tracker's own: the spectral filter needs frames that are still to come. A pixel that several
+    objects claim goes to one of them, as in `track`.
 
     Example: spectrack live rtsp://10.0.0.7/door --select --record door
     """

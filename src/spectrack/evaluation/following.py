@@ -6,13 +6,19 @@ import time
 from dataclasses import dataclass, replace
 
 from spectrack.datasets.base import VideoSequence
-from spectrack.evaluation.answers import Answer, answer_of_track
+from spectrack.evaluation.answers import Answer
 from spectrack.evaluation.method import Data, Method
-from spectrack.evaluation.object_parts import ObjectPart, answer_of_object, job_of, parts_of
+from spectrack.evaluation.object_parts import (
+    ObjectPart,
+    answer_of_object,
+    job_of,
+    joined,
+    parts_of,
+)
+from spectrack.evaluation.soft_parts import SoftKeeper
 from spectrack.evaluation.vot_runs import WAYS, VotRun
 from spectrack.storage import Progress
 from spectrack.tracking.loop import run_many
-from spectrack.tracks import Track, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,15 @@ def follow_job(
         return follow(method, sequence, progress)
     objects = sequence.object_ids
     one = objects[0] if object_id is None else object_id
-    track, seconds = _followed(method, sequence, one, progress)
-    answer = answer_of_object(one, ObjectPart(track, seconds, objects))
+    answer = answer_of_object(one, _followed(method, sequence, one, progress))
     others = objects[1:] if object_id is None else ()
     return replace(answer, more=tuple(job_of(sequence.name, i) for i in others))
 
 
 def follow(method: Method, sequence: VideoSequence, progress: Progress | None = None) -> Answer:
     """Follow the objects of a sequence, one after the other, each in a pass of its own.
+
+    In the end pixels are shared among them, so the answers are those of one pass of all objects.
 
     Args:
         method: What follows; its tracker is used again for the next object and sequence.
@@ -74,19 +81,30 @@ def follow(method: Method, sequence: VideoSequence, progress: Progress | None = 
     if method.mode in WAYS:
         with method.at_work() as tracker:
             return WAYS[method.mode](VotRun(tracker, sequence, method.from_mask, progress))
-    done = {i: _followed(method, sequence, i, progress) for i in sequence.object_ids}
-    tracks = Tracks({i: track for i, (track, _) in done.items()})
-    return answer_of_track(tracks, sequence, sum(seconds for _, seconds in done.values()))
+    parts = {i: _followed(method, sequence, i, progress) for i in sequence.object_ids}
+    return joined(parts, sequence)
 
 
 def _followed(
     method: Method, sequence: VideoSequence, object_id: int, progress: Progress | None
-) -> tuple[Track, float]:
-    """The answers for one object, and the seconds that it took."""
+) -> ObjectPart:
+    """The answers for one object; the soft masks, too, where there are others."""
     started = time.perf_counter()
     targets = {object_id: sequence.target(method.from_mask, object_id)}
     starts = {object_id: sequence.starts[object_id]}
+    keeper = SoftKeeper()
     with method.at_work() as tracker, sequence.frames() as frames:
         trackers = {object_id: tracker}
-        tracks = run_many(trackers, frames, targets, progress, clean=method.clean, starts=starts)
-    return tracks[object_id], time.perf_counter() - started
+        track = run_many(
+            trackers,
+            frames,
+            targets,
+            progress,
+            clean=method.clean,
+            starts=starts,
+            journal=keeper if len(sequence.object_ids) > 1 else None,
+        )[object_id]
+    seconds = time.perf_counter() - started
+    given = None if targets[object_id].mask is None else starts[object_id]
+    soft = keeper.masks(track.size_wh)
+    return ObjectPart(track, seconds, sequence.object_ids, given, soft)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.tracking.doubts import doubt_info
-from spectrack.tracking.journal import Journal
+from spectrack.tracking.journal import Keeper
 from spectrack.tracks import Track
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Collector:
         own_boxes: Sequence[int],
         readers: Mapping[int, BoxOfMask],
         broken: Mapping[int, str],
-        journal: Journal | None = None,
+        journal: Keeper | None = None,
         begins: Mapping[int, int] | None = None,
     ) -> None:
         from spectrack.tracking.cleaning import Cleaner  # compiles; only where it is used

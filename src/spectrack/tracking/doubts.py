@@ -35,8 +35,10 @@ def doubt_info(
     found["jump"] = jumps(np.array([_area(e) for e in track], np.float64))
     for values in found.values():
         values[[t for t in given if t < len(values)]] = 0
+    # The doubt is that of the parts as they are kept, so it can be had from them again.
     kept = {name: [round(float(v), 4) for v in values] for name, values in found.items()}
-    return {"doubt": [round(float(v), 4) for v in doubt(found)], "doubt_parts": kept}
+    total = doubt({name: np.array(values, np.float64) for name, values in kept.items()})
+    return {"doubt": [round(float(v), 4) for v in total], "doubt_parts": kept}
 
 
 def _absent(entry: Entry) -> bool:

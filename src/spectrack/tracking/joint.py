@@ -16,7 +16,7 @@ from spectrack.structures import HardHW, Prediction, SoftHW
 from spectrack.tracking.merging import merge_objects
 
 FAINT = 1 / 255
-"""A mask that says less of a pixel does not claim it."""
+"""A mask that says no more of a pixel does not claim it, and is not heard there."""
 
 SUREST = 1e-6
 """How far from 0 and 1 a soft mask is held, so that its logits are finite."""
@@ -48,7 +48,7 @@ def share_pixels(predictions: Mapping[int, Prediction]) -> dict[int, Prediction]
     if not met.any():
         return dict(predictions)
     soft_np = np.stack([mask[met] for mask in masks.values()]).astype(np.float32)
-    owner_p = _owners(soft_np)
+    owner_p = _owners(np.where(soft_np > FAINT, soft_np, np.float32(0)))
     shared = dict(predictions)
     for number, (key, own_p) in enumerate(zip(masks, soft_np, strict=True), start=1):
         soft: SoftHW = masks[key].astype(np.float32)  # a copy

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 import numpy as np
 
@@ -45,6 +45,22 @@ class Kept:
     seconds: float = 0.0
     resumed_at: list[int] = field(default_factory=list)
     size: int = 0
+
+
+class Keeper(Protocol):
+    """What the answers of a run go to as they come, beside its tracks."""
+
+    kept: Kept | None
+    """What an earlier run came to, to go on from."""
+
+    def add(
+        self,
+        tracks: Mapping[int, Track],
+        predictions: Mapping[int, Prediction],
+        broken: str | None = None,
+    ) -> None:
+        """Keep the newest answers; see :meth:`Journal.add`."""
+        ...
 
 
 class Journal:

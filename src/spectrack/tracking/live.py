@@ -61,7 +61,7 @@ def follow_live(
     start: Arrival | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[LiveAnswer]:
-    """Answers for the newest frames, until there are no more.
+    """Answers for the newest frames, until there are no more; no pixel is of two objects.
 
     Args:
         source: Where they are taken.
@@ -86,15 +86,24 @@ def follow_live(
     waited, frame, last = clock() - first.due_s, first.rgb(), first.number
     for target in targets.values():  # before any of them takes its time
         target.check((frame.shape[1], frame.shape[0]))
-    found = {key: tracker.init(frame, targets[key]) for key, tracker in trackers.items()}
+    found = _shared({key: tracker.init(frame, targets[key]) for key, tracker in trackers.items()})
     delay = clock() - first.due_s
     yield LiveAnswer(first.number, first.time_s, frame, found, delay, waited, 0)
     while (arrival := source.take()) is not None:
         waited, frame = clock() - arrival.due_s, arrival.rgb()
-        found = {key: tracker.update(frame) for key, tracker in trackers.items()}
+        found = _shared({key: tracker.update(frame) for key, tracker in trackers.items()})
         dropped, last = arrival.number - last - 1, arrival.number
         delay = clock() - arrival.due_s
         yield LiveAnswer(arrival.number, arrival.time_s, frame, found, delay, waited, dropped)
+
+
+def _shared(answers: dict[int, Prediction]) -> dict[int, Prediction]:
+    """Each pixel left to one object, as :mod:`spectrack.tracking.joint` does."""
+    if len(answers) < 2:
+        return answers
+    from spectrack.tracking.joint import share_pixels  # needs torch; not every tracker does
+
+    return share_pixels(answers)
 
 
 class Pace:

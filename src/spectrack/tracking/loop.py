@@ -17,7 +17,7 @@ from spectrack.tracking.following import Follower
 from spectrack.tracks import Track, Tracks
 
 if TYPE_CHECKING:
-    from spectrack.tracking.journal import Journal
+    from spectrack.tracking.journal import Keeper
     from spectrack.video.reader import Frames
 
 OnFrame = Callable[[int, FrameHWC, dict[int, Prediction]], None]
@@ -80,7 +80,7 @@ def run_many(
     on_frame: OnFrame | None = None,
     clean: bool = False,
     skip_broken: bool = False,
-    journal: Journal | None = None,
+    journal: Keeper | None = None,
     keep_partial: bool = False,
     starts: Mapping[int, int] | None = None,
 ) -> Tracks:
