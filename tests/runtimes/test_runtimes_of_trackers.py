@@ -17,7 +17,8 @@ from spectrack.trackers.fear.graphs import OnnxFEAR
 from spectrack.trackers.nanotrack import graphs as nano_graphs
 from spectrack.trackers.nanotrack.graphs import OnnxNanoTrack
 from spectrack.trackers.nanotrack.network import NanoTrack
-from spectrack.tracking.table import settings_of, with_chosen_runtime, with_runtime
+from spectrack.tracking.runtime_settings import with_chosen_runtime, with_runtime
+from spectrack.tracking.table import settings_of
 
 CHANCE = torch.Generator().manual_seed(0)
 

@@ -114,7 +114,8 @@ class TrackCommand(Command):
         from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
         from spectrack.settings import split_pairs
         from spectrack.tracking.journal import Journal
-        from spectrack.tracking.table import settings_of, tracker_table, with_chosen_runtime
+        from spectrack.tracking.runtime_settings import with_chosen_runtime
+        from spectrack.tracking.table import settings_of, tracker_table
 
         choose("tracker", self.tracker, tracker_table())
         at_least("--max-frames", self.max_frames)

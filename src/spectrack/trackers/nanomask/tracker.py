@@ -20,8 +20,9 @@ from spectrack.tracking.mask_in_box import (
     Hint,
     shared_mask_in_box,
 )
+from spectrack.tracking.runtime_settings import with_runtime
 from spectrack.tracking.sharpness import sharpness
-from spectrack.tracking.table import make_tracker, named, with_runtime
+from spectrack.tracking.table import make_tracker, named
 from spectrack.tracking.target_memory import TargetMemory
 
 VANISHED = 0.02

@@ -14,7 +14,8 @@ from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
 from spectrack.threads import beside_others
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
-from spectrack.tracking.table import make_tracker, named, tracker_table, with_runtime
+from spectrack.tracking.runtime_settings import with_runtime
+from spectrack.tracking.table import make_tracker, named, tracker_table
 
 
 class Input:
