@@ -146,7 +146,7 @@ def refining(frames: int, size: tuple[int, int], settings: GuidedSettings) -> di
     for kernel in ("numba", "triton", "numba", "triton"):  # the first of each compiles
         begin = time.perf_counter()
         given = list(clip.frames_thwc), iter(soft), frames, settings, None, None, True
-        tracks[kernel] = filter_masks(*given, DoubtMeter(), kernel)
+        tracks[kernel] = filter_masks(*given, DoubtMeter(), kernel=kernel)
         seconds[kernel] = time.perf_counter() - begin
     apart = [np.mean(tracks["numba"].mask(t) != tracks["triton"].mask(t)) for t in range(frames)]
     return {

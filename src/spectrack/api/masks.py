@@ -108,9 +108,8 @@ def refine_all(
             raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
         for key, soft_masks in opened.items():
             known = fixed.get(key, ()) if isinstance(fixed, Mapping) else fixed
-            refined: Track = recipe(
-                frames, soft_masks, preset=preset, progress=progress, fixed=known
-            )
+            held = {"fixed": known} if known else {}  # recipes of others may know none
+            refined: Track = recipe(frames, soft_masks, preset=preset, progress=progress, **held)
             refined.take_times(frames.times_s, frames.fps)
             gaps = missing_stems(soft_masks)
             refined.info.update(source=frames.source, preset=preset, frames_without_mask=gaps)
