@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -70,11 +72,24 @@ def serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
 
     Raises:
         InputError: If the address cannot be listened at, or video or session cannot be opened.
+        KeyboardInterrupt: After Ctrl-C, when everything is closed.
     """
-    asyncio.run(_serve(settings, ready))
+    if asyncio.run(_serve(settings, ready)):
+        raise KeyboardInterrupt
 
 
-async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> None:
+class _Server(uvicorn.Server):
+    """Remembers Ctrl-C: what uvicorn raises anew at its end may come too late to be heard."""
+
+    interrupted = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.interrupted = self.interrupted or sig == signal.SIGINT
+        super().handle_exit(sig, frame)
+
+
+async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> bool:
+    """Serve; whether it was Ctrl-C that ended it."""
     loop = asyncio.get_running_loop()
     workspace = Workspace(
         settings.root,
@@ -95,7 +110,7 @@ async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> None
             ws_max_size=1 << 22,
             timeout_graceful_shutdown=1,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         port = listening.getsockname()[1]
         task = asyncio.create_task(server.serve([listening]))
         while not (server.started or task.done()):
@@ -103,6 +118,7 @@ async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> None
         if server.started:
             ready(_address(settings, port))
         await task
+        return server.interrupted
     finally:
         listening.close()
         workspace.close()
