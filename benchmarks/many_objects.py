@@ -153,16 +153,16 @@ def batches(options: argparse.Namespace) -> tuple[list[str], Rows]:
 
 
 def waits(options: argparse.Namespace) -> tuple[list[str], Rows]:
-    """Short loops beside two busy processes, with all threads of numba and with one."""
+    """Short loops beside busy processes, with all threads of numba and with one."""
     channels = np.zeros((5, 240, 428), dtype=np.uint8)
     channels[:, 60:180, 100:300] = 255
     settings = mixing.MixingSettings.robust(tuple("abcde"))
     ours = mixing.threads_for
     context = multiprocessing.get_context("spawn")
-    busy = [context.Process(target=spin, daemon=True) for _ in range(2)]
+    busy = [context.Process(target=spin, daemon=True) for _ in range(BUSY)]
     rules = {"all threads": lambda _: nullcontext(), "one thread": ours}
     taken: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for beside in ("alone", "beside two busy processes"):
+    for beside in ("alone", f"beside {BUSY} busy processes"):
         if beside != "alone":
             for process in busy:
                 process.start()
@@ -236,6 +236,9 @@ PARTS = {
     "crossing": (crossing, "Two objects that pass one another"),
 }
 
+BUSY = 6
+"""Processes that compute beside short loops."""
+
 READING = """Answers for an object are those it has alone, so what one costs all cost: mostly the
 network of masks in boxes, on crops of its own. Crops of several objects in one forward pass cost
 more each on a processor, as the C library gives large blocks back to the system and has their pages
@@ -243,7 +246,8 @@ cleared anew; where it is told to keep them a crop of sixteen costs less than on
 that follows does not keep them, for the bound of its memory; so objects are not batched but
 followed side by side, one thread each, which helps where there are several processors. With one
 allowed the ratio is about the number of objects. Wall ratios measured beside other programs say
-little; so do the waits where the threads have a single processor to share."""
+little. Short loops are faster on all threads where processors are free and much slower where they
+are not, as a thread that has its part done waits busily for the others: so they take one thread."""
 
 
 def main() -> None:

@@ -34,10 +34,10 @@ def processors() -> int:
 def loops_on_one_thread() -> Iterator[None]:
     """Within this, numba's loops called from this thread use no other.
 
-    For short loops beside busy programs, waiting for a thread that does not get a processor takes
-    many times what it saves (100 frames of five masks, 240 rows, on two processors that were busy:
-    40 s with two threads, 0.4 s with one). The numbers stay the same where a loop splits its sums
-    into fixed parts, as those of mixing do.
+    For short loops beside busy programs: waiting for a thread that does not get a processor takes
+    more than it saves, while alone one thread costs a millisecond or two a frame
+    (``benchmarks/many_objects.py``). The numbers stay the same where a loop splits its sums into
+    fixed parts, as those of mixing do.
     """
     import numba
 
