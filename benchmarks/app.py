@@ -4,10 +4,11 @@
         [--tracker flow] [--out FOLDER]
 
 A made-up video of that length is written, two objects get a box, and the tracker is started. While
-it runs, strokes are painted in frames all over the video; the time from the end of a stroke to the
-picture that shows it is measured in the browser. Memory is the proportional set size (what several
-processes share counts once) of the server with its workers, and of the browser, at its peak. Linux
-only; needs NiceGUI, playwright and Chromium.
+it runs, strokes are painted in frames all over the video. Three times are measured in the browser:
+from a click on the timeline to the frame (``jump_ms``), from the end of a stroke to the picture
+that shows it (``click_ms``), and to the server's mask that holds it (``mask_ms``). Memory is the
+proportional set size (what several processes share counts once) of the server with its workers, and
+of the browser, at its peak. Linux only; needs NiceGUI, playwright and Chromium.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +33,37 @@ from spectrack.video.writer import VideoWriter
 
 SCENE = 48
 """Frames that are rendered; the video goes through them forth and back."""
-SHOWN = """(v) => new Promise((done) => {
-  const root = document.querySelector('.st-root'), begin = performance.now();
-  const look = () => {
-    const [, version] = root.dataset.shown.split(':');
-    if (Number(version) > v) done(performance.now() - begin); else requestAnimationFrame(look);
+WATCH = """() => {
+  const root = document.querySelector('.st-root');
+  const time = root.querySelector('.st-time'), draw = root.querySelector('.st-draw');
+  const mask = root.querySelector('.mask-a');
+  const at = () => root.dataset.shown.split(':').map(Number);
+  window.jumps = []; window.strokes = [];
+  const after = (begin, good, kept) => {
+    const look = () => {
+      if (good()) kept(performance.now() - begin); else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
   };
-  look();
-})"""
+  time.addEventListener('pointerup', () => {
+    const begin = performance.now();
+    after(begin, () => at()[0] === Number(time.ariaValueNow), (ms) => window.jumps.push(ms));
+  });
+  draw.addEventListener('pointerup', (event) => {
+    const begin = performance.now(), rect = draw.getBoundingClientRect();
+    const x = Math.floor((event.clientX - rect.left) / rect.width * mask.width);
+    const y = Math.floor((event.clientY - rect.top) / rect.height * mask.height);
+    const drawn = () => mask.getContext('2d').getImageData(x, y, 1, 1).data[3] > 0;
+    const one = {};
+    // the next frame after the one that holds the stroke: then it is on the screen
+    after(begin, drawn, () => requestAnimationFrame(() => {
+      one.click = performance.now() - begin;
+    }));
+    after(begin, () => root.dataset.waiting === '0', (ms) => {
+      one.mask = ms; window.strokes.push(one);
+    });
+  });
+}"""
 
 
 def write_long_video(path: Path, seconds: int, size_wh: tuple[int, int]) -> int:
@@ -77,6 +101,11 @@ def memory_mib(pids: Iterable[int]) -> float:
     return total / 1024
 
 
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and largest of numbers."""
+    return {"median": round(statistics.median(values), 1), "largest": round(max(values), 1)}
+
+
 def main() -> None:
     """Print what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,7 +121,6 @@ def main() -> None:
     video = folder / "long.mp4"
     count = write_long_video(video, options.seconds, (width, height))
     server = AppServer([str(video), "--tracker", options.tracker], folder)
-    taken: list[float] = []
     peak = {"server_mib": 0.0, "browser_mib": 0.0}
 
     def look() -> None:
@@ -128,19 +156,21 @@ def main() -> None:
             page.evaluate("document.activeElement.blur()")
             page.wait_for_function("document.querySelector('.soft')?.innerText.includes('frames')")
             page.keyboard.press("p")
+            page.evaluate(WATCH)
             rng = np.random.default_rng(0)
             timeline = page.locator(".st-time").bounding_box()
-            for _ in range(options.clicks):
+            for count_so_far in range(1, options.clicks + 1):
                 at = float(rng.uniform(0.05, 0.95))
                 page.mouse.click(
                     timeline["x"] + at * timeline["width"], timeline["y"] + timeline["height"] / 2
                 )
-                time.sleep(1.5)
-                version = int(page.evaluate("document.querySelector('.st-root').dataset.version"))
+                page.wait_for_function(f"window.jumps.length === {count_so_far}")
                 x, y = rng.uniform(0.2, 0.8, 2)
                 drag(x, y, x + 0.05, y + 0.03)
-                taken.append(float(page.evaluate(SHOWN, version)))
+                page.wait_for_function(f"window.strokes.length === {count_so_far}")
                 look()
+            jumps = page.evaluate("window.jumps")
+            strokes = page.evaluate("window.strokes")
     finally:
         server.stop()
     print(
@@ -148,11 +178,10 @@ def main() -> None:
             {
                 "video": {"frames": count, "size": options.size, "objects": 2},
                 "tracker": options.tracker,
-                "click_ms": {
-                    "median": round(statistics.median(taken), 1),
-                    "largest": round(max(taken), 1),
-                    "clicks": len(taken),
-                },
+                "clicks": len(strokes),
+                "click_ms": spread([one["click"] for one in strokes]),
+                "mask_ms": spread([one["mask"] for one in strokes]),
+                "jump_ms": spread(jumps),
                 **{name: round(value) for name, value in peak.items()},
             },
             indent=1,

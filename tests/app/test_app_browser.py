@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import signal
 import sys
 import time
 import zipfile
@@ -236,6 +237,36 @@ def test_the_page_from_the_first_box_to_a_crash(clip, tmp_path):
             assert visitor.shows(4, second.mask(4) | third.mask(4))
             assert not visitor.errors
             assert again.stop() == 130  # as every command that Ctrl-C ends
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
+def test_what_is_drawn_is_seen_before_the_server_answers(clip, tmp_path):
+    with browser() as chromium, served([str(clip), "--tracker", "flow"], tmp_path) as server:
+        visitor = Visitor(chromium, server.address)
+        page = visitor.page
+        visitor.press("p")
+        page.wait_for_selector(".st-tool-paint")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            assert not pixels(page, "mask-a").any()
+            visitor.drag((40, 30), (80, 50))
+            seen = pixels(page, "mask-a")
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        visitor.keys(1)
+        page.wait_for_function("document.querySelector('.st-root').dataset.waiting === '0'")
+        truth = visitor.mask(0)
+        assert (seen & truth).sum() / (seen | truth).sum() > 0.8
+        # what the server refuses is taken back: nothing of the mask would be left
+        visitor.press("e")
+        page.wait_for_selector(".st-tool-erase")
+        for _ in range(12):
+            visitor.press("+")
+        visitor.drag((40, 30), (80, 50))
+        page.wait_for_selector("text=nothing of the mask is left")
+        page.wait_for_function("document.querySelector('.st-root').dataset.waiting === '0'")
+        assert np.array_equal(pixels(page, "mask-a"), truth)
+        assert not visitor.errors
 
 
 def test_an_upload_and_the_keyboard_alone(clip, tmp_path):

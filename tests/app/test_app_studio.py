@@ -149,6 +149,30 @@ def test_strokes_become_keys_and_what_cannot_be_is_refused(studio):
     assert 4 not in keys(studio)
 
 
+def test_a_stamp_is_another_one_where_the_picture_is(studio):
+    one, two = studio.add_object(), studio.add_object()
+    view, stamp = "tracker:flow", studio.views.stamp
+    nothing = stamp(view, 2)
+    studio.paint(one, 2, view, [(5, 5)], 2, False)
+    painted = stamp(view, 2)
+    assert painted != nothing
+    assert stamp(view, 3) == nothing
+    studio.set_box(two, 4, Box(2, 2, 6, 6))  # another frame
+    assert stamp(view, 2) == painted
+    assert stamp(view, 4) != nothing
+    studio.set_box(two, 4, Box(2, 3, 6, 6))
+    boxed = stamp(view, 4)
+    studio.undo()
+    assert stamp(view, 4) != boxed
+    key = keys(studio)[2]
+    studio.take_back(one, 2)
+    studio._say(two, 2, key)  # the same mask, of another object: another colour
+    assert stamp(view, 2) not in {nothing, painted}
+    desk = Desk(studio)
+    desk.frame = 4
+    assert desk.stage_state()["stamps"] == [stamp(view, 4), stamp("raw:flow", 4)]
+
+
 def test_a_layer_is_there_when_it_is_made(studio, tmp_path):
     studio.make_layer("load", "theirs", {"theirs": tmp_path})
     (job,) = studio._writer.jobs

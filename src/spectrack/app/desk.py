@@ -104,6 +104,8 @@ class Desk:
         key = None if known is None else known.keys.get(self.frame)
         clicks = () if key is None else key.clicks
         return {
+            "at": self.frame,
+            "stamps": [self._stamp(view) for view in self.views],
             "length": about.length,
             "size": list(about.size_wh),
             "fps": about.fps if 1 <= about.fps <= 120 else 24,
@@ -117,6 +119,12 @@ class Desk:
             "boxes": [] if key is None or key.box is None else [list(key.box)],
             "clicks": [[c.x, c.y, c.inside] for c in clicks],
         }
+
+    def _stamp(self, view: str) -> str:
+        try:
+            return self.studio.views.stamp(view, self.frame)
+        except InputError:
+            return ""  # a layer whose folder was spoilt shows nothing
 
     def curve(self) -> dict[str, Any]:
         """What the timeline is told."""

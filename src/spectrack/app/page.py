@@ -67,6 +67,7 @@ class Page:
         self._seen = (-1, "", "")
         self._looks = 0
         self._message = ""
+        self._heard = 0
         self._tools: dict[str, ui.button] = {}
         with ui.element("div").classes("app"):
             self._build_head(leave)
@@ -78,8 +79,8 @@ class Page:
                         "tool": self._take_tool,
                         "brush": self._take_brush,
                         "frame": self._seek,
-                        "box": lambda told: self.act(lambda: self.desk.draw_box(told)),
-                        "stroke": lambda told: self.act(lambda: self.desk.draw_stroke(told)),
+                        "box": lambda told: self._answer(told, self.desk.draw_box),
+                        "stroke": lambda told: self._answer(told, self.desk.draw_stroke),
                         "point": self._click,
                         "command": lambda told: self.command(str(told.get("name"))),
                         "playing": self._playing,
@@ -156,6 +157,16 @@ class Page:
             return None
         finally:
             self.refresh()
+
+    def _answer(self, told: Mapping[str, Any], step: Callable[[Mapping[str, Any]], Any]) -> None:
+        """Do what was drawn; from then on the stage shows what came of it, or nothing."""
+        self.act(lambda: step(told))
+        self._hear(told)
+
+    def _hear(self, told: Mapping[str, Any]) -> None:
+        count = told.get("number")
+        self._heard = max(self._heard, count if isinstance(count, int) else 0)
+        self.refresh(force=True)
 
     def tell(self, sentence: str, kind: str = "warning") -> None:
         """Show a sentence for a while."""
@@ -237,8 +248,10 @@ class Page:
 
     def _click(self, told: Mapping[str, Any]) -> None:
         asked = self.act(lambda: self.desk.draw_click(told))
-        if asked is not None:
-            asyncio.wrap_future(asked).add_done_callback(lambda _: self.refresh())
+        if asked is None:
+            self._hear(told)
+        else:
+            asyncio.wrap_future(asked).add_done_callback(lambda _: self._hear(told))
 
     # --- showing ---------------------------------------------------------------------------------
 
@@ -271,7 +284,7 @@ class Page:
         if now == self._seen and not force:
             return
         self.desk.keep_valid()
-        state = self.desk.stage_state() | {"generation": self._generation}
+        state = self.desk.stage_state() | {"generation": self._generation, "heard": self._heard}
         self.stage.run_method("apply", state)
         if curve:
             self.stage.run_method("setCurve", self.desk.curve())

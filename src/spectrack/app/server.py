@@ -172,10 +172,11 @@ def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
         try:
             found.check_frame(index)
             shown = [(i, found.shown(view, i, index).entry) for i in found.views.object_ids(view)]
+            headers = {"cache-control": "no-store", "x-stamp": found.views.stamp(view, index)}
         except InputError as error:
             raise HTTPException(404, str(error)) from None
         data = await asyncio.to_thread(_drawn, shown, found.session.about.size_wh)
-        return Response(data, media_type="image/png", headers={"cache-control": "no-store"})
+        return Response(data, media_type="image/png", headers=headers)
 
     @app.put(UPLOAD_PATH)
     async def upload(request: Request, name: str) -> JSONResponse:

@@ -1,9 +1,11 @@
 // The stage: frames with masks over them, the tools that draw on them, and the timeline below.
 // The server holds the truth; this shows frame `frame` and tells what was drawn. Tool and brush are
-// in the hand of whoever draws: they change here at once, and the server is told afterwards.
+// in the hand of whoever draws: they change here at once, and the server is told afterwards. So it is
+// with what is drawn: it is seen at once, until the server's picture of the frame holds it.
 const TOOLS = { b: "box", c: "point", p: "paint", e: "erase" };
 const CACHE_BYTES = 160e6; // of decoded frames
 const MARGIN = 6; // pixels beside the timeline
+const INSIDE = 105 / 255; // opacity of a mask, as the server draws it
 
 export default {
   template: `
@@ -54,6 +56,9 @@ export default {
     this.frames = new Map();
     this.curve = { scores: [], doubts: [], states: "", keys: [] };
     this.pressed = null;
+    this.said = []; // strokes, boxes and points that the server has not answered yet
+    this.number = this.heard = 0; // of the last thing said, and of the last one answered
+    this.loaded = null; // frame and stamps of the pictures that are shown
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.$refs.panes);
     this.observer.observe(this.$refs.time);
@@ -70,10 +75,32 @@ export default {
     // --- told by the server ---------------------------------------------------------------
     apply(state) {
       const other = state.generation !== undefined && state.generation !== this.generation;
-      Object.assign(this, state);
+      const { at, stamps, heard, boxes, clicks, ...rest } = state;
+      const viewed = [this.viewA, this.viewB, this.mode].join();
+      Object.assign(this, rest);
       this.$el.dataset.version = this.version;
-      if (other) { this.frames.clear(); this.shown = -1; this.scale = 1; this.shift = [0, 0]; }
-      this.$nextTick(() => { this.layout(); this.load(); });
+      if (other) {
+        this.frames.clear(); this.said = []; this.loaded = null;
+        this.shown = -1; this.scale = 1; this.shift = [0, 0];
+      }
+      this.heard = Math.max(this.heard, heard || 0);
+      // What belongs to another frame, or does not know yet what was drawn, is out of date.
+      if (at === this.frame && !this.waiting().length) { this.boxes = boxes; this.clicks = clicks; }
+      const answered = this.said.some((one) => one.number <= this.heard);
+      const same = !answered && at === this.frame && this.loaded?.frame === at
+        && viewed === [this.viewA, this.viewB, this.mode].join()
+        && this.loaded.stamps.every((stamp, i) => stamp === null || stamp === stamps[i]);
+      this.$nextTick(() => {
+        this.layout();
+        if (same && !this.busy) this.$el.dataset.shown = this.frame + ":" + this.version;
+        else this.load();
+      });
+    },
+    waiting() { return this.said.filter((one) => one.number > this.heard && one.frame === this.frame); },
+    say(name, told) {
+      this.said.push({ ...told, name, number: ++this.number, color: this.color });
+      this.$el.dataset.waiting = this.said.length;
+      this.$emit(name, { ...told, number: this.number });
     },
     setCurve(curve) { this.curve = curve; this.drawTime(); },
     goto(frame) { this.seek(frame, false); },
@@ -108,12 +135,12 @@ export default {
       try {
         do {
           this.again = false;
-          const frame = this.frame, mode = this.mode, version = this.version;
+          const { frame, mode, version, heard } = this;
           const [base, a, b] = await Promise.all([
             this.getFrame(frame), this.getMask(frame, this.viewA),
             mode === "single" ? null : this.getMask(frame, this.viewB),
           ]);
-          if (mode === this.mode) this.paintAll(frame, base, a, b, version);
+          if (mode === this.mode) this.paintAll(frame, base, a, b, version, heard);
         } while (this.again);
       } finally { this.busy = false; }
     },
@@ -135,18 +162,23 @@ export default {
       if (!bitmap) this.frames.delete(frame);
       return bitmap;
     },
-    getMask(frame, view) {
+    async getMask(frame, view) {
       if (!view) return null;
-      return this.picture(`/overlay/${frame}?view=${encodeURIComponent(view)}&v=${this.version}`);
+      const place = `/overlay/${frame}?view=${encodeURIComponent(view)}&v=${this.version}`;
+      let stamp = "";
+      const bitmap = await this.picture(place, (answer) => { stamp = answer.headers.get("x-stamp"); });
+      return { bitmap, stamp };
     },
-    async picture(url) {
+    async picture(url, told = null) {
       try {
         const answer = await fetch(url);
+        if (told) told(answer);
         return answer.ok ? await createImageBitmap(await answer.blob()) : null;
       } catch (error) { return null; }
     },
-    paintAll(frame, base, a, b, version) {
+    paintAll(frame, base, a, b, version, heard) {
       this.shown = frame;
+      this.loaded = { frame, stamps: [a && a.stamp, b && b.stamp] };
       const put = (canvas, bitmap) => {
         if (!canvas) return;
         if (canvas.width !== this.size[0] || canvas.height !== this.size[1]) {
@@ -158,13 +190,38 @@ export default {
       };
       for (const side of this.sides) {
         put(this.ref("base" + side), base);
-        put(this.ref("mask" + side), side === "a" ? a : b);
+        put(this.ref("mask" + side), (side === "a" ? a : b)?.bitmap);
       }
-      if (this.mode === "slider") put(this.ref("maskslide"), b);
-      if (a && a.close) a.close();
-      if (b && b.close) b.close();
+      if (this.mode === "slider") put(this.ref("maskslide"), b?.bitmap);
+      for (const one of [a, b]) one?.bitmap?.close();
+      this.said = this.said.filter((one) => one.number > heard);
+      for (const one of this.said) this.putStroke(one);
       if (!this.pressed) this.drawTools();
       this.$el.dataset.shown = frame + ":" + version;
+      this.$el.dataset.waiting = this.said.length;
+    },
+    putStroke(one) {
+      // as the server will draw it, but for the edge
+      if (one.name !== "stroke" || one.frame !== this.shown) return;
+      const context = this.ref("maska").getContext("2d");
+      context.save();
+      context.lineJoin = context.lineCap = "round";
+      context.lineWidth = 2 * one.radius;
+      context.strokeStyle = one.color;
+      const draw = () => {
+        context.beginPath();
+        one.points.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x, y));
+        if (one.points.length === 1) context.lineTo(one.points[0][0] + 0.01, one.points[0][1]);
+        context.stroke();
+      };
+      context.globalCompositeOperation = "destination-out";
+      draw();
+      if (!one.erase) {
+        context.globalCompositeOperation = "source-over";
+        context.globalAlpha = INSIDE;
+        draw();
+      }
+      context.restore();
     },
     ref(name) { const found = this.$refs[name]; return Array.isArray(found) ? found[0] : found; },
     clip(side) {
@@ -218,7 +275,9 @@ export default {
       if (!this.length || this.shown !== this.frame) return;
       this.playing = false;
       if (this.tool === "point") {
-        this.$emit("point", { frame: this.frame, x: at[0], y: at[1], inside: !other });
+        this.clicks = [...this.clicks, [at[0], at[1], !other]];
+        this.say("point", { frame: this.frame, x: at[0], y: at[1], inside: !other });
+        this.drawTools();
         return;
       }
       this.pressed = { tool: this.tool, frame: this.frame, points: [at] };
@@ -240,16 +299,19 @@ export default {
       if (!done) return;
       if (done.tool === "box") {
         const [[x1, y1], [x2, y2]] = [done.points[0], done.points[1] || done.points[0]];
-        this.$emit("box", {
-          frame: done.frame, x: Math.min(x1, x2), y: Math.min(y1, y2),
-          w: Math.abs(x2 - x1), h: Math.abs(y2 - y1),
-        });
+        const box = {
+          x: Math.min(x1, x2), y: Math.min(y1, y2), w: Math.abs(x2 - x1), h: Math.abs(y2 - y1),
+        };
+        if (done.frame === this.frame) this.boxes = [[box.x, box.y, box.w, box.h]];
+        this.say("box", { frame: done.frame, ...box });
       } else {
-        this.$emit("stroke", {
+        this.say("stroke", {
           frame: done.frame, points: done.points, radius: this.brush,
           erase: done.tool === "erase",
         });
+        this.putStroke(this.said[this.said.length - 1]);
       }
+      this.drawTools();
     },
     cancel() { this.pressed = null; this.drawTools(); },
     leave() { if (!this.pressed) { this.cursor = null; this.drawTools(); } },

@@ -6,6 +6,7 @@ the same before the filter, ``layer:NAME`` for masks that were loaded or made of
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
@@ -119,6 +120,21 @@ class Views:
             given = None if key is None else Entry(key.box, None, 1.0, True)
             return Shown(given, "none" if given is None else "key")
         return Shown(found.raw if kind == "raw" else found.out, found.state, found.doubt)
+
+    def stamp(self, view: str, frame: int) -> str:
+        """A word that is another one as soon as a frame's picture of a view is another.
+
+        Raises:
+            InputError: As :meth:`shown`.
+        """
+        found = 0
+        for object_id in self.object_ids(view):
+            entry = self.shown(view, object_id, frame).entry
+            if entry is not None:
+                mask = b"" if entry.mask is None else entry.mask.counts
+                box = None if entry.mask is not None else entry.box
+                found = zlib.crc32(mask, zlib.crc32(repr((object_id, box)).encode(), found))
+        return f"{found:08x}"
 
     def curves(self, view: str, object_id: int) -> tuple[list[float], list[float], str]:
         """Score and doubt of every frame, and a letter for its state.
