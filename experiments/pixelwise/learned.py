@@ -10,9 +10,9 @@ from typing import TypeVar
 from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.synthetic.stills import Stills
 from spectrack.trackers.pixelwise.local_segmentation import LocalSegmentation
-from spectrack.trackers.pixelwise.train import LOCAL, small_plan
 from spectrack.trackers.pixelwise.train_footage import footage_of_video
 from spectrack.trackers.pixelwise.train_networks import learn_local
+from spectrack.trackers.pixelwise.train_plan import LOCAL, small_plan
 from spectrack.trackers.pixelwise.train_regions import LocalSamples
 from spectrack.training.held_out import hold_out
 

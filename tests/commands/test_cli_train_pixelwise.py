@@ -12,8 +12,8 @@ from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.networks.mask_in_box import MaskInBox
 from spectrack.trackers.pixelwise.network import Pixelwise
 from spectrack.trackers.pixelwise.settings import NETWORKS, PixelwiseSettings
-from spectrack.trackers.pixelwise.train import PixelwisePlan, small_plan
 from spectrack.trackers.pixelwise.train_maps import MapSettings
+from spectrack.trackers.pixelwise.train_plan import PixelwisePlan, small_plan
 from spectrack.weights.files import read_weights
 from spectrack.weights.networks import load_network
 from tiny_training import little_work, write_image  # noqa: F401
@@ -74,7 +74,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch):
-    monkeypatch.setattr("spectrack.trackers.pixelwise.train.small_plan", little_plan)
+    monkeypatch.setattr("spectrack.trackers.pixelwise.train_plan.small_plan", little_plan)
 
 
 def test_it_learns_and_what_it_learned_tracks(data, tmp_path, spectrack):

@@ -13,15 +13,18 @@ from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.trackers.pixelwise import train as stages
+from spectrack.trackers.pixelwise import train_first
 from spectrack.trackers.pixelwise.network import Pixelwise
 from spectrack.trackers.pixelwise.settings import PixelwiseSettings
 from spectrack.trackers.pixelwise.tracker import PixelwiseTracker
-from spectrack.trackers.pixelwise.train import PixelwisePlan, paper_plan, pixelwise, small_plan
+from spectrack.trackers.pixelwise.train import pixelwise
+from spectrack.trackers.pixelwise.train_first import FirstStages, in_halves, steps_done
 from spectrack.trackers.pixelwise.train_flags import PixelwiseArguments
 from spectrack.trackers.pixelwise.train_footage import Footage
 from spectrack.trackers.pixelwise.train_held_out import fold_of
 from spectrack.trackers.pixelwise.train_maps import MapSettings
 from spectrack.trackers.pixelwise.train_networks import judge_regions, learn_local
+from spectrack.trackers.pixelwise.train_plan import PixelwisePlan, paper_plan, small_plan
 from spectrack.trackers.pixelwise.train_regions import LocalSamples, RegionSettings
 from spectrack.trackers.pixelwise.train_runs import follow
 from spectrack.training.loop.settings import TrainSettings
@@ -91,7 +94,7 @@ def test_every_stage_leaves_its_work_and_the_file_says_all(whole):
 
 def test_everything_but_the_extractor_has_learned(whole):
     network, folder = whole
-    start = stages._fresh(PLAN, None, PLAN.seed).state_dict()
+    start = FirstStages((), (), None, folder, PLAN, ()).fresh(0).state_dict()
     first = read_weights(folder / "1-local-1" / "last.safetensors").tensors
     once = read_weights(folder / "2-global-1" / "last.safetensors").tensors
     for name, value in network.state_dict().items():
@@ -118,6 +121,30 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(footage, whole, tmp_path, stopp
     again = pixelwise(footage, None, tmp_path, PLAN)
     for name, value in whole[0].state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_trainings_side_by_side_come_to_the_same_bytes(footage, whole, tmp_path):
+    told = []
+
+    def stage(name, unit):
+        return lambda done, total: told.append((name, done, total))
+
+    again = pixelwise(footage, None, tmp_path, PLAN, stage=stage, jobs=2)
+    for name, value in whole[0].state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    for name in FOLDERS[:4]:
+        files = [folder / name / "last.safetensors" for folder in (whole[1], tmp_path)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    # nothing was left to learn for this process: it hears of finished trainings alone
+    first = [(done, total) for name, done, total in told if name.startswith(("1: ", "2: "))]
+    assert all(done == total for done, total in first)
+    assert steps_done(tmp_path) == 2 * PLAN.local_steps + 2 * PLAN.global_steps
+
+
+def test_halves_hold_every_video_once(footage):
+    first, second = in_halves(footage, 3)
+    assert {one.name for one in (*first, *second)} == {"v1", "v2", "v3"}
+    assert len(first) + len(second) == 3
 
 
 def test_another_plan_is_another_run(footage, whole):
@@ -153,7 +180,8 @@ def test_a_half_is_followed_by_the_network_that_has_not_seen_it(footage, monkeyp
     asked: list = []
     tracker = PixelwiseTracker(PLAN.follow, small_pixelwise())
     for name, fake in (("local", local), ("global", globally)):
-        monkeypatch.setattr(stages, f"learn_{name}", fake)
+        for module in (stages, train_first):
+            monkeypatch.setattr(module, f"learn_{name}", fake)
     monkeypatch.setattr(stages, "follow_all", follow_all)
     pixelwise(footage, None, tmp_path, PLAN)
     assert asked == [(3, [False] * 3), (1, [False] * 3), (1, [True] * 3)]

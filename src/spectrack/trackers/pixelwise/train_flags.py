@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spectrack.datasets.base import VideoSequence
-    from spectrack.trackers.pixelwise.train import PixelwisePlan
+    from spectrack.trackers.pixelwise.train_plan import PixelwisePlan
 
 FORMS = ("small", "paper")
 START = "mask_in_box"
@@ -49,6 +49,7 @@ class PixelwiseArguments(DavisArguments):
         "steps": 1,
         "batch": 1,
         "folds": 2,
+        "jobs": 1,
         "seed": 0,
     }
 
@@ -68,6 +69,9 @@ class PixelwiseArguments(DavisArguments):
     """Samples of a step of the local network."""
     folds: OptionalCount = None
     """Cross validation over the sequences with so many folds."""
+    jobs: OptionalCount = None
+    """So many of the first three trainings at a time, each on a core of its own; the weights are
+    the same."""
     more: OptionalFolder = None
     """Folder of further videos, DIR/frames/NAME with a mask for each frame in DIR/masks/NAME:
     VOT2016 with its masks, or videos whose masks `track` has made from boxes."""
@@ -99,7 +103,7 @@ class PixelwiseArguments(DavisArguments):
 
     def plan(self) -> PixelwisePlan:
         """The plan that the flags ask for."""
-        from spectrack.trackers.pixelwise.train import paper_plan, small_plan
+        from spectrack.trackers.pixelwise.train_plan import paper_plan, small_plan
 
         plan = small_plan(self.seed) if self.form == "small" else paper_plan(self.seed)
         changes: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
@@ -188,6 +192,7 @@ class PixelwiseArguments(DavisArguments):
                 "held_out": [video.name for video in apart],
             },
             stage=stage,
+            jobs=self.jobs or 1,
         )
         told = stage("following what was held out", "videos")
         return mean_overlaps_of_masks(network, apart, plan.follow, told)
