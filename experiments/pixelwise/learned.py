@@ -42,9 +42,7 @@ def learned(
     """
     quick: bool = options.quick
     steps = QUICK_STEPS if quick else options.steps
-    settings = replace(
-        LOCAL, epochs=max(steps // 100, 1), early_stop=None, batch_size=options.batch
-    )
+    settings = replace(LOCAL, epochs=max(steps // 100, 1), batch_size=options.batch)
     regions = replace(small_plan().regions, noise=noise, side=network.side)
     videos = hold_out(list(Davis2016(options.root, "train", "240p").values()))[0]
     footage = [footage_of_video(video) for video in videos[: 2 if quick else None]]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.spectral.guided.kernels import raise_level, sweep
-from spectrack.spectral.guided.links import LinkedFrame, padded_plane
+from spectrack.spectral.guided.kernels import raise_level
+from spectrack.spectral.guided.links import LinkedFrame
 from spectrack.spectral.guided.settings import GuidedSettings, Taps
+from spectrack.spectral.guided.sweeps import sweep
+from spectrack.spectral.guided.tiles import SoftPlane
 
 
 class GuidedFrame(LinkedFrame):
@@ -42,8 +44,9 @@ class GuidedFrame(LinkedFrame):
         self._areas = [int(np.count_nonzero(soft >= settings.level)) for soft in soft_mhw]
         self._hard = [soft[self._rows, self._cols] >= settings.level for soft in soft_mhw]
         self.change = np.zeros(len(soft_mhw))
-        planes = [padded_plane(soft, taps.pad) for soft in soft_mhw]
+        planes = [SoftPlane(soft, taps.pad) for soft in soft_mhw]
         self._planes = [(plane, plane.copy()) for plane in planes]
+        self._tiles = self.tiles()
 
     def sweep(self, before: GuidedFrame | None, after: GuidedFrame | None) -> None:
         """Take the next step; both neighbours must hold the values of the present one."""
@@ -60,26 +63,28 @@ class GuidedFrame(LinkedFrame):
     ) -> None:
         """A step of all masks, from the planes ``old`` to ``new``; cut to [0, 1] if it ``ends``."""
         for m, planes in enumerate(self._planes):
+            past, own, following = before._planes[m][old], planes[old], after._planes[m][old]
             sweep(
-                self._own,
-                self._before,
-                self._after,
-                self._weights,
-                self._inverse,
+                *self.links,
                 self._taps.own,
                 self._taps.side,
-                before._planes[m][old],
-                planes[old],
-                after._planes[m][old],
+                self.near,
+                past.values,
+                own.values,
+                following.values,
+                (own.ranges, past.ranges, following.ranges),
                 self.ahead,
                 length,
                 ends,
-                planes[new],
+                self._settings.flat,
+                self._taps.in_rows,
+                planes[new].values,
             )
+            planes[new].measure(self._tiles)
 
     def _mark(self, new: int) -> None:
         """Keep what a cycle came to; after the first, measure what it changed."""
-        self._marks.append([planes[new][self._own] for planes in self._planes])
+        self._marks.append([planes[new].values[self._own] for planes in self._planes])
         if len(self._marks) == 1:
             self._measure_change()
 
@@ -94,7 +99,7 @@ class GuidedFrame(LinkedFrame):
         rise = np.float32((1 - level) / level)
         out = np.empty((len(self._planes), self._height, self._width), dtype=np.float32)
         for m, planes in enumerate(self._planes):
-            plane = planes[self.steps % 2]
+            plane = planes[self.steps % 2].values
             if self.fixed:
                 rows = plane.reshape(-1, self._taps.padded_width)
                 out[m] = rows[pad : pad + self._height, pad : pad + self._width]

@@ -1,4 +1,4 @@
-"""Compiled loops of the guided step: affinities once, then any number of cheap sweeps.
+"""Compiled loops around the guided step: colours, links and affinities, once a frame.
 
 Only *active* pixels, those near a boundary of some mask, have affinities; every other pixel keeps
 its value. Images and soft planes are padded and flattened, so a tap is one addition to an index
@@ -70,65 +70,6 @@ def invert_sums(weights: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         out[i] = np.float32(1.0) / np.float32(total) if total > 0 else np.float32(0.0)
 
 
-@njit(nogil=True, parallel=True, fastmath={"contract", "nsz"}, cache=True)
-def sweep(
-    own: NDArray[np.uint32],
-    before: NDArray[np.uint32],
-    after: NDArray[np.uint32],
-    weights: NDArray[np.uint8],
-    inverse: NDArray[np.float32],
-    own_offsets: NDArray[np.int32],
-    side_offsets: NDArray[np.int32],
-    x_before: NDArray[np.float32],
-    x_own: NDArray[np.float32],
-    x_after: NDArray[np.float32],
-    ahead: bool,
-    tau: float,
-    clip: bool,
-    out: NDArray[np.float32],
-) -> None:
-    """One degree-normalised step on the active pixels of a frame: x + tau (mean of the taps - x).
-
-    Args:
-        own: Padded index of each active pixel, shape (n,).
-        before: Padded index of its tap centre in the previous frame, shape (n,).
-        after: The same in the next frame.
-        weights: Bytes of :func:`affinities`: own taps, then previous, then next; shape (n, k).
-        inverse: Inverse of the sum of each row of weights; 0 leaves the pixel alone.
-        own_offsets: Index offsets of the taps in the frame itself.
-        side_offsets: Index offsets of the taps in each neighbouring frame.
-        x_before: Soft plane of the previous frame, shape (padded pixels,).
-        x_own: Soft plane of this frame.
-        x_after: Soft plane of the next frame.
-        ahead: Whether there are links to the next frame; without them it costs nothing.
-        tau: Length of the step; 1 replaces each value by the mean.
-        clip: Whether to cut the result to [0, 1].
-        out: Plane to write the active pixels of.
-    """
-    k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
-    length = np.float32(tau)
-    for i in prange(own.shape[0]):
-        row, here, there, thence = weights[i], own[i], before[i], after[i]
-        x = x_own[here]
-        # Three chains of scalar loads: gathers are slower, and one chain would wait for itself.
-        mid, past, next_ = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-        for k in range(k_own):
-            mid += np.float32(row[k]) * x_own[np.uint32(here + own_offsets[k])]
-        if ahead:
-            for k in range(k_side):
-                offset = side_offsets[k]
-                past += np.float32(row[k_own + k]) * x_before[np.uint32(there + offset)]
-                next_ += np.float32(row[k_own + k_side + k]) * x_after[np.uint32(thence + offset)]
-        else:
-            for k in range(k_side):
-                past += np.float32(row[k_own + k]) * x_before[np.uint32(there + side_offsets[k])]
-        if inverse[i] > np.float32(0.0):
-            x += length * ((mid + past + next_) * inverse[i] - x)
-        if clip:
-            x = min(max(x, np.float32(0.0)), np.float32(1.0))
-        out[here] = x
-
-
 @njit(nogil=True, parallel=True, cache=True)
 def raise_level(
     plane: NDArray[np.float32], pad: int, rise: np.float32, out: NDArray[np.float32]
@@ -148,57 +89,6 @@ def raise_level(
         for x in range(width):
             value = plane[first + x]
             out[y, x] = rise * value / (one + (rise - one) * value)
-
-
-@njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
-def sweep_adjoint(
-    own: NDArray[np.uint32],
-    before: NDArray[np.uint32],
-    after: NDArray[np.uint32],
-    weights: NDArray[np.uint8],
-    inverse: NDArray[np.float32],
-    own_offsets: NDArray[np.int32],
-    side_offsets: NDArray[np.int32],
-    gradient: NDArray[np.float32],
-    tau: float,
-    to_before: NDArray[np.float32],
-    to_own: NDArray[np.float32],
-    to_after: NDArray[np.float32],
-) -> None:
-    """Transpose of :func:`sweep` without clipping: gradients go back along the links.
-
-    Serial, as several pixels write to one place; frames or windows may run side by side.
-
-    Args:
-        own: As in :func:`sweep`, and so the other indices, weights and offsets.
-        before: As in :func:`sweep`.
-        after: As in :func:`sweep`.
-        weights: As in :func:`sweep`.
-        inverse: As in :func:`sweep`.
-        own_offsets: As in :func:`sweep`.
-        side_offsets: As in :func:`sweep`.
-        gradient: Gradient with respect to the step's result, shape (padded pixels,).
-        tau: Length of the step.
-        to_before: Gradient with respect to the previous frame's plane, added to.
-        to_own: The same for the frame itself; pixels that are not active must hold ``gradient``
-            already, active ones what other frames have added.
-        to_after: The same for the next frame.
-    """
-    k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
-    for i in range(own.shape[0]):
-        row, here, there, thence = weights[i], own[i], before[i], after[i]
-        g = gradient[here]
-        if inverse[i] <= np.float32(0.0):
-            to_own[here] += g
-            continue
-        to_own[here] += g * (np.float32(1.0) - np.float32(tau))
-        share = g * np.float32(tau) * inverse[i]
-        for k in range(k_own):
-            to_own[np.uint32(here + own_offsets[k])] += share * np.float32(row[k])
-        for k in range(k_side):
-            offset = side_offsets[k]
-            to_before[np.uint32(there + offset)] += share * np.float32(row[k_own + k])
-            to_after[np.uint32(thence + offset)] += share * np.float32(row[k_own + k_side + k])
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)

@@ -22,6 +22,15 @@ from spectrack.spectral.guided.kernels import (
     link,
 )
 from spectrack.spectral.guided.settings import LinkSettings, Taps
+from spectrack.spectral.guided.tiles import (
+    NOWHERE,
+    RUN,
+    TILE,
+    Rectangles,
+    rectangles,
+    tiles_of,
+    with_slack,
+)
 
 _WINDOW = 15
 """Side of the window of the local colour variance, pixels."""
@@ -59,6 +68,10 @@ class LinkedFrame:
         own = (self._rows + pad) * taps.padded_width + self._cols + pad
         self._own = own.astype(np.uint32)
         self._before = self._after = self._own
+        everywhere = np.ones(count, dtype=np.float32)
+        nowhere = np.tile(np.array(NOWHERE, np.int16), (-(-count // RUN), 1))
+        self._near_own = self._near(self._own, everywhere)
+        self._near_before = self._near_after = nowhere
         self.ahead = False  # whether there are links to the next frame
         self._weights: Any = self._no_weights(count)
         # Colours may be asked for when the next frame comes, and the caller's array be reused.
@@ -69,7 +82,6 @@ class LinkedFrame:
             near = (*_ends(self._rows), *_ends(self._cols))
             self._cover(near, 2 * pad + _WINDOW)
             self._sharpness = self._local_sharpness(near)
-            everywhere = np.ones(count, dtype=np.float32)
             self._weigh(self, self._own, everywhere, taps.own, taps.own_spatial, 0)
 
     def link(
@@ -97,16 +109,18 @@ class LinkedFrame:
         if aim[0] < aim[1]:
             other._cover(aim, taps.pad)
             self._weigh(other, there, trust, taps.side, taps.side_spatial, self._first(before))
+        near = self._near(there, trust)
         if before:
-            self._before = there
+            self._before, self._near_before = there, near
         else:
-            self._after, self.ahead = there, True
+            self._after, self._near_after, self.ahead = there, near, True
 
     def unlink_before(self) -> None:
         """Cut the tie to the frame before, and sum up anew."""
         first = self._first(before=True)
         self._weights[:, first : first + len(self._taps.side)] = 0
         self._before = self._own
+        self._near_before = np.full_like(self._near_before, NOWHERE)
         self.sum_up()
 
     def sum_up(self) -> None:
@@ -125,9 +139,27 @@ class LinkedFrame:
         """Active pixels, their places before and after, weights and inverse sums of weights."""
         return self._own, self._before, self._after, self._weights, self._inverse
 
+    @property
+    def near(self) -> tuple[Rectangles, Rectangles, Rectangles]:
+        """Tiles that runs of active pixels read here, in the frame before, in the one after."""
+        return self._near_own, self._near_before, self._near_after
+
+    def tiles(self) -> NDArray[np.uint32]:
+        """Numbers of the tiles that hold active pixels."""
+        padded = self._height + 2 * self._taps.pad, self._taps.padded_width
+        marked = np.zeros([-(-side // TILE) for side in padded], dtype=bool)
+        tiles_of(self._own, self._taps.padded_width, marked)
+        return np.flatnonzero(marked).astype(np.uint32)
+
+    def _near(self, places: NDArray[np.uint32], trust: NDArray[np.float32]) -> Rectangles:
+        found: Rectangles = np.empty((-(-len(places) // RUN), 4), dtype=np.int16)
+        rectangles(places, trust, self._taps.padded_width, self._taps.pad, found)
+        return found
+
     def _no_weights(self, count: int) -> Any:
         """Room for the weights of ``count`` pixels, all 0."""
-        return np.zeros((count, self._taps.count), dtype=np.uint8)
+        taps = self._taps.count
+        return with_slack(np.zeros(count * taps, dtype=np.uint8)).reshape(count, taps)
 
     def _first(self, before: bool) -> int:
         """Column of the first weight of a neighbouring frame."""
@@ -217,12 +249,6 @@ def active_pixels(
     near = cv2.dilate(edge, np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8))
     rows, cols = np.nonzero(near)
     return (rows + top).astype(np.int32), (cols + left).astype(np.int32)
-
-
-def padded_plane(soft_hw: NDArray[np.float32], pad: int) -> NDArray[np.float32]:
-    """A soft mask with its borders repeated ``pad`` pixels out, flattened."""
-    plane = cv2.copyMakeBorder(soft_hw, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    return np.asarray(plane, dtype=np.float32).reshape(-1)
 
 
 def checked_masks(

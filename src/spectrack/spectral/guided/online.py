@@ -23,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
-from spectrack.spectral.guided.kernels import raise_level, sweep
-from spectrack.spectral.guided.links import LinkedFrame, checked_flow, checked_masks, padded_plane
+from spectrack.spectral.guided.kernels import raise_level
+from spectrack.spectral.guided.links import LinkedFrame, checked_flow, checked_masks
 from spectrack.spectral.guided.settings import LinkSettings, Taps
+from spectrack.spectral.guided.sweeps import sweep
+from spectrack.spectral.guided.tiles import SoftPlane
 
 Plane = NDArray[np.float32]
 
@@ -142,7 +144,7 @@ class OnlineFilter:
             new.hold(s.iterations)
         out = np.empty((self.size_wh[1], self.size_wh[0]), dtype=np.float32)
         result = new.start if s.recursive else new.plane(s.iterations)
-        raise_level(result, self._taps.pad, np.float32((1 - s.level) / s.level), out)
+        raise_level(result.values, self._taps.pad, np.float32((1 - s.level) / s.level), out)
         return out
 
     def reset(self) -> None:
@@ -172,28 +174,35 @@ class _Frame(LinkedFrame):
         settings: OnlineSettings,
     ) -> None:
         super().__init__(frame_hwc, soft_mhw, taps, settings)
-        self._lengths = settings.lengths
-        self.start = padded_plane(soft_mhw[0], taps.pad)
+        self._lengths, self._flat = settings.lengths, settings.flat
+        self.start = SoftPlane(soft_mhw[0], taps.pad)
+        self._tiles = self.tiles()
         self._work = [self.start.copy() for _ in settings.lengths[:2]]
 
-    def plane(self, steps: int) -> Plane:
+    def plane(self, steps: int) -> SoftPlane:
         """The values after a number of steps: the last or the one before the last taken."""
         return self._work[steps % 2 - 1] if steps else self.start
 
-    def advance(self, step: int, past: Plane, following: Plane) -> None:
+    def advance(self, step: int, past: SoftPlane, following: SoftPlane) -> None:
         """Take step ``step`` (from 0) from the values of as many steps here and beside."""
+        own, new = self.plane(step), self.plane(step + 1)
         sweep(
             *self.links,
             self._taps.own,
             self._taps.side,
-            past,
-            self.plane(step),
-            following,
+            self.near,
+            past.values,
+            own.values,
+            following.values,
+            (own.ranges, past.ranges, following.ranges),
             self.ahead,
             self._lengths[step],
             step + 1 == len(self._lengths),
-            self.plane(step + 1),
+            self._flat,
+            self._taps.in_rows,
+            new.values,
         )
+        new.measure(self._tiles)
 
     def hold(self, steps: int) -> None:
         """Let the result after ``steps`` take the place of the input."""

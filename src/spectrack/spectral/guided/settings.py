@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.spectral.guided.byte_rows import SIDE, STEP
 
 STABLE = 1.4
 """Longest stable plain step. W has eigenvalues from about -1/3 (a pixel tied only to its like in
@@ -31,6 +32,8 @@ class LinkSettings:
         reach: Pixels this far from a boundary of the input may change.
         level: Value that becomes one half in the result. Below one half it counters the shrinking
             of thin parts, whose neighbours are mostly background.
+        flat: Where all values that a few pixels read differ by no more, a step leaves them alone;
+            0 does so only where it changes nothing.
 
     Raises:
         InputError: If a setting is out of range; the message names it.
@@ -44,6 +47,7 @@ class LinkSettings:
     flow_sigma: float = 2.0
     reach: int = 32
     level: float = 0.42
+    flat: float = 1 / 255
 
     def __post_init__(self) -> None:
         whole = {"radius": 0, "step": 1, "side_radius": 0, "reach": 1}
@@ -59,6 +63,8 @@ class LinkSettings:
             raise InputError(f"flow_sigma is {self.flow_sigma}; give a positive number of pixels")
         if not 0 < self.level < 1:
             raise InputError(f"level is {self.level}; give a number between 0 and 1")
+        if not 0 <= self.flat < 1:
+            raise InputError(f"flat is {self.flat}; give a number of at least 0, below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +118,15 @@ GUIDED_PRESETS: dict[str, GuidedSettings] = {
 class Taps:
     """Neighbourhoods as index offsets into padded, flattened planes.
 
-    Taps lie on a square grid without its corners and weigh exp(-2 |offset|^2 / extent^2), 1 in
-    the middle and e^-2 at the end of an axis.
+    Taps lie on a square grid and weigh exp(-2 |offset|^2 / extent^2), 1 in the middle and e^-2 at
+    the end of an axis. Its corners, which would weigh e^-4, weigh nothing.
 
     Args:
         width: Width of the frames.
         settings: The recipe.
+
+    Attributes:
+        in_rows: Whether they are what :func:`spectrack.spectral.guided.byte_rows.rows_dot` reads.
     """
 
     def __init__(self, width: int, settings: LinkSettings) -> None:
@@ -127,12 +136,12 @@ class Taps:
         self.own, self.own_spatial = self._grid(s.radius, s.step)
         self.side, self.side_spatial = self._grid(s.side_radius, s.step)
         self.count = len(self.own) + 2 * len(self.side)
+        self.in_rows = s.radius == s.side_radius == SIDE // 2 and s.step == STEP
 
     def _grid(self, radius: int, step: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         axis = np.arange(-radius, radius + 1)
         dy, dx = (a.ravel() for a in np.meshgrid(axis, axis, indexing="ij"))
         spatial = np.exp(-2 * (dy**2 + dx**2) / max(radius, 1) ** 2)
-        # The corners weigh e^-4 and cost a fifth of the taps.
-        kept = (np.abs(dy) + np.abs(dx) < 2 * radius) | (radius == 0)
-        dy, dx, spatial = dy[kept], dx[kept], spatial[kept]
+        if radius:
+            spatial[np.abs(dy) + np.abs(dx) == 2 * radius] = 0
         return ((dy * self.padded_width + dx) * step).astype(np.int32), spatial.astype(np.float32)

@@ -52,7 +52,7 @@ class TritonFrame(GuidedFrame):
         self._device = triton_device()
         self._colours: tuple[tuple[int, int, int, int], Tensor] | None = None
         super().__init__(frame_hwc, soft_mhw, taps, settings, fixed)
-        first = self._there(np.stack([planes[0] for planes in self._planes]))
+        first = self._there(np.stack([planes[0].values for planes in self._planes]))
         self._buffers = first, first.clone()
         self._planes = []
         self._inside = self._there(np.stack(self._hard))

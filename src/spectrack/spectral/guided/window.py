@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.errors import InputError
-from spectrack.spectral.guided.kernels import sweep, sweep_adjoint
 from spectrack.spectral.guided.links import LinkedFrame
 from spectrack.spectral.guided.settings import GuidedSettings, Taps
+from spectrack.spectral.guided.sweeps import sweep, sweep_adjoint
+from spectrack.spectral.guided.tiles import Ranges
 
 Planes = NDArray[np.float32]
+UNKNOWN: Ranges = np.empty((0, 0, 2), dtype=np.float32)
+"""No pixel is left alone here: the filter would not be linear."""
 
 
 class GuidedWindow:
@@ -68,7 +71,7 @@ class GuidedWindow:
             built[t + 1].link(built[t], backward, forward, before=True)
         for frame in built:
             frame.release()
-        self._links = [frame.links for frame in built]
+        self._links = [(frame.links, frame.near) for frame in built]
 
     def apply(self, soft_thw: Planes) -> Planes:
         """All steps of the filter; (T, H, W) to (T, H, W)."""
@@ -76,10 +79,21 @@ class GuidedWindow:
         last = len(old) - 1
         for tau in self.settings.lengths:
             new = [plane.copy() for plane in old]
-            for t, links in enumerate(self._links):
+            for t, (links, near) in enumerate(self._links):
                 around = old[max(t - 1, 0)], old[t], old[min(t + 1, last)]
                 sweep(
-                    *links, self._taps.own, self._taps.side, *around, t < last, tau, False, new[t]
+                    *links,
+                    self._taps.own,
+                    self._taps.side,
+                    near,
+                    *around,
+                    (UNKNOWN, UNKNOWN, UNKNOWN),
+                    t < last,
+                    tau,
+                    False,
+                    -1.0,
+                    False,
+                    new[t],
                 )
             old = new
         return self._cropped(old)
@@ -90,9 +104,9 @@ class GuidedWindow:
         last = len(new) - 1
         for tau in reversed(self.settings.lengths):
             old = [plane.copy() for plane in new]
-            for plane, links in zip(old, self._links, strict=True):
+            for plane, (links, _) in zip(old, self._links, strict=True):
                 plane[links[0]] = 0
-            for t, links in enumerate(self._links):
+            for t, (links, _) in enumerate(self._links):
                 around = old[max(t - 1, 0)], old[t], old[min(t + 1, last)]
                 sweep_adjoint(*links, self._taps.own, self._taps.side, new[t], tau, *around)
             new = old

@@ -22,10 +22,9 @@ LOCAL = TrainSettings(
     workers=1,
     checkpoint_every=50,
     log_every=10,
-    early_stop=5,
 )
-LOCAL_AT_LAST = replace(LOCAL, epochs=20, early_stop=None, learning_rate=6e-4)
-GLOBAL = replace(LOCAL, epochs=2, batch_size=8, early_stop=None)
+LOCAL_AT_LAST = replace(LOCAL, epochs=20, learning_rate=6e-4)
+GLOBAL = replace(LOCAL, epochs=2, batch_size=8)
 GLOBAL_AGAIN = replace(GLOBAL, epochs=4, learning_rate=5e-4)
 FRAMES = 32
 """Predictions in a row (section 4)."""
@@ -85,7 +84,7 @@ def paper_plan(seed: int = 0) -> PixelwisePlan:
     return PixelwisePlan(
         network=NETWORKS["paper"],
         halves=halves,
-        local=replace(halves, epochs=100, early_stop=None),
+        local=replace(halves, epochs=100),
         local_steps=1000,
         true_maps=replace(GLOBAL, epochs=10),
         predicted_maps=replace(GLOBAL, epochs=10, learning_rate=5e-4),
