@@ -13,11 +13,11 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-SIDE, STEP = 5, 2
-"""Rows of a neighbourhood, which are as many taps long, and the pixels from one to the next."""
-TAPS = SIDE * SIDE
+ROWS, STEP = (3, 5, 5, 5, 3), 2
+"""Taps of each row of a neighbourhood, centred, and the pixels from one to the next."""
+TAPS = sum(ROWS)
 LANES = 8
-"""Values of a vector; those behind the fifth count nothing."""
+"""Values of a vector; those behind the taps of a row count nothing."""
 SLACK = STEP * LANES
 """Values behind the last of a plane, and bytes behind the last weight, that may be read."""
 
@@ -38,7 +38,6 @@ def _sum_of_rows(context: Any, builder: Any, signature: Any, arguments: Any) -> 
     long, number = ir.IntType(64), ir.FloatType()
     bytes_8, floats_8 = (ir.VectorType(kind, LANES) for kind in (ir.IntType(8), number))
     index_8 = ir.VectorType(ir.IntType(32), LANES)
-    inside = ir.Constant(bytes_8, [255] * SIDE + [0] * (LANES - SIDE))
     second = ir.Constant(index_8, list(range(0, STEP * LANES, STEP)))
     loose = ("contract", "nsz")
 
@@ -47,30 +46,35 @@ def _sum_of_rows(context: Any, builder: Any, signature: Any, arguments: Any) -> 
         return builder.load(there, align=kind.element.width // 8 if kind is bytes_8 else 4)
 
     total = ir.Constant(floats_8, [0.0] * LANES)
-    for row in range(SIDE):
-        at = builder.add(first, ir.Constant(long, SIDE * row))
+    for row, taps in enumerate(ROWS):
+        at = builder.add(first, ir.Constant(long, sum(ROWS[:row])))
+        inside = ir.Constant(bytes_8, [255] * taps + [0] * (LANES - taps))
         weight = builder.and_(loaded(weights, at, bytes_8), inside)
         weight = builder.sitofp(builder.zext(weight, index_8), floats_8)
+        margin = ir.Constant(long, STEP * (max(ROWS) - taps) // 2)
         x = builder.add(corner, builder.mul(line, ir.Constant(long, row)))
+        x = builder.add(x, margin)
         beyond = builder.add(x, ir.Constant(long, LANES))
         values = builder.shuffle_vector(
             loaded(plane, x, floats_8), loaded(plane, beyond, floats_8), second
         )
         total = builder.fadd(total, builder.fmul(weight, values, flags=loose), flags=loose)
-    lanes = [builder.extract_element(total, ir.Constant(ir.IntType(32), n)) for n in range(SIDE)]
+    lanes = [
+        builder.extract_element(total, ir.Constant(ir.IntType(32), n)) for n in range(max(ROWS))
+    ]
     for lane in lanes[1:]:
         lanes[0] = builder.fadd(lanes[0], lane)
     return lanes[0]
 
 
 rows_dot: Any = intrinsic(_rows_dot)
-"""In compiled code: the sum of weights times values over five rows of five taps, two pixels apart.
+"""In compiled code: the sum of weights times values over taps in five rows, two pixels apart.
 
 Args:
-    weights: uint8, one-dimensional; 25 from ``first`` on, row by row.
+    weights: uint8, one-dimensional; 21 from ``first`` on, row by row.
     first: int64.
     plane: float32, one-dimensional.
-    corner: int64; index of the value of the first tap.
+    corner: int64; index of the corner of the square that the rows lie in.
     line: int64; from a row of taps to the next.
 
 Returns:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
-from spectrack.spectral.guided.byte_rows import SIDE, STEP
+from spectrack.spectral.guided.byte_rows import ROWS, STEP
 
 STABLE = 1.4
 """Longest stable plain step. W has eigenvalues from about -1/3 (a pixel tied only to its like in
@@ -118,8 +118,8 @@ GUIDED_PRESETS: dict[str, GuidedSettings] = {
 class Taps:
     """Neighbourhoods as index offsets into padded, flattened planes.
 
-    Taps lie on a square grid and weigh exp(-2 |offset|^2 / extent^2), 1 in the middle and e^-2 at
-    the end of an axis. Its corners, which would weigh e^-4, weigh nothing.
+    Taps lie on a square grid without its corners and weigh exp(-2 |offset|^2 / extent^2), 1 in
+    the middle and e^-2 at the end of an axis.
 
     Args:
         width: Width of the frames.
@@ -136,12 +136,13 @@ class Taps:
         self.own, self.own_spatial = self._grid(s.radius, s.step)
         self.side, self.side_spatial = self._grid(s.side_radius, s.step)
         self.count = len(self.own) + 2 * len(self.side)
-        self.in_rows = s.radius == s.side_radius == SIDE // 2 and s.step == STEP
+        self.in_rows = s.radius == s.side_radius == len(ROWS) // 2 and s.step == STEP
 
     def _grid(self, radius: int, step: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         axis = np.arange(-radius, radius + 1)
         dy, dx = (a.ravel() for a in np.meshgrid(axis, axis, indexing="ij"))
         spatial = np.exp(-2 * (dy**2 + dx**2) / max(radius, 1) ** 2)
-        if radius:
-            spatial[np.abs(dy) + np.abs(dx) == 2 * radius] = 0
+        # The corners weigh e^-4 and cost a fifth of the taps.
+        kept = (np.abs(dy) + np.abs(dx) < 2 * radius) | (radius == 0)
+        dy, dx, spatial = dy[kept], dx[kept], spatial[kept]
         return ((dy * self.padded_width + dx) * step).astype(np.int32), spatial.astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from spectrack.spectral.guided.byte_rows import SIDE, TAPS, rows_dot
+from spectrack.spectral.guided.byte_rows import ROWS, STEP, TAPS, rows_dot
 from spectrack.spectral.guided.tiles import RUN, Ranges, Rectangles, stays
 
 
@@ -76,8 +76,8 @@ def sweep(
     """
     k_own, k_side = own_offsets.shape[0], side_offsets.shape[0]
     length, bytes_n = np.float32(tau), weights.reshape(-1)
-    corner = np.int64(own_offsets[0])
-    line = np.int64(own_offsets[SIDE]) - corner if in_rows else np.int64(0)
+    corner = np.int64(own_offsets[0]) - STEP
+    line = np.int64(own_offsets[ROWS[0]]) - corner if in_rows else np.int64(0)
     for run in prange((own.shape[0] + RUN - 1) // RUN):
         first, end = run * RUN, min(run * RUN + RUN, own.shape[0])
         if stays(near, ranges, run, flat):
