@@ -41,6 +41,7 @@ NAMES = [
     if path.stem.startswith(IN_THE_RUN) and not path.stem.endswith("_figure")
 ]
 SCRIPTS = [
+    "pixelwise/pixelwise_common.py",
     "pixelwise/pixelwise_noise.py",
     "pixelwise/pixelwise_pictures.py",
     "pixelwise/pixelwise_tables.py",

@@ -17,6 +17,7 @@ from spectrack.structures import Box, Target
 from spectrack.trackers.pixelwise.settings import PixelwiseSettings
 from spectrack.trackers.pixelwise.tracker import PixelwiseTracker
 from spectrack.video.frames import ArrayFrames
+from spectrack.weights.described import save_described
 from thin import randomise
 
 W, H = 96, 64
@@ -171,3 +172,31 @@ def test_pictures_show_what_the_tracker_saw():
     for figure in (pictures.observations(seen), pictures.overlays({"v": seen})):
         assert len(figure.axes) in (6, 2)
         pictures.plt.close(figure)
+
+
+def test_the_common_table_measures_what_a_tracker_answers(monkeypatch, tmp_path):
+    common = module("pixelwise_common")
+    one, masks = video(6, "v")
+    monkeypatch.setattr(common, "Davis2016", lambda root, split, size: {"v": one})
+    run = common.Run("flow", "v", "mask", tmp_path, tmp_path / "none", None)
+    tracker = common.tracker_of(run)
+    found = []
+    with one.frames() as frames:
+        for t, frame in enumerate(frames):
+            answer = tracker.update(frame) if t else tracker.init(frame, Target(mask=masks[0]))
+            found.append(jaccard(answer.hard_mask(), masks[t]))
+    row = common.measured(run)
+    assert row["J"] == pytest.approx(100 * np.mean(found[1:-1]))
+    assert 50 < row["box_iou"] <= 100
+    assert row["ms"] > 0
+
+
+def test_the_common_table_gives_pixelwise_tracking_the_weights_of_the_run(tmp_path):
+    common = module("pixelwise_common")
+    weights = tmp_path / "pixelwise.safetensors"
+    save_described(weights, randomise(small_pixelwise()), DESCRIBED, {})
+    runs = [
+        common.Run(system, "v", "box", tmp_path, weights, None) for system in ("pixelwise", "fused")
+    ]
+    assert common.tracker_of(runs[0]).settings.weights == str(weights)
+    assert f"pixelwise:weights={weights}" in common.tracker_of(runs[1]).settings.inputs
