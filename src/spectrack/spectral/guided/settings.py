@@ -47,7 +47,7 @@ class LinkSettings:
     flow_sigma: float = 2.0
     reach: int = 32
     level: float = 0.42
-    flat: float = 1 / 255
+    flat: float = 0.004
 
     def __post_init__(self) -> None:
         whole = {"radius": 0, "step": 1, "side_radius": 0, "reach": 1}
