@@ -37,6 +37,8 @@ WATCH = """() => {
   const root = document.querySelector('.st-root');
   const time = root.querySelector('.st-time'), draw = root.querySelector('.st-draw');
   const mask = root.querySelector('.mask-a');
+  const covered = (x, y) => mask.getContext('2d').getImageData(x, y, 1, 1).data[3] > 0;
+  window.free = (x, y) => !covered(Math.floor(x * mask.width), Math.floor(y * mask.height));
   const at = () => root.dataset.shown.split(':').map(Number);
   window.jumps = []; window.strokes = [];
   const after = (begin, good, kept) => {
@@ -53,10 +55,9 @@ WATCH = """() => {
     const begin = performance.now(), rect = draw.getBoundingClientRect();
     const x = Math.floor((event.clientX - rect.left) / rect.width * mask.width);
     const y = Math.floor((event.clientY - rect.top) / rect.height * mask.height);
-    const drawn = () => mask.getContext('2d').getImageData(x, y, 1, 1).data[3] > 0;
     const one = {};
     // the next frame after the one that holds the stroke: then it is on the screen
-    after(begin, drawn, () => requestAnimationFrame(() => {
+    after(begin, () => covered(x, y), () => requestAnimationFrame(() => {
       one.click = performance.now() - begin;
     }));
     after(begin, () => root.dataset.waiting === '0', (ms) => {
@@ -165,7 +166,10 @@ def main() -> None:
                     timeline["x"] + at * timeline["width"], timeline["y"] + timeline["height"] / 2
                 )
                 page.wait_for_function(f"window.jumps.length === {count_so_far}")
-                x, y = rng.uniform(0.2, 0.8, 2)
+                # a stroke that ends where no mask is, or its end would seem to be drawn already
+                places = rng.uniform(0.1, 0.85, (100, 2)).tolist()
+                free = "(p) => window.free(p[0] + 0.05, p[1] + 0.03)"
+                x, y = next(place for place in places if page.evaluate(free, place))
                 drag(x, y, x + 0.05, y + 0.03)
                 page.wait_for_function(f"window.strokes.length === {count_so_far}")
                 look()

@@ -148,25 +148,29 @@ class Page:
 
     # --- events ----------------------------------------------------------------------------------
 
-    def act(self, step: Callable[[], Any]) -> Any:
-        """Do something and show what came of it, or say what is wrong with it."""
+    def act(self, step: Callable[[], Any], force: bool = False) -> Any:
+        """Do something and show what came of it, or say what is wrong with it.
+
+        Args:
+            step: What to do.
+            force: Show the session anew also where nothing came of it.
+        """
         try:
             return step()
         except InputError as error:
             self.tell(str(error))
             return None
         finally:
-            self.refresh()
+            self.refresh(force)
 
     def _answer(self, told: Mapping[str, Any], step: Callable[[Mapping[str, Any]], Any]) -> None:
         """Do what was drawn; from then on the stage shows what came of it, or nothing."""
-        self.act(lambda: step(told))
         self._hear(told)
+        self.act(lambda: step(told), force=True)
 
     def _hear(self, told: Mapping[str, Any]) -> None:
         count = told.get("number")
         self._heard = max(self._heard, count if isinstance(count, int) else 0)
-        self.refresh(force=True)
 
     def tell(self, sentence: str, kind: str = "warning") -> None:
         """Show a sentence for a while."""
@@ -248,10 +252,15 @@ class Page:
 
     def _click(self, told: Mapping[str, Any]) -> None:
         asked = self.act(lambda: self.desk.draw_click(told))
-        if asked is None:
+
+        def answered(_: Any = None) -> None:
             self._hear(told)
+            self.refresh(force=True)
+
+        if asked is None:
+            answered()
         else:
-            asyncio.wrap_future(asked).add_done_callback(lambda _: self._hear(told))
+            asyncio.wrap_future(asked).add_done_callback(answered)
 
     # --- showing ---------------------------------------------------------------------------------
 

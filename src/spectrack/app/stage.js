@@ -166,7 +166,7 @@ export default {
       if (!view) return null;
       const place = `/overlay/${frame}?view=${encodeURIComponent(view)}&v=${this.version}`;
       let stamp = "";
-      const bitmap = await this.picture(place, (answer) => { stamp = answer.headers.get("x-stamp"); });
+      const bitmap = await this.picture(place, (answer) => { stamp = answer.headers.get("x-stamp") || ""; });
       return { bitmap, stamp };
     },
     async picture(url, told = null) {

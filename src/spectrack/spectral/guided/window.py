@@ -23,7 +23,7 @@ from spectrack.errors import InputError
 from spectrack.spectral.guided.links import LinkedFrame
 from spectrack.spectral.guided.settings import GuidedSettings, Taps
 from spectrack.spectral.guided.sweeps import sweep, sweep_adjoint
-from spectrack.spectral.guided.tiles import Ranges
+from spectrack.spectral.guided.tiles import Ranges, with_slack
 
 Planes = NDArray[np.float32]
 UNKNOWN: Ranges = np.empty((0, 0, 2), dtype=np.float32)
@@ -78,7 +78,7 @@ class GuidedWindow:
         old = self._padded(soft_thw, cv2.BORDER_REPLICATE)
         last = len(old) - 1
         for tau in self.settings.lengths:
-            new = [plane.copy() for plane in old]
+            new = [with_slack(plane) for plane in old]
             for t, (links, near) in enumerate(self._links):
                 around = old[max(t - 1, 0)], old[t], old[min(t + 1, last)]
                 sweep(
@@ -92,7 +92,7 @@ class GuidedWindow:
                     tau,
                     False,
                     -1.0,
-                    False,
+                    self._taps.in_rows,
                     new[t],
                 )
             old = new
@@ -122,7 +122,7 @@ class GuidedWindow:
         for plane in volume_thw:
             whole = np.ascontiguousarray(plane, dtype=np.float32)
             padded: Planes = np.asarray(cv2.copyMakeBorder(whole, pad, pad, pad, pad, border))
-            planes.append(padded.ravel())
+            planes.append(with_slack(padded.ravel()))
         return planes
 
     def _cropped(self, planes: list[Planes]) -> Planes:

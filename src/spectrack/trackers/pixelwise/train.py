@@ -59,7 +59,7 @@ def pixelwise(
         about: More to write into the file: data, terms.
         stage: Called with the name of each stage and what it counts.
         jobs: So many trainings of stages 1 and 2 at a time, each in a process of its own where it
-            is more than one; the outcome is the same.
+            is more than one; see :mod:`spectrack.trackers.pixelwise.train_first`.
 
     Returns:
         The network, as it is in the file.

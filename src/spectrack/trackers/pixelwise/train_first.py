@@ -1,7 +1,8 @@
 """Stages 1 and 2: trainings that need nothing of each other, one after the other or side by side.
 
 Side by side they are done ahead of the run: each by a process of its own, with all draws decided by
-seeds of its own. The run then finds them finished, so that it comes to the same bytes.
+seeds of its own. The run then finds them finished. They share the threads, so that it comes to the
+same bytes as one by one on as few; on another number of threads sums differ in their last bits.
 """
 
 from __future__ import annotations
@@ -111,8 +112,7 @@ class FirstStages:
         told = stage("1 and 2: both local networks, and the global one", "steps")
         work = {name: (self, name) for name in ("0", TRUE_MAPS, "1")}
         with _watched(self.folder, whole, told):
-            for _ in each(_learn_ahead, work, jobs, threads=1):
-                pass
+            list(each(_learn_ahead, work, jobs, threads=max(torch.get_num_threads() // jobs, 1)))
 
 
 def _learn_ahead(job: tuple[FirstStages, str]) -> None:

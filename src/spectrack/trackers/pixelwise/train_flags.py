@@ -35,7 +35,8 @@ class PixelwiseArguments(DavisArguments):
     """Learn pixel-wise tracking in the five stages of its paper.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and, for the small form,
-    stills (stills/SOURCE/images and masks). The small form takes some two hours on two cores.
+    stills (stills/SOURCE/images and masks). The small form takes two to three hours on two cores
+    with --jobs 2; --share and --steps make it shorter.
     RUN/pixelwise.safetensors is for `track --tracker pixelwise --set weights=FILE`. Every sixth
     sequence is held out and followed at the end; with --folds each sequence is held out once, and
     the weights are those of the first fold. A run that was stopped goes on when started again, and
@@ -70,8 +71,8 @@ class PixelwiseArguments(DavisArguments):
     folds: OptionalCount = None
     """Cross validation over the sequences with so many folds."""
     jobs: OptionalCount = None
-    """So many of the first three trainings at a time, each on a core of its own; the weights are
-    the same."""
+    """So many of the first three trainings at a time, which share the cores. The weights are those
+    of one by one on as few threads."""
     more: OptionalFolder = None
     """Folder of further videos, DIR/frames/NAME with a mask for each frame in DIR/masks/NAME:
     VOT2016 with its masks, or videos whose masks `track` has made from boxes."""
