@@ -266,6 +266,20 @@ def test_what_is_drawn_is_seen_before_the_server_answers(clip, tmp_path):
         page.wait_for_selector("text=nothing of the mask is left")
         page.wait_for_function("document.querySelector('.st-root').dataset.waiting === '0'")
         assert np.array_equal(pixels(page, "mask-a"), truth)
+
+        fetched: list[str] = []
+        page.on("request", lambda one: fetched.append(one.url) if "/overlay/" in one.url else None)
+        visitor.press("a")  # the session changes, the picture of this frame does not
+        page.wait_for_selector("text=Object 2")
+        visitor.drawn(0)
+        assert not fetched
+        visitor.press("p")
+        page.wait_for_selector(".st-tool-paint")
+        visitor.drag((100, 70), (120, 80))
+        page.wait_for_function("document.querySelector('.st-root').dataset.waiting === '0'")
+        visitor.drawn(0)
+        assert len(fetched) == 1
+        assert (pixels(page, "mask-a") & ~truth).sum() > 20
         assert not visitor.errors
 
 
