@@ -26,8 +26,6 @@ LOCAL = TrainSettings(
 LOCAL_AT_LAST = replace(LOCAL, epochs=20, learning_rate=6e-4)
 GLOBAL = replace(LOCAL, epochs=2, batch_size=8)
 GLOBAL_AGAIN = replace(GLOBAL, epochs=4, learning_rate=5e-4)
-FRAMES = 32
-"""Predictions in a row (section 4)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,7 @@ class PixelwisePlan:
         halves: How both local networks of stage 1 learn.
         local: How the local network learns in stage 5.
         local_steps: Of an epoch, in both.
-        judged: Samples of the other half that decide when stage 1 ends.
+        judged: Samples of the other half that decide which weights of stage 1 are kept.
         regions: What the local network's samples are.
         true_maps: How the global network learns in stage 2, with each dilation,
         predicted_maps: and in stage 4.
@@ -68,7 +66,7 @@ class PixelwisePlan:
 
 
 def small_plan(seed: int = 0) -> PixelwisePlan:
-    """The small form: two hours on two cores; short clips, half of them of stills."""
+    """The small form, for two cores: short clips, half of them of stills."""
     network = NETWORKS["small"]
     return PixelwisePlan(
         network=network,
