@@ -43,11 +43,12 @@ def learned(
     quick: bool = options.quick
     steps = QUICK_STEPS if quick else options.steps
     settings = replace(LOCAL, epochs=max(steps // 100, 1), batch_size=options.batch)
-    regions = replace(small_plan().regions, noise=noise, side=network.side)
+    plan = small_plan()
+    regions = replace(plan.regions, noise=noise, side=network.side)
     videos = hold_out(list(Davis2016(options.root, "train", "240p").values()))[0]
     footage = [footage_of_video(video) for video in videos[: 2 if quick else None]]
     stills = Stills(options.root.parent / "stills")
     samples = LocalSamples(footage, min(steps, 100) * options.batch, regions, stills)
     folder = options.run / (f"{name}-quick" if quick else name)
-    learn_local(network, samples, folder, settings, extra={"network": name})
+    learn_local(network, samples, folder, settings, loss=plan.local_loss, extra={"network": name})
     return network.eval()

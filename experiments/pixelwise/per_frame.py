@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.networks.conv_lstm import State
+from spectrack.trackers.pixelwise.extractors import extracted
 from spectrack.trackers.pixelwise.local_segmentation import LocalSegmentation, Memory
 
 PER_FRAME = "per-frame"
@@ -43,8 +44,7 @@ class PerFrame(LocalSegmentation):
     def unroll(self, images_tnchw: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Each frame alone, by the fine-tuned copy where there is one."""
         network, steps = self.__dict__["fitted"] or self, images_tnchw.shape[:2]
-        with torch.no_grad():
-            seen = network.extractor.late(network.extractor.early(images_tnchw.flatten(0, 1)))
+        seen = extracted(network.extractor, images_tnchw.flatten(0, 1))
         logits = network._decode(F.relu(network.plain(network.f_cnn(seen.deep))), seen)
         return logits.unflatten(0, steps), memory
 

@@ -13,7 +13,7 @@ from spectrack.trackers.pixelwise.train_losses import (
     CEILING,
     VARIATION,
     GlobalLoss,
-    local_loss,
+    LocalLoss,
     total_variation,
 )
 
@@ -56,7 +56,7 @@ def test_eq_2(ceiling):
     rough = [np.mean([variation(soft[t, n]) for t in range(T)]) for n in range(N)]
     assert rough[0] < 14 < rough[1]
     wanted = np.mean(entropy) + 0.01 * np.mean([min(ceiling, one) for one in rough])
-    assert local_loss(logits, truth, 0.01, ceiling).item() == pytest.approx(wanted, rel=1e-12)
+    assert LocalLoss(0.01, ceiling)(logits, truth).item() == pytest.approx(wanted, rel=1e-12)
     assert (VARIATION, CEILING) == (1e-4, 1000)
 
 
@@ -65,10 +65,27 @@ def test_above_the_ceiling_variation_has_no_slope():
     truth = torch.zeros(T, N, SIDE, SIDE, dtype=torch.float64)
     slopes = []
     for weight, ceiling in ((0.0, CEILING), (0.1, 1e-3), (0.1, CEILING)):
-        (slope,) = torch.autograd.grad(local_loss(logits, truth, weight, ceiling), logits)
+        (slope,) = torch.autograd.grad(LocalLoss(weight, ceiling)(logits, truth), logits)
         slopes.append(slope)
     torch.testing.assert_close(slopes[0], slopes[1])
     assert not torch.allclose(slopes[0], slopes[2])
+
+
+def test_overlap_counts_frames_that_show_the_target():
+    logits = 4 * drawn(T, N, SIDE, SIDE) - 2
+    truth = (drawn(T, N, SIDE, SIDE, seed=1) > 0.6).double()
+    truth[1, 0] = 0  # another video's frame
+    soft, lost = logits.sigmoid().numpy(), []
+    for t, n in np.ndindex(T, N):
+        y, p = truth[t, n].numpy().ravel(), soft[t, n].ravel()
+        if y.any():
+            both = sum(a * b for a, b in zip(p, y, strict=True))
+            lost.append(1 - both / (p.sum() + y.sum() - both))
+    assert len(lost) == T * N - 1
+    wanted = LocalLoss()(logits, truth).item() + 0.7 * np.mean(lost)
+    assert LocalLoss(overlap=0.7)(logits, truth).item() == pytest.approx(wanted, rel=1e-12)
+    nothing = torch.zeros_like(truth)
+    assert LocalLoss(overlap=0.7)(logits, nothing) == LocalLoss()(logits, nothing)
 
 
 def test_eq_4():

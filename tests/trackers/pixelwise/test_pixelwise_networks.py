@@ -11,7 +11,7 @@ from small_pixelwise import DESCRIBED, LIKE_THE_PAPER, small_pixelwise
 from spectrack.errors import InputError
 from spectrack.networks.mobilenet_v2 import MobileNetV2
 from spectrack.networks.vgg import VGG
-from spectrack.trackers.pixelwise.extractors import make_extractor
+from spectrack.trackers.pixelwise.extractors import EXTRACTORS, extracted, make_extractor
 from spectrack.trackers.pixelwise.global_attention import Attention
 from spectrack.trackers.pixelwise.local_segmentation import DILATION, LocalSegmentation
 from spectrack.trackers.pixelwise.region import theta_of_map
@@ -170,6 +170,18 @@ def test_mobilenet_is_cut_and_put_together_again():
         torch.testing.assert_close(found.finer, (seen.at2, seen.at4, seen.at8))
     with pytest.raises(InputError, match=r"blocks.0.dw.weight is missing"):
         part.take({n: t for n, t in whole.state_dict().items() if "blocks.0.dw" not in n})
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_many_pictures_are_seen_as_all_at_once(name):
+    part = make_extractor(name, 0.25)
+    images = torch.randint(0, 256, (5, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    deep, finer = extracted(part, images)
+    wanted = part.late(part.early(images))
+    torch.testing.assert_close(deep, wanted.deep)
+    torch.testing.assert_close(finer, wanted.finer)
+    assert len(extracted(part, images[:1]).deep) == 1
 
 
 def test_what_does_not_fit_is_told():

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spectrack.errors import InputError
 from spectrack.networks.conv_lstm import ConvLSTM, State
-from spectrack.trackers.pixelwise.extractors import Extracted, make_extractor
+from spectrack.trackers.pixelwise.extractors import Extracted, extracted, make_extractor
 
 STRIDE = 16
 DILATION = 15
@@ -118,8 +118,7 @@ class LocalSegmentation(nn.Module):
     def unroll(self, images_tnchw: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Many frames: logits (T, N, side, side), and the memory after the last one."""
         steps = images_tnchw.shape[:2]
-        with torch.no_grad():
-            seen = self.extractor.late(self.extractor.early(images_tnchw.flatten(0, 1)))
+        seen = extracted(self.extractor, images_tnchw.flatten(0, 1))
         x = self.f_cnn(seen.deep).unflatten(0, steps)
         after = []
         for layer, state in zip(self.layers, memory, strict=True):

@@ -92,7 +92,7 @@ def pixelwise(
         folder / "4-global",
         seeded(plan, plan.predicted_maps, 40),
         plan.maps,
-        plan.loss,
+        plan.global_loss,
         plan.global_steps,
         progress=tell("4: global network on predicted maps", "steps"),
     ).history
@@ -104,6 +104,7 @@ def pixelwise(
         regions_of(plan, footage, stills, paths),
         folder / "5-local",
         seeded(plan, plan.local, 50),
+        loss=plan.local_loss,
         progress=tell("5: local network", "steps"),
     ).history
     notes = {"plan": asdict(plan), "history": scores, **(about or {})}

@@ -77,6 +77,7 @@ class FirstStages:
             regions_of(plan, self.halves[number], self.stills),
             self.folder / f"1-local-{number + 1}",
             seeded(plan, plan.halves, 10 + number),
+            loss=plan.local_loss,
             held_out=LocalSamples(other, plan.judged, plan.regions.fixed(), seed=plan.seed),
             progress=stage(f"1: local network, half {number + 1}", "steps"),
         ).history
@@ -94,7 +95,7 @@ class FirstStages:
                 self.folder / f"2-global-{dilation}",
                 seeded(plan, plan.true_maps, 20 + dilation),
                 replace(plan.maps, dilation=dilation),
-                plan.loss,
+                plan.global_loss,
                 plan.global_steps,
                 progress=stage(f"2: global network, dilation {dilation}", "steps"),
             ).history

@@ -23,30 +23,47 @@ def total_variation(soft_nhw: Tensor) -> Tensor:
     return down + (soft_nhw[:, :, 1:] - soft_nhw[:, :, :-1]).abs().sum((1, 2))
 
 
-def local_loss(
-    logits_tnhw: Tensor,
-    truth_tnhw: Tensor,
-    variation: float = VARIATION,
-    ceiling: float = CEILING,
-) -> Tensor:
-    """Eq. 2: cross entropy, and the total variation of a sequence up to a ceiling.
+@dataclass(frozen=True, slots=True)
+class LocalLoss:
+    """What Eq. 2 weighs, and a term of ours.
 
     The cross entropy is a mean over pixels, as a sum over them would leave a term of at most 0.1
     without weight; the total variation is the mean over frames of sums, as it is written.
 
     Args:
-        logits_tnhw: Of T frames of N sequences.
-        truth_tnhw: In [0, 1].
-        variation: lambda.
-        ceiling: beta.
-
-    Returns:
-        Mean over the sequences.
+        variation: lambda of Eq. 2.
+        ceiling: beta of Eq. 2.
+        overlap: Weight of one minus the soft Jaccard of a frame, over those that show the target.
+            Cross entropy alone is least where a doubtful target is given a low probability
+            everywhere. 0 is the paper's.
     """
-    entropy = F.binary_cross_entropy_with_logits(logits_tnhw, truth_tnhw)
-    steps, count = logits_tnhw.shape[:2]
-    rough = total_variation(logits_tnhw.sigmoid().flatten(0, 1)).view(steps, count).mean(0)
-    return entropy + variation * rough.clamp_max(ceiling).mean()
+
+    variation: float = VARIATION
+    ceiling: float = CEILING
+    overlap: float = 0.0
+
+    def __call__(self, logits_tnhw: Tensor, truth_tnhw: Tensor) -> Tensor:
+        """The mean over sequences.
+
+        Args:
+            logits_tnhw: Of T frames of N sequences.
+            truth_tnhw: In [0, 1].
+        """
+        loss = F.binary_cross_entropy_with_logits(logits_tnhw, truth_tnhw)
+        steps, soft = len(logits_tnhw), logits_tnhw.sigmoid()
+        rough = total_variation(soft.flatten(0, 1)).view(steps, -1).mean(0)
+        loss = loss + self.variation * rough.clamp_max(self.ceiling).mean()
+        if self.overlap:
+            loss = loss + self.overlap * missed(soft, truth_tnhw)
+        return loss
+
+
+def missed(soft_tnhw: Tensor, truth_tnhw: Tensor) -> Tensor:
+    """One minus the soft Jaccard, the mean over frames that show the target; 0 without any."""
+    both, shown = ((a * truth_tnhw).sum((2, 3)) for a in (soft_tnhw, truth_tnhw))
+    either = soft_tnhw.sum((2, 3)) + shown - both
+    lost = (shown > 0) * (1 - both / either.clamp_min(1e-6))
+    return lost.sum() / (shown > 0).sum().clamp_min(1)
 
 
 @dataclass(frozen=True, slots=True)

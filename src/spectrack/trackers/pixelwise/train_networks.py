@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from spectrack.storage import Progress
 from spectrack.trackers.pixelwise.global_attention import Attention, GlobalAttention
 from spectrack.trackers.pixelwise.local_segmentation import LocalSegmentation
-from spectrack.trackers.pixelwise.train_losses import GlobalLoss, local_loss
+from spectrack.trackers.pixelwise.train_losses import GlobalLoss, LocalLoss
 from spectrack.trackers.pixelwise.train_maps import GlobalSamples, MapClip, MapSettings
 from spectrack.trackers.pixelwise.train_regions import LocalSamples
 from spectrack.training.loop.settings import TrainSettings
@@ -21,15 +21,10 @@ from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.weights.load import load_weights
 
 Batch = dict[str, Tensor]
+PAPER = LocalLoss()
+"""Eq. 2."""
 AT_ONCE = 8
 """Samples that are judged together."""
-
-
-def loss_of_regions(model: nn.Module, batch: Batch) -> Tensor:
-    """Eq. 2 of clips of regions, started from their first frames."""
-    assert isinstance(model, LocalSegmentation)
-    logits = _segmented(model, batch)
-    return local_loss(logits, batch["masks"][:, 1:].transpose(0, 1).float())
 
 
 def _segmented(model: LocalSegmentation, batch: Batch) -> Tensor:
@@ -77,6 +72,7 @@ def learn_local(
     folder: Path,
     settings: TrainSettings,
     *,
+    loss: LocalLoss = PAPER,
     held_out: LocalSamples | None = None,
     extra: dict[str, Any] | None = None,
     progress: Progress | None = None,
@@ -89,11 +85,18 @@ def learn_local(
         samples: What to learn from.
         folder: Of the run.
         settings: How to train; with ``early_stop`` it ends where ``held_out`` gets no better.
+        loss: Of clips of regions, started from their first frames.
         held_out: With a seed.
         extra: More that decides the outcome.
         progress: Called with the steps done and in all.
     """
     judged = held_out
+
+    def loss_of_regions(network: nn.Module, batch: Batch) -> Tensor:
+        assert isinstance(network, LocalSegmentation)
+        truth = batch["masks"][:, 1:].transpose(0, 1).float()
+        return loss(_segmented(network, batch), truth)
+
     result = train(
         model.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         samples,
@@ -103,7 +106,7 @@ def learn_local(
         validate=None if judged is None else lambda network: judge_regions(network, judged),
         monitor="loss" if judged is None else "J",
         best="min" if judged is None else "max",
-        extra={"regions": asdict(samples.settings), **(extra or {})},
+        extra={"regions": asdict(samples.settings), "loss": asdict(loss), **(extra or {})},
         progress=progress,
     )
     if judged is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spectrack.trackers.pixelwise.settings import NETWORKS, PixelwiseSettings
-from spectrack.trackers.pixelwise.train_losses import GlobalLoss
+from spectrack.trackers.pixelwise.train_losses import GlobalLoss, LocalLoss
 from spectrack.trackers.pixelwise.train_maps import MapSettings
 from spectrack.trackers.pixelwise.train_regions import RegionSettings
 from spectrack.training.loop.settings import TrainSettings
@@ -39,12 +39,13 @@ class PixelwisePlan:
         local_steps: Of an epoch, in both.
         judged: Samples of the other half that decide which weights of stage 1 are kept.
         regions: What the local network's samples are.
+        local_loss: Of the local network.
         true_maps: How the global network learns in stage 2, with each dilation,
         predicted_maps: and in stage 4.
         global_steps: Of an epoch, in both.
         dilations: Squares that true maps are grown by, one after the other.
         maps: What the global network's samples are.
-        loss: Of the global network.
+        global_loss: Of the global network.
         follow: How videos are followed in stages 3 and 5.
         seed: Of everything.
     """
@@ -55,22 +56,26 @@ class PixelwisePlan:
     local_steps: int = 100
     judged: int = 16
     regions: RegionSettings = field(default_factory=RegionSettings)
+    local_loss: LocalLoss = field(default_factory=LocalLoss)
     true_maps: TrainSettings = GLOBAL
     predicted_maps: TrainSettings = GLOBAL_AGAIN
     global_steps: int = 80
     dilations: tuple[int, ...] = (9, 5, 1)
     maps: MapSettings = field(default_factory=MapSettings)
-    loss: GlobalLoss = field(default_factory=GlobalLoss)
+    global_loss: GlobalLoss = field(default_factory=GlobalLoss)
     follow: PixelwiseSettings = field(default_factory=PixelwiseSettings)
     seed: int = 0
 
 
 def small_plan(seed: int = 0) -> PixelwisePlan:
-    """The small form, for two cores: short clips, half of them of stills."""
+    """The small form, for two cores: short clips, most of them of stills, for their variety."""
     network = NETWORKS["small"]
     return PixelwisePlan(
         network=network,
-        regions=RegionSettings(side=network["side"], frames=8, stills=0.5),
+        halves=replace(LOCAL, epochs=6),
+        local=replace(LOCAL_AT_LAST, epochs=8),
+        local_loss=LocalLoss(overlap=1.0),
+        regions=RegionSettings(side=network["side"], frames=8, stills=0.8),
         maps=MapSettings(side=network["map_side"]),
         seed=seed,
     )

@@ -117,7 +117,7 @@ class LocalSamples:
         drawn = int(torch.randint(2**62, ())) if self._seed is None else index
         rng = np.random.default_rng((self._seed or 0, drawn))
         s = self.settings
-        one = self._drawn(rng)
+        one = self._drawn(1 + s.frames, rng)
         cuts = self._clip(one, rng)
         other = self._another(one, rng) if s.noise and s.frames > 1 else None
         if other is not None:
@@ -132,19 +132,20 @@ class LocalSamples:
             "masks": torch.from_numpy(np.ascontiguousarray(masks)),
         }
 
-    def _drawn(self, rng: np.random.Generator) -> Footage:
+    def _drawn(self, frames: int, rng: np.random.Generator) -> Footage:
+        """A video, or so many frames of a still in motion."""
         s = self.settings
         for _ in range(DRAWS):
             if rng.random() >= s.stills:
                 break
-            made = footage_of_still(self._stills, 1 + s.frames, rng)
+            made = footage_of_still(self._stills, frames, rng)
             if made.boxes[0] is not None:
                 return made
         return self._footage[int(rng.integers(len(self._footage)))]
 
     def _another(self, one: Footage, rng: np.random.Generator) -> Footage | None:
         """Another video; None where none was drawn, as where there is one alone."""
-        drawn = (self._drawn(rng) for _ in range(DRAWS))
+        drawn = (self._drawn(1, rng) for _ in range(DRAWS))
         return next((other for other in drawn if other.name != one.name), None)
 
     def _clip(self, one: Footage, rng: np.random.Generator) -> list[Cut]:
