@@ -56,9 +56,10 @@ class ToAndFro:
 
 def guided(frames: ToAndFro, masks: ToAndFro) -> Iterator[int]:
     stream = GuidedStream((427, 240))
-    for frame, soft, pair in with_flow(frames, masks, quick_flow(), 80):
+    for item in with_flow(frames, masks, quick_flow(), 80):
+        pair = item.pair
         flows = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
-        yield len(stream.push(frame, soft, *flows))
+        yield len(stream.push(item.frame_hwc, item.soft_hw, *flows))
 
 
 def sfseg(online: bool) -> Callable[[ToAndFro, ToAndFro], Iterator[int]]:

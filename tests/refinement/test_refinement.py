@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from spectrack.flow.local import quick_flow
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.streaming import refine_video, with_flow
-from spectrack.spectral.guided.stream import GuidedStream
+from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedStream
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import ArrayMasks
 
@@ -76,11 +78,30 @@ def test_flow_is_cropped_and_zero_elsewhere(clip):
     masks = np.zeros_like(clip.masks_thw)
     masks[:, 50:60, 100:110] = True
     items = list(with_flow(clip.frames_thwc, ArrayMasks(masks), quick_flow(), margin=20))
-    assert [pair is None for *_, pair in items] == [True] + [False] * 11
-    forward = items[1][2].forward_hw2
+    assert [item.pair is None for item in items] == [True] + [False] * 11
+    forward = items[1].pair.forward_hw2
     assert np.abs(forward[30:80, 80:130]).max() > 0
     forward[30:80, 80:130] = 0
     assert not forward.any()
+
+
+def test_a_guide_is_asked_for_every_frame_with_its_mask_and_felt(clip, damaged):
+    truth_of = {frame.tobytes(): t for t, frame in enumerate(clip.frames_thwc)}
+    shown = []
+
+    def guide(frame_hwc, soft_hw):
+        shown.append(soft_hw >= 0.5)
+        return clip.masks_thw[truth_of[frame_hwc.tobytes()]].astype(np.float32)
+
+    settings = replace(GUIDED_PRESETS["default"], guidance=20, share=0.4)
+    frames = ArrayFrames(clip.frames_thwc)
+    track = refine_video(frames, Gaps(damaged, {4}), settings, guide=guide)
+    assert len(shown) == 12
+    for t in set(range(12)) - {4}:  # that one is carried over
+        np.testing.assert_array_equal(shown[t], damaged[t])
+    alone = refine_video(frames, Gaps(damaged, {4}), settings)
+    gains = [jaccard_t(one.masks_thw(), clip.masks_thw).mean() for one in (alone, track)]
+    assert 1 - gains[1] < (1 - gains[0]) / 2
 
 
 def test_empty_masks_stay_empty_without_any_flow(clip):

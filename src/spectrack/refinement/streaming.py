@@ -7,8 +7,9 @@ whatever makes the masks (reading, mixing) runs there too.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TypeVar
 
@@ -26,7 +27,27 @@ from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import SoftMasks
 
-Item = tuple[FrameHWC, SoftHW, FlowPair | None]
+Guide = Callable[[FrameHWC, SoftHW], SoftHW]
+"""What a network sees: from a frame and its mask to a map of the object, float32 (H, W)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """A frame as the filter takes it.
+
+    Attributes:
+        frame_hwc: uint8 RGB.
+        soft_hw: Its mask.
+        pair: Flow from and to the frame before; None for the first.
+        guide_hw: What a network sees in it, where one looks.
+    """
+
+    frame_hwc: FrameHWC
+    soft_hw: SoftHW
+    pair: FlowPair | None
+    guide_hw: SoftHW | None
+
+
 Result = TypeVar("Result")
 
 
@@ -39,6 +60,7 @@ def refine_video(
     crop: bool = True,
     fixed: Collection[int] = (),
     kernel: str = "numba",
+    guide: Guide | None = None,
 ) -> Track:
     """Make the masks of one object consistent, frame by frame.
 
@@ -52,6 +74,8 @@ def refine_video(
         crop: Whether to find flow only around the masks, where the filter reads it.
         fixed: Numbers of the frames whose masks are known: they stay, and the others feel them.
         kernel: What filters: ``numba``, or ``triton`` on a GPU.
+        guide: What else tells pixels apart, for recipes that ask for it; see
+            :meth:`spectrack.spectral.guided.stream.GuidedStream.push`.
 
     Returns:
         A mask, box and score a frame. The score is the mean certainty inside the mask;
@@ -65,7 +89,7 @@ def refine_video(
     meter = DoubtMeter()
     given = (masks[i] for i in range(len(masks)))
     track = filter_masks(
-        frames, given, len(masks), preset, progress, flow, crop, meter, fixed, kernel
+        frames, given, len(masks), preset, progress, flow, crop, meter, fixed, kernel, guide
     )
     track.info.update(meter.info())
     return track
@@ -82,6 +106,7 @@ def filter_masks(
     meter: DoubtMeter,
     fixed: Collection[int] = (),
     kernel: str = "numba",
+    guide: Guide | None = None,
 ) -> Track:
     """What :func:`refine_video` does, with masks that come one by one.
 
@@ -96,11 +121,14 @@ def filter_masks(
         meter: Is shown every mask before and after the filter.
         fixed: As there.
         kernel: As there; recipes that hold the whole video choose for themselves.
+        guide: As there; they do without.
 
     Raises:
         InputError: As there.
     """
-    steps = filter_steps(frames, masks, count, preset, progress, flow, crop, meter, fixed, kernel)
+    steps = filter_steps(
+        frames, masks, count, preset, progress, flow, crop, meter, fixed, kernel, guide
+    )
     return result_of(steps)
 
 
@@ -125,6 +153,7 @@ def filter_steps(
     meter: DoubtMeter,
     fixed: Collection[int] = (),
     kernel: str = "numba",
+    guide: Guide | None = None,
 ) -> Generator[None, None, Track]:
     """What :func:`filter_masks` does, one frame a step, so that several can share a video.
 
@@ -146,15 +175,19 @@ def filter_steps(
             if progress is not None:
                 progress(len(track), count)
 
-    items = with_flow(frames, masks, flow or quick_flow(), margin)
-    for t, (frame, soft, pair) in enumerate(items):
+    items = with_flow(frames, masks, flow or quick_flow(), margin, guide)
+    for t, item in enumerate(items):
         if stream is None or track is None:
-            height, width = frame.shape[:2]
+            height, width = item.frame_hwc.shape[:2]
             stream = GuidedStream((width, height), 1, settings, kernel)
             track = Track((width, height))
-        forward, backward = (None, None) if pair is None else (pair.forward_hw2, pair.backward_hw2)
-        waiting.append(soft >= 0.5)
-        keep(stream.push(frame, soft, forward, backward, t in fixed), track)
+        pair, forward, backward = item.pair, None, None
+        if pair is not None:
+            forward, backward = pair.forward_hw2, pair.backward_hw2
+        waiting.append(item.soft_hw >= 0.5)
+        known = t in fixed
+        pushed = item.frame_hwc, item.soft_hw, forward, backward, known, item.guide_hw
+        keep(stream.push(*pushed), track)
         yield
     if stream is None or track is None:
         raise InputError("the video holds no frames; give one with at least one frame")
@@ -185,8 +218,9 @@ def with_flow(
     masks: Iterable[SoftHW | None],
     flow: FlowEstimator,
     margin: int | None = None,
+    guide: Guide | None = None,
 ) -> Iterator[Item]:
-    """Frames, masks, and the flow from and to the frame before (None for the first).
+    """Frames, masks, what a network sees, and the flow from and to the frame before.
 
     Everything is read one frame ahead in a thread of its own. A mask that is missing is carried
     over by flow; before the first mask of all that one is taken. Without ``margin`` flow covers
@@ -204,16 +238,16 @@ def with_flow(
             soft = next(given)
         except StopIteration:
             raise InputError(f"{t} masks were given for more frames; give one a frame") from None
-        if before is None or before[0].shape != frame.shape:
+        if before is None or before.frame_hwc.shape != frame.shape:
             if soft is None:
                 raise InputError(f"frame {t} has another size and no mask; give frames of one size")
-            return frame, soft, None
-        last, carried = before[:2]
+            return Item(frame, soft, None, guide and guide(frame, soft))
+        last, carried = before.frame_hwc, before.soft_hw
         known = [carried] if soft is None else [carried, soft]
         pair = flow_pair(flow, last, frame, None if margin is None else around(known, margin))
         if soft is None:
             soft = np.clip(warp(carried, pair.backward_hw2), 0, 1)
-        return frame, soft, pair
+        return Item(frame, soft, pair, guide and guide(frame, soft))
 
     source, given = iter(frames), begin_with_a_mask(masks)
     with ThreadPoolExecutor(1, thread_name_prefix="flow") as pool:

@@ -35,9 +35,15 @@ def lab_float64(frame_hwc: np.ndarray) -> np.ndarray:
     return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1) / 100
 
 
-def truth(frames, soft, forward, backward, s: GuidedSettings, fixed=()) -> np.ndarray:
+def truth(
+    frames, soft, forward, backward, s: GuidedSettings, fixed=(), guide_thw=None
+) -> np.ndarray:
     """The whole video at once, pixel by pixel; weights rounded to 1/255 as documented."""
     count, height, width = soft.shape
+    guide = np.zeros(soft.shape) if guide_thw is None else guide_thw.astype(np.float64)
+    if guide_thw is not None:
+        known = np.isin(range(count), fixed)[:, None, None]
+        soft = np.where(known, soft, (1 - s.share) * soft + s.share * guide).astype(np.float32)
     lab = [lab_float64(f) for f in frames]
     links: dict[tuple[int, int, int], list[tuple[float, int, int, int]]] = {}
     for t in set(range(count)) - set(fixed):
@@ -62,7 +68,8 @@ def truth(frames, soft, forward, backward, s: GuidedSettings, fixed=()) -> np.nd
                         if 0 <= yy < height and 0 <= xx < width and not corner:
                             d2 = ((lab[t][y, x] - lab[u][yy, xx]) ** 2).sum()
                             g = np.exp(-2 * (dx**2 + dy**2) / max(radius, 1) ** 2)
-                            w = trust * g / (1 + s.sharpness * d2 / 4) ** 4
+                            e = guide[t, y, x] - guide[u, yy, xx]
+                            w = trust * g / (1 + s.sharpness * d2 / 4 + s.guidance * e**2 / 4) ** 4
                             found.append((round(255 * w), u, yy, xx))
             links[t, y, x] = found
     values = soft.astype(np.float64)
@@ -177,6 +184,31 @@ def test_a_known_mask_parts_the_video(scene):
     np.testing.assert_array_equal(whole, np.concatenate([before, after[1:]]))
 
 
+@pytest.mark.parametrize(("guidance", "share"), [(30.0, 0.0), (0.0, 0.4), (30.0, 0.4)])
+def test_a_guide_keeps_pixels_apart_and_takes_its_share(scene, rng, guidance, share):
+    frames, soft, forward, backward = scene
+    s = replace(SMALL, guidance=guidance, share=share)
+    guide = rng.random(soft.shape).astype(np.float32)
+    back = np.concatenate([np.zeros_like(backward[:1]), backward[:-1]])
+    pairs = list(zip(forward, backward, strict=True))[:-1]
+    got = guided(frames, soft, pairs, s, fixed=[2], guide_thw=guide)
+    want = truth(frames, soft, forward, back, s, [2], guide)
+    np.testing.assert_array_equal(got[2], soft[2])
+    np.testing.assert_allclose(got, want, atol=5e-3)
+    assert np.abs(got - want).mean() < 1e-4
+    plain = guided(frames, soft, pairs, s, fixed=[2])
+    assert np.abs(got - plain).max() > 0.05
+
+
+def test_a_guide_that_is_even_tells_nothing(scene):
+    frames, soft, forward, backward = scene
+    pairs = list(zip(forward, backward, strict=True))[:-1]
+    s = replace(SMALL, guidance=30.0)
+    even = np.full_like(soft, 0.7)
+    got = guided(frames, soft, pairs, s, guide_thw=even)
+    np.testing.assert_array_equal(got, guided(frames, soft, pairs, s))
+
+
 def test_more_iterations_than_frames_and_several_maps(scene):
     frames, soft, forward, backward = scene
     s = replace(SMALL, cycles=(4, 5), changes=(0.0, 1e-9))
@@ -265,6 +297,8 @@ def test_fills_a_hole_and_removes_a_speck():
         ("sharpness", -1),
         ("sharpness", float("nan")),
         ("contrast", -0.1),
+        ("guidance", -1),
+        ("share", 1.5),
         ("radius", -1),
         ("step", 0),
         ("cycles", (2, 1.5, 3)),
@@ -290,6 +324,12 @@ def test_bad_input(scene):
             stream.push(frames[0], wrong)
     with pytest.raises(InputError, match="masks of shape"):
         stream.push(frames[0], soft[0][:-1])
+    with pytest.raises(InputError, match="a guide of shape"):
+        stream.push(frames[0], soft[0], guide_hw=soft[0][:-1])
+    with pytest.raises(InputError, match="a guide holds NaN"):
+        stream.push(frames[0], soft[0], guide_hw=np.full_like(soft[0], np.nan))
+    with pytest.raises(InputError, match="3 guides were given for 4 masks"):
+        guided(frames, soft, None, SMALL, guide_thw=soft[:3])
     with pytest.raises(InputError, match="frame of shape"):
         stream.push(frames[0].astype(np.float32), soft[0])
     stream.push(frames[0], soft[0])

@@ -51,6 +51,16 @@ def test_it_meets_the_compiled_loops(video, flowing):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+def test_a_guide_is_felt_alike(video):
+    frames, soft, flows = video
+    told = replace(SHORT, guidance=40.0, share=0.3)
+    guide = np.roll(soft[0], 3, axis=2)
+    expected = guided(frames, soft, flows, told, guide_thw=guide)
+    found = guided(frames, soft, flows, told, kernel="triton", guide_thw=guide)
+    assert np.abs(expected - guided(frames, soft, flows, SHORT)).max() > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
 def test_known_frames_stay_to_the_last_bit(video):
     frames, soft, flows = video
     found = guided(frames, soft, flows, SHORT, fixed={2}, kernel="triton")

@@ -22,6 +22,7 @@ class GuidedFrame(LinkedFrame):
         settings: The recipe.
         fixed: Whether the masks are known. They stay as they are, to the last bit, and its
             neighbours feel them: Dirichlet conditions of the diffusion.
+        guide_hw: See :class:`LinkedFrame`.
     """
 
     def __init__(
@@ -31,10 +32,11 @@ class GuidedFrame(LinkedFrame):
         taps: Taps,
         settings: GuidedSettings,
         fixed: bool = False,
+        guide_hw: NDArray[np.float32] | None = None,
     ) -> None:
         # Without active pixels nothing moves, and colours are still there for the neighbours.
         may_change = np.zeros_like(soft_mhw) if fixed else soft_mhw
-        super().__init__(frame_hwc, may_change, taps, settings)
+        super().__init__(frame_hwc, may_change, taps, settings, guide_hw)
         self.fixed = fixed
         self.steps, self.sent = 0, False
         self._settings = settings

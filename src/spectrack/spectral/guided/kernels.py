@@ -29,10 +29,13 @@ def affinities(
     spatial: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
-    """Weights of one group of taps: trust * spatial / (1 + sharpness |d|^2 / 4)^4, as bytes.
+    """Weights of one group of taps, as bytes.
+
+    They are trust * spatial / (1 + sharpness |d|^2 / 4 + e^2)^4, with d the difference of colours
+    and e that of the guide.
 
     Args:
-        lab: Colours of this frame, shape (padded pixels, 3), Lab / 100.
+        lab: Colours of this frame, Lab / 100, and the guide: shape (padded pixels, 4).
         other: Colours of the frame the taps lie in, same layout.
         here: Padded index of each active pixel, shape (n,).
         there: Padded index of the tap centre of each active pixel in the other frame, shape (n,).
@@ -51,11 +54,12 @@ def affinities(
             continue
         quarter = np.float32(0.25) * sharpness[i]
         p = here[i]
-        c0, c1, c2 = lab[p, 0], lab[p, 1], lab[p, 2]
+        c0, c1, c2, c3 = lab[p, 0], lab[p, 1], lab[p, 2], lab[p, 3]
         for k in range(taps):
             q = np.uint32(there[i] + offsets[k])
             d0, d1, d2 = other[q, 0] - c0, other[q, 1] - c1, other[q, 2] - c2
-            z = np.float32(1.0) + quarter * (d0 * d0 + d1 * d1 + d2 * d2)
+            d3 = other[q, 3] - c3
+            z = np.float32(1.0) + quarter * (d0 * d0 + d1 * d1 + d2 * d2) + d3 * d3
             z *= z
             out[i, k] = np.uint8(scale * spatial[k] / (z * z) + np.float32(0.5))
 

@@ -6,6 +6,7 @@ it: a small object costs little however large the frame is.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -52,6 +53,8 @@ class LinkedFrame:
         soft_mhw: Soft masks that say where pixels may change, float32 (maps, H, W) in [0, 1].
         taps: Neighbourhoods.
         settings: The recipe.
+        guide_hw: A map that keeps pixels apart where it differs, as colours do; see
+            :attr:`LinkSettings.guidance`.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class LinkedFrame:
         soft_mhw: NDArray[np.float32],
         taps: Taps,
         settings: LinkSettings,
+        guide_hw: NDArray[np.float32] | None = None,
     ) -> None:
         self._taps, self._link_settings = taps, settings
         self._height, self._width = frame_hwc.shape[:2]
@@ -76,7 +80,10 @@ class LinkedFrame:
         self._weights: Any = self._no_weights(count)
         # Colours may be asked for when the next frame comes, and the caller's array be reused.
         self._frame = frame_hwc.copy()
-        self._lab = np.empty((self._height + 2 * pad, taps.padded_width, 3), dtype=np.float32)
+        self._guide: NDArray[np.float32] | None = None
+        if guide_hw is not None and settings.guidance > 0:
+            self._guide = guide_hw * np.float32(math.sqrt(settings.guidance) / 2)
+        self._lab = np.empty((self._height + 2 * pad, taps.padded_width, 4), dtype=np.float32)
         self._covered = (0, 0, 0, 0)  # rows from, to, columns from, to
         if count:
             near = (*_ends(self._rows), *_ends(self._cols))
@@ -131,7 +138,7 @@ class LinkedFrame:
     def release(self) -> None:
         """End the linking: give back what only it needs, and sum up the weights."""
         self.sum_up()
-        del self._frame, self._lab, self._rows, self._cols
+        del self._frame, self._guide, self._lab, self._rows, self._cols
         self._sharpness = np.empty(0, dtype=np.float32)
 
     @property
@@ -175,8 +182,8 @@ class LinkedFrame:
         first: int,
     ) -> None:
         affinities(
-            self._lab.reshape(-1, 3),
-            other._lab.reshape(-1, 3),
+            self._lab.reshape(-1, 4),
+            other._lab.reshape(-1, 4),
             self._own,
             there,
             trust,
@@ -199,6 +206,8 @@ class LinkedFrame:
         # The rim is read only where it is the border of the frame.
         self._lab[top : bottom + 2 * pad, left : right + 2 * pad] = OUTSIDE
         fill_lab(self._frame, pad, self._lab, (top, bottom), (left, right))
+        guide = self._lab[pad + top : pad + bottom, pad + left : pad + right, 3]
+        guide[:] = 0 if self._guide is None else self._guide[top:bottom, left:right]
         self._covered = top, bottom, left, right
 
     def _local_sharpness(self, near: tuple[int, int, int, int]) -> NDArray[np.float32]:
@@ -216,7 +225,7 @@ class LinkedFrame:
         top, bottom = max(near[0] // 2 - margin, 0), min(near[1] // 2 + margin, height)
         left, right = max(near[2] // 2 - margin, 0), min(near[3] // 2 + margin, width)
         top, left = min(top, height - 1), min(left, width - 1)
-        lab = self._lab[pad:-pad, pad:-pad][2 * top : 2 * bottom, 2 * left : 2 * right]
+        lab = self._lab[pad:-pad, pad:-pad, :3][2 * top : 2 * bottom, 2 * left : 2 * right]
         half = cv2.resize(lab, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
         window = (_WINDOW // 2, _WINDOW // 2)
         mean = cv2.boxFilter(half, -1, window)
@@ -276,6 +285,24 @@ def checked_masks(
     if not (soft_mhw.min() >= 0 and soft_mhw.max() <= 1):
         raise InputError("a soft mask holds NaN or leaves [0, 1]; give values in [0, 1]")
     return soft_mhw
+
+
+def checked_guide(
+    guide_hw: NDArray[np.float32] | None, size_wh: tuple[int, int]
+) -> NDArray[np.float32] | None:
+    """A guide as contiguous float32, or None.
+
+    Raises:
+        InputError: If it does not fit the frames, holds NaN or leaves [0, 1].
+    """
+    if guide_hw is None:
+        return None
+    width, height = size_wh
+    if guide_hw.shape != (height, width):
+        raise InputError(f"a guide of shape {guide_hw.shape} was given; expected {(height, width)}")
+    if not (guide_hw.min() >= 0 and guide_hw.max() <= 1):
+        raise InputError("a guide holds NaN or leaves [0, 1]; give values in [0, 1]")
+    return np.ascontiguousarray(guide_hw, dtype=np.float32)
 
 
 def checked_flow(flow_hw2: NDArray[np.float32], size_wh: tuple[int, int]) -> NDArray[np.float32]:

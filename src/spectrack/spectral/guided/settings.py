@@ -25,6 +25,9 @@ class LinkSettings:
         contrast: Variance of Lab / 100 (summed over channels) in a window of 15 x 15 pixels at
             which alpha is halved: ``alpha_i = sharpness contrast / (contrast + variance_i)``.
             0 gives every pixel the full sharpness.
+        guidance: How strongly a guide, where one is given, keeps pixels apart: with e the
+            difference of its values at two pixels, ``guidance e^2 / 4`` is added to
+            ``alpha_i |d|^2 / 4`` of their colours; >= 0.
         radius: Taps on each side in the frame itself, along both axes.
         step: Pixels between taps.
         side_radius: Taps on each side in the neighbouring frames.
@@ -41,6 +44,7 @@ class LinkSettings:
 
     sharpness: float = 4000.0
     contrast: float = 0.005
+    guidance: float = 0.0
     radius: int = 2
     step: int = 2
     side_radius: int = 2
@@ -55,7 +59,7 @@ class LinkSettings:
             value = getattr(self, name)
             if int(value) != value or value < least:
                 raise InputError(f"{name} is {value}; give a whole number of {least} or more")
-        for name in ("sharpness", "contrast"):
+        for name in ("sharpness", "contrast", "guidance"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value}; give a number of 0 or more")
@@ -76,6 +80,8 @@ class GuidedSettings(LinkSettings):
         changes: One value a cycle, rising: where the first cycle changes this share of a mask
             (1 - IoU, mean over the frames around), the result is that after the cycle; values in
             between interpolate.
+        share: Of the guide in what is filtered, where one is given, in [0, 1]; up to one half
+            the given mask alone decides where the filter changes nothing.
 
     Raises:
         InputError: If a setting is out of range; the message names it.
@@ -83,11 +89,14 @@ class GuidedSettings(LinkSettings):
 
     cycles: tuple[int, ...] = (2, 4, 6)
     changes: tuple[float, ...] = (0.013, 0.025, 0.055)
+    share: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if any(int(n) != n or n < 1 for n in self.cycles):
             raise InputError(f"cycles are {self.cycles}; give whole numbers of 1 or more")
+        if not 0 <= self.share <= 1:
+            raise InputError(f"share is {self.share}; give a number in [0, 1]")
         rising = all(a < b for a, b in zip(self.changes, self.changes[1:], strict=False))
         if len(self.changes) != len(self.cycles) or not rising:
             raise InputError(

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided.frame import GuidedFrame
-from spectrack.spectral.guided.links import checked_flow, checked_masks
+from spectrack.spectral.guided.links import checked_flow, checked_guide, checked_masks
 from spectrack.spectral.guided.settings import GUIDED_PRESETS, GuidedSettings, Taps
 
 __all__ = ["GUIDED_PRESETS", "GuidedSettings", "GuidedStream", "guided"]
@@ -84,6 +84,7 @@ class GuidedStream:
         forward_hw2: NDArray[np.float32] | None = None,
         backward_hw2: NDArray[np.float32] | None = None,
         fixed: bool = False,
+        guide_hw: NDArray[np.float32] | None = None,
     ) -> list[Planes]:
         """Take the next frame.
 
@@ -97,15 +98,21 @@ class GuidedStream:
                 the frames beside it are drawn to them. What lies before such a frame and what lies
                 after it do not reach each other.
 
+            guide_hw: What else tells pixels apart beside their colours, as what a network sees in
+                the box of the mask: (H, W) in [0, 1]. :attr:`LinkSettings.guidance` weighs it.
+
         Returns:
             The frames that are ready, in order: float32 (maps, H, W) in [0, 1], foreground from
             one half.
 
         Raises:
-            InputError: If shapes do not fit, or a mask holds NaN or leaves [0, 1].
+            InputError: If shapes do not fit, or a mask or guide holds NaN or leaves [0, 1].
         """
         soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
-        new = self._frame(frame_hwc, soft, self._taps, self.settings, fixed)
+        guide = checked_guide(guide_hw, self.size_wh)
+        if guide is not None and self.settings.share and not fixed:
+            soft = soft + np.float32(self.settings.share) * (guide - soft)
+        new = self._frame(frame_hwc, soft, self._taps, self.settings, fixed, guide)
         if self._window:
             if forward_hw2 is not None and backward_hw2 is not None:
                 last = self._window[-1]
@@ -185,6 +192,7 @@ def guided(
     settings: GuidedSettings | None = None,
     fixed: Collection[int] = (),
     kernel: str = "numba",
+    guide_thw: NDArray[np.float32] | None = None,
 ) -> Planes:
     """Filter the masks of a whole video; :class:`GuidedStream` does the same in fixed memory.
 
@@ -196,6 +204,7 @@ def guided(
         settings: The recipe; ``default`` where left out.
         fixed: Frames whose masks are known and stay; see :meth:`GuidedStream.push`.
         kernel: ``numba`` or ``triton``; see :class:`GuidedStream`.
+        guide_thw: A guide for each frame; see :meth:`GuidedStream.push`.
 
     Returns:
         float32, the shape of ``soft``, in [0, 1], foreground from one half.
@@ -210,13 +219,16 @@ def guided(
             f"masks of shape {array.shape} were given; expected (T, H, W) or (maps, T, H, W)"
         )
     maps, count, height, width = soft_mthw.shape
+    if guide_thw is not None and len(guide_thw) != count:
+        raise InputError(f"{len(guide_thw)} guides were given for {count} masks; give one a frame")
     stream, out = GuidedStream((width, height), maps, settings, kernel), []
     seen = 0
     for t, frame in enumerate(frames):
         if t >= count or (flows is not None and t > len(flows)):
             raise InputError(f"{count} masks were given for more frames; give one a frame")
         forward, backward = (None, None) if flows is None or t == 0 else flows[t - 1]
-        out += stream.push(frame, soft_mthw[:, t], forward, backward, t in fixed)
+        guide = None if guide_thw is None else guide_thw[t]
+        out += stream.push(frame, soft_mthw[:, t], forward, backward, t in fixed, guide)
         seen += 1
     if seen != count:
         raise InputError(f"{count} masks were given for {seen} frames; give one a frame")

@@ -48,10 +48,11 @@ class TritonFrame(GuidedFrame):
         taps: Taps,
         settings: GuidedSettings,
         fixed: bool = False,
+        guide_hw: NDArray[np.float32] | None = None,
     ) -> None:
         self._device = triton_device()
         self._colours: tuple[tuple[int, int, int, int], Tensor] | None = None
-        super().__init__(frame_hwc, soft_mhw, taps, settings, fixed)
+        super().__init__(frame_hwc, soft_mhw, taps, settings, fixed, guide_hw)
         first = self._there(np.stack([planes[0].values for planes in self._planes]))
         self._buffers = first, first.clone()
         self._planes = []
@@ -142,7 +143,7 @@ class TritonFrame(GuidedFrame):
     def _lab_there(self) -> Tensor:
         """The colours covered so far; they are sent again where that has grown."""
         if self._colours is None or self._colours[0] != self._covered:
-            self._colours = self._covered, self._there(self._lab.reshape(-1, 3))
+            self._colours = self._covered, self._there(self._lab.reshape(-1, 4))
         return self._colours[1]
 
     def _there(self, array: NDArray[Any]) -> Tensor:

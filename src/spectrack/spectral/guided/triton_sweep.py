@@ -17,10 +17,10 @@ def affinity_kernel(
     sharpness: tl.tensor, offsets: tl.tensor, spatial: tl.tensor, out: tl.tensor,
     count: tl.tensor, taps: tl.tensor, block: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Weights of one group of taps: trust * spatial / (1 + sharpness |d|^2 / 4)^4, as bytes.
+    """Weights of one group of taps, as bytes; see the loop of the same name for the CPU.
 
     Args:
-        lab: Colours of this frame, float32 (padded pixels, 3), Lab / 100.
+        lab: Colours of this frame and the guide, float32 (padded pixels, 4).
         other: Colours of the frame the taps lie in.
         here: Padded index of each active pixel, int32 (n,).
         there: Padded index of its tap centre in the other frame, int32 (n,).
@@ -37,18 +37,20 @@ def affinity_kernel(
     ok = i < count
     scale = 255.0 * tl.load(trust + i, mask=ok, other=0.0)
     quarter = 0.25 * tl.load(sharpness + i, mask=ok, other=0.0)
-    p = tl.load(here + i, mask=ok, other=0) * 3
+    p = tl.load(here + i, mask=ok, other=0) * 4
     c0 = tl.load(lab + p, mask=ok, other=0.0)
     c1 = tl.load(lab + p + 1, mask=ok, other=0.0)
     c2 = tl.load(lab + p + 2, mask=ok, other=0.0)
+    c3 = tl.load(lab + p + 3, mask=ok, other=0.0)
     linked = ok & (scale >= 0.5)
     centre = tl.load(there + i, mask=ok, other=0)
     for k in range(taps):
-        q = (centre + tl.load(offsets + k)) * 3
+        q = (centre + tl.load(offsets + k)) * 4
         d0 = tl.load(other + q, mask=linked, other=0.0) - c0
         d1 = tl.load(other + q + 1, mask=linked, other=0.0) - c1
         d2 = tl.load(other + q + 2, mask=linked, other=0.0) - c2
-        z = 1.0 + quarter * (d0 * d0 + d1 * d1 + d2 * d2)
+        d3 = tl.load(other + q + 3, mask=linked, other=0.0) - c3
+        z = 1.0 + quarter * (d0 * d0 + d1 * d1 + d2 * d2) + d3 * d3
         z *= z
         weight = tl.where(linked, scale * tl.load(spatial + k) / (z * z) + 0.5, 0.0)
         tl.store(out + k * count + i, weight.to(tl.int32).to(tl.uint8), mask=ok)

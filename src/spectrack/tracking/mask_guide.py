@@ -1,0 +1,77 @@
+"""What the network of masks in boxes sees of an object whose mask is given: a guide for the filter.
+
+It looks into the box of each mask, and is shown the mask, so that it follows the object that the
+mask is on. What it sees ends where the object does rather than where its colours do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+
+from spectrack.refinement.streaming import refine_video
+from spectrack.storage import Progress
+from spectrack.structures import Box, FrameHWC, SoftHW
+from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
+from spectrack.tracks import Track
+from spectrack.video.soft_masks import SoftMasks
+
+SMALLEST = 3
+"""Sides of a box in pixels below which there is nothing to see: the mask itself is the guide."""
+
+GUIDED = ("learned",)
+"""Presets that ask for a guide."""
+
+
+class MaskGuide:
+    """Looks at one object, frame by frame; holds nothing between them."""
+
+    def __init__(self) -> None:
+        self._segmenter = BoxSegmenter(shared_mask_in_box())
+
+    def __call__(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> SoftHW:
+        """What is seen in the box of a mask.
+
+        Args:
+            frame_hwc: uint8 RGB (H, W, 3).
+            soft_hw: The mask, (H, W) in [0, 1].
+
+        Returns:
+            float32 (H, W) in [0, 1]; the mask itself where it is empty or too small to look at.
+        """
+        box = Box.from_mask(soft_hw >= 0.5)
+        if box is None or min(box.w, box.h) < SMALLEST:
+            return soft_hw
+        shown = np.rint(soft_hw * np.float32(255)).astype(np.uint8)
+        (seen,) = self._segmenter.segment(frame_hwc, [Hint(box, shown)])
+        return seen.in_frame((frame_hwc.shape[1], frame_hwc.shape[0]))
+
+
+def guide_of(preset: object) -> MaskGuide | None:
+    """The guide that a preset asks for, by its name."""
+    return MaskGuide() if preset in GUIDED else None
+
+
+def refine_guided(
+    frames: Iterable[FrameHWC],
+    masks: SoftMasks,
+    preset: str = "learned",
+    progress: Progress | None = None,
+    fixed: Collection[int] = (),
+) -> Track:
+    """Make the masks of one object consistent, by what a network sees beside colours.
+
+    Args:
+        frames: As :func:`spectrack.refinement.streaming.refine_video`.
+        masks: As there.
+        preset: A name in :data:`GUIDED`.
+        progress: As there.
+        fixed: As there.
+
+    Raises:
+        InputError: As there, or if the shipped network cannot be read.
+    """
+    return refine_video(
+        frames, masks, preset, progress=progress, fixed=fixed, guide=guide_of(preset)
+    )
