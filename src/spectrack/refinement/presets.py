@@ -35,6 +35,10 @@ PRESETS: dict[str, Preset] = {
         "spectrack.refinement.streaming:refine_video",
         "more steps, further from the boundary; for weak input masks",
     ),
+    "learned": Preset(
+        "spectrack.tracking.mask_guide:refine_guided",
+        "links also end where a network sees the object end: better, and slower",
+    ),
     "paper": Preset(
         "spectrack.refinement.whole_video:refine_whole",
         "SFSeg as the paper's Algorithm 1 states it",

@@ -1,7 +1,8 @@
 """What the network of masks in boxes sees of an object whose mask is given: a guide for the filter.
 
 It looks into the box of each mask, and is shown the mask, so that it follows the object that the
-mask is on. What it sees ends where the object does rather than where its colours do.
+mask is on. What it sees ends where the object does rather than where its colours do. The first
+mask that it agrees with is remembered, and later frames are seen with it in mind.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
+from spectrack.metrics.regions import jaccard
 from spectrack.refinement.streaming import refine_video
 from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, SoftHW
@@ -20,15 +22,19 @@ from spectrack.video.soft_masks import SoftMasks
 SMALLEST = 3
 """Sides of a box in pixels below which there is nothing to see: the mask itself is the guide."""
 
+AGREED = 0.7
+"""IoU with what is seen from which on a mask is worth remembering."""
+
 GUIDED = ("learned",)
 """Presets that ask for a guide."""
 
 
 class MaskGuide:
-    """Looks at one object, frame by frame; holds nothing between them."""
+    """Looks at one object, frame by frame, in the order of the video."""
 
     def __init__(self) -> None:
         self._segmenter = BoxSegmenter(shared_mask_in_box())
+        self._remembers = False
 
     def __call__(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> SoftHW:
         """What is seen in the box of a mask.
@@ -40,12 +46,21 @@ class MaskGuide:
         Returns:
             float32 (H, W) in [0, 1]; the mask itself where it is empty or too small to look at.
         """
-        box = Box.from_mask(soft_hw >= 0.5)
+        hard = soft_hw >= 0.5
+        box = Box.from_mask(hard)
         if box is None or min(box.w, box.h) < SMALLEST:
             return soft_hw
-        shown = np.rint(soft_hw * np.float32(255)).astype(np.uint8)
-        (seen,) = self._segmenter.segment(frame_hwc, [Hint(box, shown)])
-        return seen.in_frame((frame_hwc.shape[1], frame_hwc.shape[0]))
+        hint = Hint(box, np.rint(soft_hw * np.float32(255)).astype(np.uint8))
+        seen = self._seen(frame_hwc, hint)
+        if not self._remembers and jaccard(seen >= 0.5, hard) >= AGREED:
+            self._segmenter.start(frame_hwc, soft_hw)
+            self._remembers = True
+            seen = self._seen(frame_hwc, hint)
+        return seen
+
+    def _seen(self, frame_hwc: FrameHWC, hint: Hint) -> SoftHW:
+        (seen,) = self._segmenter.segment(frame_hwc, [hint])
+        return np.clip(seen.in_frame((frame_hwc.shape[1], frame_hwc.shape[0])), 0, 1)
 
 
 def guide_of(preset: object) -> MaskGuide | None:
