@@ -25,6 +25,9 @@ SMALLEST = 3
 AGREED = 0.7
 """IoU with what is seen from which on a mask is worth remembering."""
 
+SURE = 0.05
+"""What is as near to 0 or 1 as that is taken for it: the filter has work wherever a map varies."""
+
 GUIDED = ("learned",)
 """Presets that ask for a guide."""
 
@@ -60,7 +63,8 @@ class MaskGuide:
 
     def _seen(self, frame_hwc: FrameHWC, hint: Hint) -> SoftHW:
         (seen,) = self._segmenter.segment(frame_hwc, [hint])
-        return np.clip(seen.in_frame((frame_hwc.shape[1], frame_hwc.shape[0])), 0, 1)
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        return np.clip((seen.in_frame(size_wh) - SURE) / np.float32(1 - 2 * SURE), 0, 1)
 
 
 def guide_of(preset: object) -> MaskGuide | None:
