@@ -87,19 +87,22 @@ def test_flow_is_cropped_and_zero_elsewhere(clip):
 
 def test_a_guide_is_asked_for_every_frame_with_its_mask_and_felt(clip, damaged):
     truth_of = {frame.tobytes(): t for t, frame in enumerate(clip.frames_thwc)}
-    shown = []
+    shown, told = [], []
 
-    def guide(frame_hwc, soft_hw):
+    def guide(frame_hwc, soft_hw, known):
         shown.append(soft_hw >= 0.5)
+        told.append(known)
         return clip.masks_thw[truth_of[frame_hwc.tobytes()]].astype(np.float32)
 
+    given = damaged.copy()
+    given[7] = clip.masks_thw[7]
     settings = replace(GUIDED_PRESETS["default"], guidance=20, share=0.4)
     frames = ArrayFrames(clip.frames_thwc)
-    track = refine_video(frames, Gaps(damaged, {4}), settings, guide=guide)
-    assert len(shown) == 12
+    track = refine_video(frames, Gaps(given, {4}), settings, guide=guide, fixed=[7])
+    assert [t for t in range(12) if told[t]] == [7]
     for t in set(range(12)) - {4}:  # that one is carried over
-        np.testing.assert_array_equal(shown[t], damaged[t])
-    alone = refine_video(frames, Gaps(damaged, {4}), settings)
+        np.testing.assert_array_equal(shown[t], given[t])
+    alone = refine_video(frames, Gaps(given, {4}), settings, fixed=[7])
     gains = [jaccard_t(one.masks_thw(), clip.masks_thw).mean() for one in (alone, track)]
     assert 1 - gains[1] < (1 - gains[0]) / 2
 

@@ -48,32 +48,53 @@ def test_masks_with_nothing_to_look_at_are_their_own_guide(clip, guide, rows):
     np.testing.assert_array_equal(guide(clip.frames_thwc[0], soft), soft)
 
 
+class Sees:
+    """Sees the truth wherever it is asked to look, and notes what it is told."""
+
+    def __init__(self, clip):
+        self.clip, self.looks, self.started, self.kept = clip, 0, [], []
+
+    def segment(self, frame_hwc, hints):
+        self.looks += 1
+        self.at = self.number(frame_hwc)
+        whole = (slice(0, 120), slice(0, 214))
+        return [Segmented(*whole, self.clip.masks_thw[self.at].astype(np.float32)) for _ in hints]
+
+    def number(self, frame_hwc):
+        (t,) = (t for t in range(5) if np.array_equal(self.clip.frames_thwc[t], frame_hwc))
+        return t
+
+    def start(self, frame_hwc, soft_hw):
+        self.started.append((self.number(frame_hwc), soft_hw))
+
+    def remember(self, soft_hw):
+        self.kept.append((self.at, soft_hw))
+
+
 def test_the_first_mask_that_it_agrees_with_is_remembered(clip, guide):
-    class Sees:
-        """Sees the truth wherever it is asked to look, and notes what it is told."""
-
-        def __init__(self):
-            self.looks, self.remembered = 0, []
-
-        def segment(self, frame_hwc, hints):
-            self.looks += 1
-            (t,) = (t for t in range(5) if np.array_equal(clip.frames_thwc[t], frame_hwc))
-            whole = (slice(0, 120), slice(0, 214))
-            return [Segmented(*whole, clip.masks_thw[t].astype(np.float32)) for _ in hints]
-
-        def start(self, frame_hwc, soft_hw):
-            self.remembered.append((frame_hwc, soft_hw))
-
-    guide._segmenter = sees = Sees()
+    guide._segmenter = sees = Sees(clip)
     given = clip.masks_thw.astype(np.float32)
     given[:2] = 0
     given[:2, 5:40, 5:40] = 1  # on something else
     for t in range(5):
         np.testing.assert_array_equal(guide(clip.frames_thwc[t], given[t]), clip.masks_thw[t])
-    ((frame, mask),) = sees.remembered
-    np.testing.assert_array_equal(frame, clip.frames_thwc[2])
+    ((number, mask),) = sees.started
+    assert number == 2
     np.testing.assert_array_equal(mask, given[2])
     assert sees.looks == 6  # a second time, with the memory
+    assert not sees.kept
+
+
+def test_known_masks_are_remembered_whatever_it_sees(clip, guide):
+    guide._segmenter = sees = Sees(clip)
+    given = np.roll(clip.masks_thw, 40, axis=2).astype(np.float32)  # it does not agree with any
+    given[0] = clip.masks_thw[0]
+    for t in range(5):
+        guide(clip.frames_thwc[t], given[t], known=t in (1, 3))
+    assert [number for number, _ in sees.started] == [0, 1]
+    ((number, mask),) = sees.kept
+    assert number == 3
+    np.testing.assert_array_equal(mask, given[3])
 
 
 def test_presets_that_ask_for_it_get_it():

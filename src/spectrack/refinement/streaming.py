@@ -27,8 +27,9 @@ from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import SoftMasks
 
-Guide = Callable[[FrameHWC, SoftHW], SoftHW]
-"""What a network sees: from a frame and its mask to a map of the object, float32 (H, W)."""
+Guide = Callable[[FrameHWC, SoftHW, bool], SoftHW]
+"""What a network sees: from a frame, its mask, and whether that is known to be right, to a map of
+the object, float32 (H, W). It is asked frame by frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +176,7 @@ def filter_steps(
             if progress is not None:
                 progress(len(track), count)
 
-    items = with_flow(frames, masks, flow or quick_flow(), margin, guide)
+    items = with_flow(frames, masks, flow or quick_flow(), margin, guide, fixed)
     for t, item in enumerate(items):
         if stream is None or track is None:
             height, width = item.frame_hwc.shape[:2]
@@ -219,6 +220,7 @@ def with_flow(
     flow: FlowEstimator,
     margin: int | None = None,
     guide: Guide | None = None,
+    fixed: Collection[int] = (),
 ) -> Iterator[Item]:
     """Frames, masks, what a network sees, and the flow from and to the frame before.
 
@@ -241,13 +243,13 @@ def with_flow(
         if before is None or before.frame_hwc.shape != frame.shape:
             if soft is None:
                 raise InputError(f"frame {t} has another size and no mask; give frames of one size")
-            return Item(frame, soft, None, guide and guide(frame, soft))
+            return Item(frame, soft, None, guide and guide(frame, soft, t in fixed))
         last, carried = before.frame_hwc, before.soft_hw
         known = [carried] if soft is None else [carried, soft]
         pair = flow_pair(flow, last, frame, None if margin is None else around(known, margin))
         if soft is None:
             soft = np.clip(warp(carried, pair.backward_hw2), 0, 1)
-        return Item(frame, soft, pair, guide and guide(frame, soft))
+        return Item(frame, soft, pair, guide and guide(frame, soft, t in fixed))
 
     source, given = iter(frames), begin_with_a_mask(masks)
     with ThreadPoolExecutor(1, thread_name_prefix="flow") as pool:

@@ -1,8 +1,9 @@
 """What the network of masks in boxes sees of an object whose mask is given: a guide for the filter.
 
 It looks into the box of each mask, and is shown the mask, so that it follows the object that the
-mask is on. What it sees ends where the object does rather than where its colours do. The first
-mask that it agrees with is remembered, and later frames are seen with it in mind.
+mask is on. What it sees ends where the object does rather than where its colours do. Masks that
+are known to be right are remembered, or the first one that it agrees with, and later frames are
+seen with them in mind.
 """
 
 from __future__ import annotations
@@ -37,14 +38,15 @@ class MaskGuide:
 
     def __init__(self) -> None:
         self._segmenter = BoxSegmenter(shared_mask_in_box())
-        self._remembers = False
+        self._remembers = self._knows = False
 
-    def __call__(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> SoftHW:
+    def __call__(self, frame_hwc: FrameHWC, soft_hw: SoftHW, known: bool = False) -> SoftHW:
         """What is seen in the box of a mask.
 
         Args:
             frame_hwc: uint8 RGB (H, W, 3).
             soft_hw: The mask, (H, W) in [0, 1].
+            known: Whether the mask is right.
 
         Returns:
             float32 (H, W) in [0, 1]; the mask itself where it is empty or too small to look at.
@@ -55,9 +57,11 @@ class MaskGuide:
             return soft_hw
         hint = Hint(box, np.rint(soft_hw * np.float32(255)).astype(np.uint8))
         seen = self._seen(frame_hwc, hint)
-        if not self._remembers and jaccard(seen >= 0.5, hard) >= AGREED:
+        if known and self._knows:
+            self._segmenter.remember(soft_hw)
+        elif known or (not self._remembers and jaccard(seen >= 0.5, hard) >= AGREED):
             self._segmenter.start(frame_hwc, soft_hw)
-            self._remembers = True
+            self._remembers, self._knows = True, known
             seen = self._seen(frame_hwc, hint)
         return seen
 
