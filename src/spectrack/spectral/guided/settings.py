@@ -121,9 +121,7 @@ class GuidedSettings(LinkSettings):
 GUIDED_PRESETS: dict[str, GuidedSettings] = {
     "default": GuidedSettings(),
     "deep": GuidedSettings(cycles=(4, 6, 10), changes=(0.0, 0.02, 0.06), reach=48),
-    "learned": GuidedSettings(
-        sharpness=8000.0, guidance=20.0, share=0.2, changes=(0.016, 0.032, 0.065)
-    ),
+    "learned": GuidedSettings(guidance=10.0, share=0.2),
 }
 
 
