@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spectrack.errors import InputError
+from spectrack.flow.estimators import warp
 from spectrack.spectral.guided.kernels import fill_lab
 from spectrack.spectral.guided.links import active_pixels
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream, guided
@@ -43,7 +44,8 @@ def truth(
     guide = np.zeros(soft.shape) if guide_thw is None else guide_thw.astype(np.float64)
     if guide_thw is not None:
         known = np.isin(range(count), fixed)[:, None, None]
-        soft = np.where(known, soft, (1 - s.share) * soft + s.share * guide).astype(np.float32)
+        share = np.array(shares(soft, guide_thw, backward, s.share))[:, None, None]
+        soft = np.where(known, soft, (1 - share) * soft + share * guide).astype(np.float32)
     lab = [lab_float64(f) for f in frames]
     links: dict[tuple[int, int, int], list[tuple[float, int, int, int]]] = {}
     for t in set(range(count)) - set(fixed):
@@ -98,6 +100,19 @@ def truth(
         high = min(low + 1, len(states) - 1)
         out.append(states[low][t] + (depth - low) * (states[high][t] - states[low][t]))
     return np.stack(out)
+
+
+def shares(soft, guide, backward, most) -> list[float]:
+    """How far a guide is believed, by its definition: means over all frames so far."""
+    found, steadier = [most / 2], []
+    for t in range(1, len(soft)):
+        overlaps = []
+        for maps in (soft, guide):
+            a, b = warp(maps[t - 1], backward[t]) >= 0.5, maps[t] >= 0.5
+            overlaps.append((a & b).sum() / (a | b).sum())
+        steadier.append(overlaps[1] - overlaps[0])
+        found.append(most * np.clip(0.5 + np.mean(steadier) / 0.04, 0, 1))
+    return found
 
 
 @pytest.fixture
@@ -188,11 +203,15 @@ def test_a_known_mask_parts_the_video(scene):
 def test_a_guide_keeps_pixels_apart_and_takes_its_share(scene, rng, guidance, share):
     frames, soft, forward, backward = scene
     s = replace(SMALL, guidance=guidance, share=share)
-    guide = rng.random(soft.shape).astype(np.float32)
+    # Nearly as steady as the mask, so that its share is neither none nor all.
+    guide = np.clip(soft + 0.3 * rng.random(soft.shape) - 0.15, 0, 1).astype(np.float32)
+    guide[:, 4:9, 3:8] = 0.8
     back = np.concatenate([np.zeros_like(backward[:1]), backward[:-1]])
     pairs = list(zip(forward, backward, strict=True))[:-1]
     got = guided(frames, soft, pairs, s, fixed=[2], guide_thw=guide)
     want = truth(frames, soft, forward, back, s, [2], guide)
+    if share:
+        assert len({0, share, *shares(soft, guide, back, share)[1:]}) == 5
     np.testing.assert_array_equal(got[2], soft[2])
     np.testing.assert_allclose(got, want, atol=5e-3)
     assert np.abs(got - want).mean() < 1e-4

@@ -80,8 +80,9 @@ class GuidedSettings(LinkSettings):
         changes: One value a cycle, rising: where the first cycle changes this share of a mask
             (1 - IoU, mean over the frames around), the result is that after the cycle; values in
             between interpolate.
-        share: Of the guide in what is filtered, where one is given, in [0, 1]; up to one half
-            the given mask alone decides where the filter changes nothing.
+        share: Most of the guide in what is filtered, where one is given, in [0, 1]; see
+            :mod:`spectrack.spectral.guided.trust`. Up to one half the given mask alone decides
+            where the filter changes nothing.
 
     Raises:
         InputError: If a setting is out of range; the message names it.
@@ -121,7 +122,7 @@ class GuidedSettings(LinkSettings):
 GUIDED_PRESETS: dict[str, GuidedSettings] = {
     "default": GuidedSettings(),
     "deep": GuidedSettings(cycles=(4, 6, 10), changes=(0.0, 0.02, 0.06), reach=48),
-    "learned": GuidedSettings(guidance=10.0, share=0.2),
+    "learned": GuidedSettings(guidance=10.0, share=0.5),
 }
 
 

@@ -34,6 +34,7 @@ from spectrack.errors import InputError
 from spectrack.spectral.guided.frame import GuidedFrame
 from spectrack.spectral.guided.links import checked_flow, checked_guide, checked_masks
 from spectrack.spectral.guided.settings import GUIDED_PRESETS, GuidedSettings, Taps
+from spectrack.spectral.guided.trust import GuideTrust
 
 __all__ = ["GUIDED_PRESETS", "GuidedSettings", "GuidedStream", "guided"]
 
@@ -76,6 +77,7 @@ class GuidedStream:
         # Frames around a finished one that have ended their first cycle, on either side.
         self._around = s.iterations - s.cycles[0] if s.cycles else 0
         self._past: deque[NDArray[np.float64] | None] = deque(maxlen=self._around + 1)
+        self._trust = GuideTrust(s.share)
 
     def push(
         self,
@@ -110,8 +112,11 @@ class GuidedStream:
         """
         soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
         guide = checked_guide(guide_hw, self.size_wh)
-        if guide is not None and self.settings.share and not fixed:
-            soft = soft + np.float32(self.settings.share) * (guide - soft)
+        if guide is not None and self.settings.share:
+            linked = forward_hw2 is not None and self._window
+            share = self._trust(soft, guide, backward_hw2 if linked else None)
+            if not fixed:
+                soft = soft + np.float32(share) * (guide - soft)
         new = self._frame(frame_hwc, soft, self._taps, self.settings, fixed, guide)
         if self._window:
             if forward_hw2 is not None and backward_hw2 is not None:
@@ -131,6 +136,7 @@ class GuidedStream:
         while self._window:
             ready += self._advance(ended=True)
         self._past.clear()
+        self._trust.reset()
         return ready
 
     def _advance(self, ended: bool = False) -> list[Planes]:
