@@ -30,6 +30,7 @@ EXPERIMENTS = (
     "sfsegpp/table4_noise",
     "sfsegpp/fig10_consistency",
     "studies/doubt",
+    "studies/guide_trust",
     "sftrackpp/first_mask",
     "sftrackpp/default_tracker",
     "studies/occlusions",

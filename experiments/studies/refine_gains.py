@@ -1,13 +1,13 @@
 """What refining published masks gains: every method, sequence and preset, in points of J.
 
     python experiments/studies/refine_gains.py [DATA] [--presets default,deep,paper,published]
-        [--methods a,b] [--sequences a,b] [--out docs/results/studies]
+        [--methods a,b] [--sequences a,b] [--out docs/results/studies] [--name refine_gains]
 
 DATA holds ``davis2016`` with ``Results/480p/METHOD/SEQUENCE/*.png``. J as DAVIS defines it: mean
 over frames (first and last left out), then over sequences. Flow is found once a sequence, on whole
 frames (the command line finds it around the masks only). Finished rows are kept in
 ``scratch/refine_gains.jsonl``, so a run that was stopped goes on; delete the file to begin again.
-Writes ``refine_gains.{json,md}``.
+Writes ``NAME.{json,md}``.
 """
 
 from __future__ import annotations
@@ -160,6 +160,7 @@ def main() -> None:
     parser.add_argument("--methods", default="")
     parser.add_argument("--sequences", default="")
     parser.add_argument("--out", type=Path, default=Path("docs/results/studies"))
+    parser.add_argument("--name", default="refine_gains", help="of the files that are written")
     parser.add_argument("--scratch", type=Path, default=Path("scratch/refine_gains.jsonl"))
     options = parser.parse_args()
     results = options.data / "davis2016" / "Results" / "480p"
@@ -193,12 +194,14 @@ def main() -> None:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
+    chosen = f" --methods {options.methods}" if options.methods else ""
+    chosen += f" --sequences {options.sequences}" if options.sequences else ""
     text = "\n".join(
         [
             "# What refining gains, in points of J",
             "",
             "Command `python experiments/studies/refine_gains.py DATA "
-            f"--presets {options.presets}`, written at "
+            f"--presets {options.presets}{chosen}`, written at "
             f"commit {commit} (a run that is resumed keeps its earlier rows), "
             f"Python {platform.python_version()}, no randomness. Input: the published masks of "
             f"{len(methods)} methods on {len(davis)} sequences of DAVIS-2016 val at 480p.",
@@ -206,7 +209,9 @@ def main() -> None:
             f"up to 24 frames of {', '.join(TUNED_ON)} with a part of the methods (the last "
             "choice, how gently masks that hardly change are treated, after a look at the whole "
             "videos of the first and fourth), starting from a recipe tuned on all ten; "
-            "`not tuned on` leaves those out.",
+            "`not tuned on` leaves those out. Those of `learned` were chosen on what "
+            "`experiments/studies/guide_trust.py` shows, training sequences all, after an earlier "
+            "choice made on them at 240p had turned out too cautious on 55 of the videos here.",
             "",
             as_table(overall),
             "",
@@ -216,8 +221,8 @@ def main() -> None:
     )
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "refine_gains.md").write_text(text)
-    (options.out / "refine_gains.json").write_text(
+    (options.out / f"{options.name}.md").write_text(text)
+    (options.out / f"{options.name}.json").write_text(
         json.dumps({"commit": commit, "overall": overall, "rows": rows}, indent=1) + "\n"
     )
 
