@@ -7,7 +7,7 @@ DATA holds ``davis2016``. Measured in one run, on one sequence:
 - *core*: mixing of planes in memory and 5 iterations of the paper's filter (Taylor, 3 x 7 x 7),
   as the stream does them and as a whole video; the feature is there already;
 - *pipeline*: ``fuse`` as the command does it: 13 PNG and a frame decoded, mixed, flow, the filter
-  ``default``, masks kept;
+  ``colour``, masks kept;
 - *memory*: how far resident memory grows while the pipeline goes over the sequence to and fro, for
   two lengths, from frame 200 on.
 

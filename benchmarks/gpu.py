@@ -204,13 +204,13 @@ def main() -> None:
         size, frames, rounds = (20, 30), 3, 1
         cases = [(3, (20, 30)), (4, (30, 20))]
         # One short cycle and few taps: the interpreter is slow.
-        preset = replace(GUIDED_PRESETS["default"], cycles=(1,), changes=(0.0,), reach=3, radius=1)
+        preset = replace(GUIDED_PRESETS["colour"], cycles=(1,), changes=(0.0,), reach=3, radius=1)
         preset = replace(preset, side_radius=1)
         checked, clip = (3, size), (3, (32, 48))
     else:
         size, frames, rounds = SIZES["480p"], 50, ROUNDS
         cases = [(50, s) for s in SIZES.values()] + [(n, size) for n in LENGTHS[1:]]
-        preset, checked, clip = GUIDED_PRESETS["default"], (10, size), (40, size)
+        preset, checked, clip = GUIDED_PRESETS["colour"], (10, size), (40, size)
     said = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )

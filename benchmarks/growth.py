@@ -110,7 +110,7 @@ def sfseg(clip: Clip, count: int) -> Iterator[None]:
 
 
 SYSTEMS: dict[str, Callable[[Clip, int], Iterator[None]]] = {
-    "refine": refined("default"),
+    "refine": refined("colour"),
     "refine learned": refined("learned"),
     "sftrack": tracked("sftrack"),
     "sftrack-fast": tracked("sftrack-fast"),

@@ -1,6 +1,6 @@
 """Frames per second of a whole refinement: frames and masks read, flow, filter, masks kept.
 
-    python benchmarks/refine_speed.py [DATA] [--method osvos] [--preset default] [--out DIR]
+    python benchmarks/refine_speed.py [DATA] [--method osvos] [--preset colour] [--out DIR]
 
 DATA holds ``davis2016``; every validation sequence is refined once at 480p. Close other programs
 first. Writes ``refine_speed.{json,md}``.
@@ -27,7 +27,7 @@ def main() -> None:
     default = Path(os.environ.get("SPECTRACK_DATA", "../shared/data"))
     parser.add_argument("data", nargs="?", type=Path, default=default)
     parser.add_argument("--method", default="osvos")
-    parser.add_argument("--preset", default="default")
+    parser.add_argument("--preset", default="colour")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     root = options.data / "davis2016"

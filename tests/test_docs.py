@@ -57,7 +57,7 @@ def rows_of_the_spectral_page() -> list[list[str]]:
 
 def test_spectral_page_quotes_the_settings():
     rows = rows_of_the_spectral_page()
-    for field in fields(GUIDED_PRESETS["default"]):
+    for field in fields(GUIDED_PRESETS["colour"]):
         values = [str(getattr(settings, field.name)) for settings in GUIDED_PRESETS.values()]
         assert [f"`{field.name}`", *values] in [row[:4] for row in rows], field.name
 
@@ -78,6 +78,6 @@ def test_pages_quote_what_the_figures_measured():
     for text in (page, readme):
         assert f"{ends['before']} before, {ends['after']} after" in text
     steps, delay = found["wavefront"]["plain steps"], found["wavefront"]["delay"]
-    assert f"{delay['default']} steps of `default` go as far as {steps['default']} plain" in page
+    assert f"{delay['colour']} steps of `colour` go as far as {steps['colour']} plain" in page
     assert f"the {delay['deep']} of `deep` as far as {steps['deep']}" in page
-    assert f"{delay['default']} for `default`, {delay['deep']} for `deep`" in page
+    assert f"{delay['colour']} for `colour`, {delay['deep']} for `deep`" in page

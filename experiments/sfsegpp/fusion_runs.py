@@ -55,7 +55,7 @@ class Learner:
     """A way to learn the mixing.
 
     Attributes:
-        through: "mixing" learns at pixels; "default" and "paper" go on through that filter.
+        through: "mixing" learns at pixels; "colour" and "paper" go on through that filter.
         agreement: Whether weights follow agreement; Eq. 9 has no such thing.
         pairwise: Whether the paper's F_m has weights of its own.
     """
@@ -123,7 +123,7 @@ def subs_of(
 ) -> list[SubVideo]:
     """Sub-videos of one sequence; each process makes its own, once."""
     clip = load_clip(root, name, methods, most=most)
-    recipe = GUIDED_PRESETS["default"] if guided_filter else None
+    recipe = GUIDED_PRESETS["colour"] if guided_filter else None
     reach = MixingSettings.robust(methods).reach
     return sub_videos(fusion_video(clip), reach, WINDOWS, HEIGHT, recipe)
 
@@ -184,7 +184,7 @@ def _learn_fold(
     first = Learner("mixing", learner.agreement, learner.pairwise)
     stages = [learn_mixing(model, columns, place / first.folder)]
     if learner.through != "mixing":
-        filtered = learner.through == "default"
+        filtered = learner.through == "colour"
         subs = [sub for n in fold.names for sub in subs_of(root, methods, filtered, most, n)]
         stages.append(learn_through(model, subs, place / learner.folder))
     memory = max(stage.peak_memory_mib for stage in stages)
@@ -246,7 +246,7 @@ class Applied:
         return np.stack([maps[seen].mean(axis=0, dtype=np.float32) / 255 for maps, seen in pairs])
 
     def filtered(self, soft_thw: Soft) -> Soft:
-        """Through the guided filter ``default``."""
+        """Through the guided filter ``colour``."""
         pairs = [(pair.forward_hw2, pair.backward_hw2) for pair in self.flow]
         return guided(self.frames, soft_thw, pairs)
 

@@ -18,7 +18,7 @@ from spectrack.flow.estimators import DISFlow, consistency_hw
 from spectrack.spectral.guided.stream import GUIDED_PRESETS
 from spectrack.spectral.sfseg.gaussian import kernel_taps
 
-SETTINGS = GUIDED_PRESETS["default"]
+SETTINGS = GUIDED_PRESETS["colour"]
 HALF = 15
 """Half the side of the part of the frame that is shown, pixels."""
 Tap = tuple[int, int, float]

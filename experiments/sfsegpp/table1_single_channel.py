@@ -86,7 +86,7 @@ WAYS = {
     "densecrf_gentle": ("DenseCRF, gentle", GREY),
     "published": ("published", BLUE),
     "paper": ("paper", GREEN),
-    "default": ("default", RED),
+    "colour": ("colour", RED),
 }
 """Name in the table and colour of every way to refine."""
 LOWEST = -5
@@ -139,7 +139,7 @@ def row_of(
     for method in methods:
         given = published_masks(root, method, sequence)[:short]
         soft = given.astype(np.float32)
-        results = {"input": given, "default": guided(frames, soft, pairs) >= 0.5}
+        results = {"input": given, "colour": guided(frames, soft, pairs) >= 0.5}
         for preset in ("published", "paper"):
             settings = PRESETS[preset]
             results[preset] = sfseg(soft, motion, settings) >= settings.threshold
@@ -237,9 +237,9 @@ def text_of(rows: list[dict], every: int) -> list[str]:
         "input; in brackets the share of videos that improve. `published` is what the authors' "
         "code does, `paper` Algorithm 1 (the paper's p of 0.2 and 0.1 for the two tasks make no "
         "difference here: the masks are hard, and 0 and 1 keep their values under any power), "
-        f"`default` our guided filter. {seen} The last three columns are the paper's, on all 20 "
+        f"`colour` our guided filter. {seen} The last three columns are the paper's, on all 20 "
         "sequences, with flow by FlowNet 2.0 where we have DIS.",
-        "Settings of `default` were chosen on up to 24 frames of seven of these sequences "
+        "Settings of `colour` were chosen on up to 24 frames of seven of these sequences "
         "([refine_gains](../studies/refine_gains.md) gives the others apart). The sequences "
         f"took {sum(r['seconds'] for r in rows):.0f} s in sum, two at a time, at commit "
         f"{', '.join(sorted({r['commit'] for r in rows}))}.",

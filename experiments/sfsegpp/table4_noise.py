@@ -164,7 +164,7 @@ def write(page: Page, scores: dict[str, dict[str, Scores]], options: Any) -> Non
         "sequences of DAVIS-2016; each is fused with "
         "weights learned on the others under the same kind of noise. The best three methods stay "
         "as they are; the others have noise on them (*noisy*) or are replaced by it (*noise*). "
-        "*SFSeg* is our `default` filter; of the mean it gets the cut mask. *Agreement alone* has "
+        "*SFSeg* is our `colour` filter; of the mean it gets the cut mask. *Agreement alone* has "
         f"learned nothing; *network* is `{NETWORK}` of Table 5. The paper has 15 methods, so 12 "
         "channels where 10 are here, on 20 sequences."
     )

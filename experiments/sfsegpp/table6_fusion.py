@@ -43,7 +43,7 @@ OURS = Learner()
 LEARNERS = {
     "SFSeg++": OURS,
     "SFSeg++, Eq. 9 alone": Learner(agreement=False),
-    "SFSeg++, learned through the filter": Learner("default"),
+    "SFSeg++, learned through the filter": Learner("colour"),
     "SFSeg++, Eq. 9-11, learned through": Learner("paper", agreement=False),
 }
 PAPER = {
@@ -172,11 +172,11 @@ def write(
         ],
     )
     page.text(
-        "*SFSeg++* is mixing with agreement, learned at pixels, then the filter `default`; "
+        "*SFSeg++* is mixing with agreement, learned at pixels, then the filter `colour`; "
         "*Eq. 9 alone* leaves agreement out; *learned through the filter* goes on learning "
-        "through `default` on sub-videos of 5 frames; *Eq. 9-11* mixes and filters as the paper "
+        "through `colour` on sub-videos of 5 frames; *Eq. 9-11* mixes and filters as the paper "
         "writes it, learned end to end, F_m sharing the weights. "
-        "SFSeg is our `default` filter in every other row; of the mean it gets the cut mask, "
+        "SFSeg is our `colour` filter in every other row; of the mean it gets the cut mask, "
         "which suits it better. The paper's figures are of other methods and of 20 sequences."
     )
     page.text("J by sequence:").table(
@@ -195,7 +195,7 @@ def write(
     }
     page.text(
         "## Table 7: consistency in time\n\nTCONT (Eq. 14-15) with respect to the truth, on soft "
-        "masks where a way gives them, with the flow of `default` (DIS)."
+        "masks where a way gives them, with the flow of `colour` (DIS)."
     ).table(
         ["way", "TCONT", "over mean", "paper"],
         [

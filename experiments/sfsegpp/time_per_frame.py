@@ -2,7 +2,7 @@
 
     python experiments/sfsegpp/time_per_frame.py [--quick]
 
-Times SFSeg (5 iterations), the guided filter `default`, optical flow, and DenseCRF on the pond clip
+Times SFSeg (5 iterations), the guided filter `colour`, optical flow, and DenseCRF on the pond clip
 at 480 x 854, one process, two threads, everything loaded and compiled before. They take turns, and
 the shortest round counts, so that a busy moment of the machine does not favour anyone.
 """

@@ -170,7 +170,7 @@ def main() -> None:
             rows.append(row(f"{name}, {group}", found))
     page.text(
         f"Masks: the {len(METHODS)} unsupervised methods fused without learned weights, and single "
-        "methods after `refine`, both with the preset `default`, at 480p. The form of the doubt "
+        "methods after `refine`, both with the preset `colour`, at 480p. The form of the doubt "
         f"was chosen on {', '.join(s for s in CHOSEN_ON if s in sequences)}; `the others` are the "
         "other sequences. A rank correlation (Spearman) of 1 means that the doubt orders the "
         "frames just as 1 - J does; `within` is the mean over sequences. `Worst tenth found` is "

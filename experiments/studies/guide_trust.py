@@ -41,7 +41,7 @@ COLOURS = dict(zip((*METHODS, COARSE), (BLUE, GREEN, GREY), strict=True))
 FIRST, FRAMES, QUICK = 20, 26, 4
 LEARNED = GUIDED_PRESETS["learned"]
 RECIPES = {
-    "default": replace(LEARNED, guidance=0.0, share=0.0),
+    "colour": replace(LEARNED, guidance=0.0, share=0.0),
     "links alone": replace(LEARNED, share=0.0),
     "learned": LEARNED,
 }
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     page.picture(
         scatter(rows), "A guide that is steadier than the mask is better than it. Grey: the band."
     )
-    names = ["guide", "default", "links alone", HALF, "learned"]
+    names = ["guide", "colour", "links alone", HALF, "learned"]
     table = [
         [
             name,

@@ -40,7 +40,7 @@ from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import SoftMasks, open_masks
 
 TUNED_ON = ("blackswan", "breakdance", "car-roundabout", "cows", "dog", "libby", "scooter-black")
-"""Validation sequences on which settings of ``default`` were chosen."""
+"""Validation sequences on which settings of ``colour`` were chosen."""
 
 
 class RecordedFlow:
@@ -205,7 +205,7 @@ def main() -> None:
             f"commit {commit} (a run that is resumed keeps its earlier rows), "
             f"Python {platform.python_version()}, no randomness. Input: the published masks of "
             f"{len(methods)} methods on {len(davis)} sequences of DAVIS-2016 val at 480p.",
-            "In brackets the share of videos that improve. Settings of `default` were chosen on "
+            "In brackets the share of videos that improve. Settings of `colour` were chosen on "
             f"up to 24 frames of {', '.join(TUNED_ON)} with a part of the methods (the last "
             "choice, how gently masks that hardly change are treated, after a look at the whole "
             "videos of the first and fourth), starting from a recipe tuned on all ten; "

@@ -186,7 +186,7 @@ def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack,
     assert len(Track.load(tmp_path / "out" / "x")) == 10
     again = json.loads(fuse(*masks, *places, "--json").out)
     assert again["kept"] == ["x", "y"]
-    assert "was made with preset default, not deep" in refused(*masks, *places, "--preset", "deep")
+    assert "was made with preset colour, not deep" in refused(*masks, *places, "--preset", "deep")
     assert "was made with masks" in refused(*masks[:2], *places)
     assert "one sequence and others hold several" in refused(masks[0], methods[1], *places)
 

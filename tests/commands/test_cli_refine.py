@@ -90,7 +90,7 @@ def test_several_objects(refine, clip, tmp_path):
 def test_the_result_of_track_can_be_refined(refine, spectrack, still, frames_folder, tmp_path):
     args = ("--box", "20,20,30,20", "--tracker", still, "--out", tmp_path / "tracked")
     assert spectrack("track", frames_folder, *args).status == 0
-    refine(tmp_path / "tracked", "--preset", "default")
+    refine(tmp_path / "tracked", "--preset", "colour")
     assert len(Track.load(tmp_path / "out")) == 10
 
 

@@ -159,7 +159,7 @@ def test_scores_of_the_mixing_are_those_of_the_stream(train, davis, tmp_path):
     assert not koi[0][2].present_c[0]
 
 
-@pytest.mark.parametrize("through", ["default", "paper"])
+@pytest.mark.parametrize("through", ["colour", "paper"])
 def test_through_a_filter(train, tmp_path, monkeypatch, through):
     from spectrack.fusion import train as recipes
 
@@ -212,7 +212,7 @@ def test_a_killed_run_ends_with_the_same_bytes(spectrack, pristine, tmp_path):
         (("--channels", ","), "no masks were given"),
         (("--dataset", "davis16"), "did you mean davis2016?"),
         (("--through", "deep"), "choose from mixing, default, paper"),
-        (("--through", "default"), "resolution '480p' is not in"),
+        (("--through", "colour"), "resolution '480p' is not in"),
         (("--pairwise-apart",), "without --through paper"),
         (("--epochs", 0), "--epochs 0"),
         (("--seed", -1), "--seed -1"),

@@ -190,11 +190,11 @@ def test_runtime_of_a_small_video():
 def test_gains_are_means_over_sequences_and_know_gaps():
     table1 = module("table1_single_channel")
     rows = [
-        {"scores": {"lvo": {"input": 70.0, "default": 72.0}}},
-        {"scores": {"lvo": {"input": 80.0, "default": 79.0}}},
+        {"scores": {"lvo": {"input": 70.0, "colour": 72.0}}},
+        {"scores": {"lvo": {"input": 80.0, "colour": 79.0}}},
     ]
-    assert table1.gains(rows, "default", ["lvo"]).tolist() == [[2.0, -1.0]]
-    assert table1.cell(table1.gains(rows, "default", ["lvo"])[0]) == "+0.50 (50 %)"
+    assert table1.gains(rows, "colour", ["lvo"]).tolist() == [[2.0, -1.0]]
+    assert table1.cell(table1.gains(rows, "colour", ["lvo"])[0]) == "+0.50 (50 %)"
     assert table1.cell(table1.gains(rows, "densecrf", ["lvo"])[0]) == "-"
     line = table1.table(rows, ["lvo"])[0]
     assert line == ["lvo", "75.0", *"----", "+0.50 (50 %)", "75.9", "-7.2", "+2.9 (90 %)"]

@@ -40,7 +40,7 @@ def video(number: int, frames: int = 7, seed: int = 0) -> FusionVideo:
 NAMES = ("good", "noisy", "wrong", "worse")
 
 
-@pytest.mark.parametrize("through", ["mixing", "default", "paper"])
+@pytest.mark.parametrize("through", ["mixing", "colour", "paper"])
 def test_good_channels_win(tmp_path: Path, through: str) -> None:
     run = fusion([video(0), video(1)], NAMES, tmp_path, through=through, windows=2, height=SIZE[0])
     weights = dict(zip(NAMES, run.mixing.weights, strict=True))
@@ -70,7 +70,7 @@ def test_pairwise_weights_learn_only_through_the_paper_filter(tmp_path: Path) ->
 
 
 SHORT = {
-    "through": "default",
+    "through": "colour",
     "windows": 2,
     "height": 48,
     "first": replace(MIXING_TRAINING, epochs=6),
@@ -97,7 +97,7 @@ def test_a_stopped_run_ends_with_the_same_bits(tmp_path: Path, stop: int, whole:
     videos = [video(0), video(1)]
     with pytest.raises(KeyboardInterrupt):
         fusion(videos, NAMES, tmp_path, progress=interrupt, **SHORT)
-    assert (tmp_path / "default").is_dir() == (stop == 9)
+    assert (tmp_path / "colour").is_dir() == (stop == 9)
     assert not (tmp_path / "weights.safetensors").exists()
     again = fusion(videos, NAMES, tmp_path, **SHORT)
     assert again.mixing == whole.mixing
@@ -129,7 +129,7 @@ def test_what_cannot_be_trained_on(tmp_path: Path) -> None:
         fusion([small], NAMES, tmp_path)
     unseen = FusionVideo("u", 7, good.masks, good.truth)
     with pytest.raises(InputError, match="readable frames"):
-        fusion([unseen], NAMES, tmp_path / "u", through="default")
+        fusion([unseen], NAMES, tmp_path / "u", through="colour")
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_guide_is_asked_for_every_frame_with_its_mask_and_felt(clip, damaged):
 
     given = damaged.copy()
     given[7] = clip.masks_thw[7]
-    settings = replace(GUIDED_PRESETS["default"], guidance=20, share=0.4)
+    settings = replace(GUIDED_PRESETS["colour"], guidance=20, share=0.4)
     frames = ArrayFrames(clip.frames_thwc)
     track = refine_video(frames, Gaps(given, {4}), settings, guide=guide, fixed=[7])
     assert [t for t in range(12) if told[t]] == [7]

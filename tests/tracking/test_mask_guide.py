@@ -99,7 +99,7 @@ def test_known_masks_are_remembered_whatever_it_sees(clip, guide):
 
 def test_presets_that_ask_for_it_get_it():
     assert all(isinstance(guide_of(name), MaskGuide) for name in GUIDED)
-    assert guide_of("default") is None
+    assert guide_of("colour") is None
 
 
 def test_it_is_what_refine_does_with_the_guide(clip, guide):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def refine(
     masks: MaskSource,
     video: Video,
-    preset: str = "default",
+    preset: str = "learned",
     *,
     object_id: int | None = None,
     resize: bool = False,
@@ -36,7 +36,8 @@ def refine(
             ``.npy``, ``.npz``, COCO run lengths (``.json``) or a video of masks; soft masks are in
             [0, 1].
         video: The video the masks belong to, as in :func:`track`.
-        preset: Name of a recipe: ``default``, ``deep``, ``paper`` or ``published``.
+        preset: Name of a recipe: ``learned``, which looks at every frame with a network, too,
+            ``colour``, ``deep``, ``paper`` or ``published``.
         object_id: Which object of indexed masks; may be left out where there is one.
         resize: Bring masks of another size to that of the frames.
         fixed: Numbers of the frames, from 0, whose masks are known: they stay as they are, and
@@ -70,7 +71,7 @@ def refine(
 def refine_all(
     masks: MaskSource,
     video: Video,
-    preset: str = "default",
+    preset: str = "learned",
     *,
     object_id: int | None = None,
     resize: bool = False,
@@ -122,7 +123,7 @@ def fuse(
     sources: Mapping[str, MaskSource] | Sequence[MaskSource],
     video: Video,
     weights: str | Path | MixingSettings | None = None,
-    preset: str = "default",
+    preset: str = "colour",
     *,
     object_id: int | None = None,
     progress: Progress | None = None,
@@ -160,7 +161,7 @@ def fuse_all(
     sources: Mapping[str, MaskSource] | Sequence[MaskSource],
     video: Video,
     weights: str | Path | MixingSettings | None = None,
-    preset: str = "default",
+    preset: str = "colour",
     *,
     object_id: int | None = None,
     progress: Progress | None = None,

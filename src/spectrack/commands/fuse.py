@@ -51,7 +51,7 @@ class FuseCommand(Command):
     """Where the results go; a new or empty folder, or the one of a run that was stopped."""
     weights: OptionalFile = None
     """Weights learned by `train fusion` for these channels."""
-    preset: Annotated[str, arg(metavar="NAME")] = "default"
+    preset: Annotated[str, arg(metavar="NAME")] = "colour"
     """Recipe of the filter behind the mixing: default, deep, paper, published."""
     object: OptionalCount = None
     """Fuse only this object of indexed masks; all by default."""

@@ -84,7 +84,7 @@ def fuse_objects(
     frames: Iterable[FrameHWC],
     objects: Mapping[int, Sequence[SoftMasks]],
     mixing: MixingSettings,
-    preset: str | GuidedSettings = "default",
+    preset: str | GuidedSettings = "colour",
     progress: Progress | None = None,
 ) -> Tracks:
     """Fuse each object as :func:`spectrack.fusion.stream.fuse_video` does.

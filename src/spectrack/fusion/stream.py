@@ -42,7 +42,7 @@ def fuse_video(
     frames: Iterable[FrameHWC],
     channels: Sequence[SoftMasks],
     mixing: MixingSettings,
-    preset: str | GuidedSettings = "default",
+    preset: str | GuidedSettings = "colour",
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Track:
@@ -75,7 +75,7 @@ def fuse_steps(
     frames: Iterable[FrameHWC],
     channels: Sequence[SoftMasks],
     mixing: MixingSettings,
-    preset: str | GuidedSettings = "default",
+    preset: str | GuidedSettings = "colour",
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
 ) -> Generator[None, None, Track]:

@@ -38,7 +38,7 @@ from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.losses import focal_dice
 
-Through = Literal["mixing", "default", "paper"]
+Through = Literal["mixing", "colour", "paper"]
 
 GAMMA = 0.75
 """Exponent of Focal-Dice (section 5.1.6)."""
@@ -113,7 +113,7 @@ def fusion(
         videos: Annotated videos with the masks of every method.
         names: Of the channels, in the order of the masks.
         folder: Of the run; holds ``weights.safetensors`` at the end, and a run folder a stage.
-        through: "mixing" stops after the first stage; "default" goes on through the guided filter,
+        through: "mixing" stops after the first stage; "colour" goes on through the guided filter,
             "paper" through the paper's own (Eq. 10-11).
         agreement: Whether weights follow agreement; without it Eq. 9 as the paper has it.
         pairwise: "apart" gives F_m weights of its own; they matter to the paper's filter only.
@@ -150,7 +150,7 @@ def fusion(
     training = [asdict(first)]
     del columns
     if through != "mixing":
-        guided = GUIDED_PRESETS["default"] if through == "default" else None
+        guided = GUIDED_PRESETS["colour"] if through == "colour" else None
         cut = partial(sub_videos, reach=reach, count=windows, height=height, guided=guided)
         found = [sub for subs in _read(videos, cut, reading) for sub in subs]
         second = replace(second, seed=seed)

@@ -26,7 +26,7 @@ from spectrack.training.recipes import (
 if TYPE_CHECKING:
     from spectrack.fusion.train_videos import FusionVideo
 
-THROUGH = ("mixing", "default", "paper")
+THROUGH = ("mixing", "colour", "paper")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,9 +27,9 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "default": Preset(
+    "colour": Preset(
         "spectrack.refinement.streaming:refine_video",
-        "colour affinity, flow-guided neighbours, degree normalisation; safe for any input",
+        "colour affinity, flow-guided neighbours, degree normalisation; no network",
     ),
     "deep": Preset(
         "spectrack.refinement.streaming:refine_video",
@@ -37,7 +37,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "learned": Preset(
         "spectrack.tracking.mask_guide:refine_guided",
-        "links also end where a network sees the object end: better, and slower",
+        "also what a network sees, as far as it is steadier than the masks; takes twice as long",
     ),
     "paper": Preset(
         "spectrack.refinement.whole_video:refine_whole",

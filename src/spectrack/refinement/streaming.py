@@ -1,4 +1,4 @@
-"""The recipes that stream: frames and masks go by once, memory stays fixed (``default``, ``deep``).
+"""The recipes that stream: frames and masks go by once, memory stays fixed (``colour``, ``deep``).
 
 Flow between consecutive frames is found in a thread of its own, one frame ahead of the filter, and
 whatever makes the masks (reading, mixing) runs there too.
@@ -55,7 +55,7 @@ Result = TypeVar("Result")
 def refine_video(
     frames: Iterable[FrameHWC],
     masks: SoftMasks,
-    preset: str | GuidedSettings = "default",
+    preset: str | GuidedSettings = "colour",
     progress: Progress | None = None,
     flow: FlowEstimator | None = None,
     crop: bool = True,

@@ -34,7 +34,7 @@ class Cleaner:
 
     Args:
         keep_first: Objects whose first mask was given and stays as it is.
-        settings: The recipe; ``default`` where left out.
+        settings: The recipe; ``colour`` where left out.
         keep_boxes: Objects whose boxes stay the tracker's, grown where the cleaned mask reaches
             further; others get that of the cleaned mask.
         read_boxes: How boxes are read off cleaned masks, for objects whose tracker has a rule of

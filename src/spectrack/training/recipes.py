@@ -110,7 +110,7 @@ RECIPES = {
         "how to fuse the masks of methods",
         "weights.safetensors",
         "fusion.json",
-        ("mixing", "default", "paper"),
+        ("mixing", "colour", "paper"),
     ),
     "sftrack": Recipe(
         "spectrack.trackers.sftrack.train_flags:SFTrackArguments",

@@ -272,7 +272,7 @@ def test_constant_masks_stay(scene, value):
         frames,
         np.full_like(soft, value),
         list(zip(forward, backward, strict=True))[:-1],
-        GUIDED_PRESETS["default"],
+        GUIDED_PRESETS["colour"],
     )
     np.testing.assert_array_equal(out, value)
 

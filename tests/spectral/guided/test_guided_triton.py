@@ -101,4 +101,4 @@ def test_empty_masks_and_unknown_kernels(video):
     frames, soft, flows = video
     assert not guided(frames, soft * 0, flows, SHORT, kernel="triton").any()
     with pytest.raises(InputError, match="numba or triton"):
-        GuidedStream((24, 20), settings=GUIDED_PRESETS["default"], kernel="cuda")
+        GuidedStream((24, 20), settings=GUIDED_PRESETS["colour"], kernel="cuda")

@@ -159,7 +159,7 @@ def test_leaving_flat_parts_alone_changes_no_mask(rng):
     shift = np.zeros((*size, 2), np.float32)
     shift[..., 0] = 3
     flows = [(shift, -shift)] * (count - 1)
-    settings = GUIDED_PRESETS["default"]
+    settings = GUIDED_PRESETS["colour"]
     exact = guided(frames, np.stack(soft), flows, replace(settings, flat=0.0))
     quick = guided(frames, np.stack(soft), flows, settings)
     assert np.abs(exact - quick).max() < 0.02

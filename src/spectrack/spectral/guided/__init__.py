@@ -1,1 +1,1 @@
-"""The guided filter: data-dependent links, our `default` and `deep`."""
+"""The guided filter: data-dependent links, our `colour` and `deep`."""

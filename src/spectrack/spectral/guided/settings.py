@@ -120,7 +120,7 @@ class GuidedSettings(LinkSettings):
 
 
 GUIDED_PRESETS: dict[str, GuidedSettings] = {
-    "default": GuidedSettings(),
+    "colour": GuidedSettings(),
     "deep": GuidedSettings(cycles=(4, 6, 10), changes=(0.0, 0.02, 0.06), reach=48),
     "learned": GuidedSettings(guidance=10.0, share=0.5),
 }

@@ -1,4 +1,4 @@
-"""Guided filter: the spectral step with data-dependent links (our ``default`` and ``deep``).
+"""Guided filter: the spectral step with data-dependent links (our ``colour`` and ``deep``).
 
 One step is the degree-normalised power iteration
 
@@ -68,7 +68,7 @@ class GuidedStream:
             raise InputError(
                 f"{maps} masks of {size_wh[0]}x{size_wh[1]} were asked for; give one or more"
             )
-        self.settings = settings or GUIDED_PRESETS["default"]
+        self.settings = settings or GUIDED_PRESETS["colour"]
         self.size_wh, self.maps = size_wh, maps
         s = self.settings
         self._taps = Taps(size_wh[0], s)
@@ -207,7 +207,7 @@ def guided(
         soft: Soft masks in [0, 1], (T, H, W) or (maps, T, H, W).
         flows: For each of the T - 1 pairs of consecutive frames the flow from the first to the
             second and back, (H, W, 2), pixels. None filters every frame by itself.
-        settings: The recipe; ``default`` where left out.
+        settings: The recipe; ``colour`` where left out.
         fixed: Frames whose masks are known and stay; see :meth:`GuidedStream.push`.
         kernel: ``numba`` or ``triton``; see :class:`GuidedStream`.
         guide_thw: A guide for each frame; see :meth:`GuidedStream.push`.
