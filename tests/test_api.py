@@ -186,7 +186,7 @@ def test_refine_takes_arrays_folders_and_tracks(clip, truth_folder, frames_folde
 
 
 def test_refine_mistakes(clip):
-    with pytest.raises(st.InputError, match="choose from default, deep, paper, published"):
+    with pytest.raises(st.InputError, match="choose from colour, deep, learned, paper, published"):
         st.refine(clip.masks_thw, clip.frames_thwc, "nonsense")
     with pytest.raises(st.InputError, match="9 masks were given for 10 frames"):
         st.refine(clip.masks_thw[1:], clip.frames_thwc, "paper")

@@ -339,7 +339,7 @@ def test_refine_without_masks(refine, tmp_path):
 def test_refine_unknown_preset(refine, truth_folder):
     sentence = refine(truth_folder, "--preset", "publish")
     assert "did you mean published?" in sentence
-    assert "default, deep, paper, published" in sentence
+    assert "colour, deep, learned, paper, published" in sentence
 
 
 def test_refine_without_its_video(refine, truth_folder, tmp_path):

@@ -211,7 +211,7 @@ def test_a_killed_run_ends_with_the_same_bytes(spectrack, pristine, tmp_path):
         (("--channels", "a=x,a=y"), "two channels are named a"),
         (("--channels", ","), "no masks were given"),
         (("--dataset", "davis16"), "did you mean davis2016?"),
-        (("--through", "deep"), "choose from mixing, default, paper"),
+        (("--through", "deep"), "choose from mixing, colour, paper"),
         (("--through", "colour"), "resolution '480p' is not in"),
         (("--pairwise-apart",), "without --through paper"),
         (("--epochs", 0), "--epochs 0"),

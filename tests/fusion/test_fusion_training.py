@@ -119,7 +119,7 @@ def test_what_cannot_be_trained_on(tmp_path: Path) -> None:
     good = video(0)
     with pytest.raises(InputError, match="no videos"):
         fusion([], NAMES, tmp_path)
-    with pytest.raises(InputError, match="one of mixing, default, paper"):
+    with pytest.raises(InputError, match="one of mixing, colour, paper"):
         fusion([good], NAMES, tmp_path, through="x")
     blind = FusionVideo("b", 7, good.masks, lambda t: None)
     with pytest.raises(InputError, match="no true mask"):

@@ -52,7 +52,7 @@ class FuseCommand(Command):
     weights: OptionalFile = None
     """Weights learned by `train fusion` for these channels."""
     preset: Annotated[str, arg(metavar="NAME")] = "colour"
-    """Recipe of the filter behind the mixing: default, deep, paper, published."""
+    """Recipe of the filter behind the mixing: colour, deep, learned, paper, published."""
     object: OptionalCount = None
     """Fuse only this object of indexed masks; all by default."""
     jobs: Annotated[int, arg(metavar="N")] = 1

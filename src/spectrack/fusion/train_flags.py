@@ -60,7 +60,7 @@ class FusionArguments(RecipeArguments):
     sequences: Annotated[str | None, arg(metavar="A,B")] = None
     """Only these sequences."""
     through: Annotated[str, arg(metavar="NAME")] = "mixing"
-    """Stop at the mixing, or learn on through the filter: default, paper."""
+    """Stop at the mixing, or learn on through the filter: colour, paper."""
     no_agreement: Flag = False
     """Equal weights in every frame: the paper's Eq. 9 as it stands."""
     pairwise_apart: Flag = False
