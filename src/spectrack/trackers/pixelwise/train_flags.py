@@ -35,8 +35,8 @@ class PixelwiseArguments(DavisArguments):
     """Learn pixel-wise tracking in the five stages of its paper.
 
     DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and, for the small form,
-    stills (stills/SOURCE/images and masks). The small form takes two to three hours on two cores
-    with --jobs 2; --share and --steps make it shorter.
+    stills (stills/SOURCE/images and masks). The small form takes about two hours on one core,
+    less on two with --jobs 2; --share and --steps make it shorter.
     RUN/pixelwise.safetensors is for `track --tracker pixelwise --set weights=FILE`. Every sixth
     sequence is held out and followed at the end; with --folds each sequence is held out once, and
     the weights are those of the first fold. A run that was stopped goes on when started again, and
