@@ -81,7 +81,7 @@ def test_every_stage_leaves_its_work_and_the_file_says_all(whole):
     ]
     about = read_weights(file).about
     assert about["plan"]["maps"]["frames"] == 5
-    assert about["plan"]["loss"]["first"] == 5
+    assert about["plan"]["global_loss"]["first"] == 5
     assert about["terms"] == "none"
     assert set(about["history"]) == {
         "local 1", "local 2", "global 3", "global 1", "global predicted", "local",
@@ -264,7 +264,8 @@ def test_the_paper_s_numbers_are_in_the_paper_s_plan():
     assert (regions.smallest, regions.largest, regions.scale, regions.shift) == (56, 672, 0.1, 10)
     assert regions.noise
     assert regions.stills == 0
-    assert (plan.loss.first, plan.maps.frames) == (5, 32)
+    assert (plan.global_loss.first, plan.maps.frames) == (5, 32)
+    assert plan.local_loss.overlap == 0  # Eq. 2 alone
     assert plan.true_maps.epochs * plan.global_steps == 10_000  # with each dilation
     assert list(plan.dilations) == sorted(plan.dilations, reverse=True)
 
