@@ -5,10 +5,9 @@
 
 A synthetic koi swims in frames of 16:9, as large in larger ones, 12 of them to and fro. Each system
 and size runs in a process of its own, on one thread: processor time is told, which other programs
-disturb little. Memory is what the process holds beyond what it held with the clip in memory and
-the system used once. Long videos are of 240 rows; ``seconds`` there is of the last tenth of frames
-against the first tenth. Rows are kept in the result as they come, and what is there is not run
-again: delete the file to begin anew.
+disturb little. Memory is the most that the process holds beyond what it held with the clip alone,
+kernels and networks included. Long videos are of 240 rows. Rows are kept in the result as they
+come, and what is there is not run again: delete the file to begin anew.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,13 @@ import torch
 
 from spectrack.datasets.synthetic.journey import iterate_journey
 from spectrack.evaluation.report import markdown
-from spectrack.flow.local import quick_flow
+from spectrack.flow.local import CONTEXT, quick_flow
+from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.streaming import with_flow
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedStream
 from spectrack.spectral.sfseg.stream import SFSegStream
 from spectrack.storage import write_json
 from spectrack.structures import Target
-from spectrack.tracking.mask_guide import guide_of
 from spectrack.tracking.table import make_tracker
 
 CLIP = 12
@@ -47,26 +46,13 @@ WARM = 16
 SHORT = 16
 """Frames that are measured of each size."""
 
-
-class ToAndFro:
-    """Items of a clip, there and back, for as long as asked."""
-
-    def __init__(self, items: list[Any], count: int) -> None:
-        self._items, self._count = items, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Any:
-        period = 2 * len(self._items) - 2
-        at = index % period
-        return self._items[at if at < len(self._items) else period - at]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(self._count))
-
-
 Clip = list[tuple[np.ndarray, np.ndarray]]
+
+
+def to_and_fro(clip: Clip, count: int) -> Clip:
+    """The frames and masks of a clip, there and back, so many."""
+    there = [*range(len(clip)), *range(len(clip) - 2, 0, -1)]
+    return [clip[n] for n in islice(cycle(there), count)]
 
 
 def refined(preset: str) -> Callable[[Clip, int], Iterator[None]]:
@@ -74,11 +60,11 @@ def refined(preset: str) -> Callable[[Clip, int], Iterator[None]]:
 
     def run(clip: Clip, count: int) -> Iterator[None]:
         height, width = clip[0][1].shape
-        settings = GUIDED_PRESETS[preset]
+        settings, guide = GUIDED_PRESETS[preset], PRESETS[preset].make_guide()
         stream = GuidedStream((width, height), settings=settings)
-        frames = ToAndFro([frame for frame, _ in clip], count)
-        masks = (mask.astype(np.float32) for mask in ToAndFro([m for _, m in clip], count))
-        for item in with_flow(frames, masks, quick_flow(), settings.reach + 16, guide_of(preset)):
+        frames = (frame for frame, _ in to_and_fro(clip, count))
+        masks = (mask.astype(np.float32) for _, mask in to_and_fro(clip, count))
+        for item in with_flow(frames, masks, quick_flow(), settings.reach + CONTEXT, guide):
             flows = (item.pair.forward_hw2, item.pair.backward_hw2) if item.pair else (None, None)
             stream.push(item.frame_hwc, item.soft_hw, *flows, guide_hw=item.guide_hw)
             yield
@@ -91,7 +77,7 @@ def tracked(name: str) -> Callable[[Clip, int], Iterator[None]]:
 
     def run(clip: Clip, count: int) -> Iterator[None]:
         tracker = make_tracker(name)
-        for t, (frame, mask) in enumerate(ToAndFro(clip, count)):
+        for t, (frame, mask) in enumerate(to_and_fro(clip, count)):
             if t == 0:
                 tracker.init(frame, Target(mask=mask))
             else:
@@ -104,7 +90,7 @@ def tracked(name: str) -> Callable[[Clip, int], Iterator[None]]:
 def sfseg(clip: Clip, count: int) -> Iterator[None]:
     """SFSeg as it was published, looking ahead."""
     stream = SFSegStream("published", mode="lookahead")
-    for frame, mask in ToAndFro(clip, count):
+    for frame, mask in to_and_fro(clip, count):
         stream.push(mask.astype(np.float32), frame[..., 0] / np.float32(255))
         yield
 
@@ -244,8 +230,9 @@ def page(
         markdown(["", "frames", "ms", "last / first", "MiB at a tenth", "MiB more"], by_length),
         "",
         f"Made by `python benchmarks/growth.py --systems {options.systems} --sizes {options.sizes} "
-        f"--lengths {options.lengths}`, written at commit {commit}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        f"--lengths {options.lengths} --repeats {options.repeats}`, written at commit {commit}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}.",
     ]
     return "\n".join(lines) + "\n"
 

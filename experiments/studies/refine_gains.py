@@ -34,7 +34,6 @@ from spectrack.refinement.streaming import refine_video
 from spectrack.refinement.whole_video import fill_missing, motion_thw
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE
 from spectrack.spectral.sfseg.filter import sfseg
-from spectrack.tracking.mask_guide import guide_of
 from spectrack.tracks import Track
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import SoftMasks, open_masks
@@ -109,9 +108,7 @@ def refined(
 ) -> list[NDArray[np.bool_]]:
     if preset in WHOLE:
         return list(sfseg(filled, motion, WHOLE[preset]) >= WHOLE[preset].threshold)
-    track: Track = refine_video(
-        frames, masks, preset, flow=flow, crop=False, guide=guide_of(preset)
-    )
+    track: Track = refine_video(frames, masks, preset, flow=flow, crop=False)
     return [track.mask(i) for i in range(len(track))]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import spectrack as st
 from spectrack.tracks import Track, Tracks, write_index_png
 
 
@@ -40,6 +41,18 @@ def test_the_result_folder(refine, truth_folder, clip, tmp_path):
         track.masks_thw() | clip.masks_thw
     ).sum()
     assert overlap > 0.8
+
+
+def test_what_it_does_unless_told_otherwise(spectrack, frames_folder, truth_folder, tmp_path):
+    places = ("--video", frames_folder, "--out", tmp_path / "out", "--no-overlay", "--json")
+    ran = spectrack("refine", truth_folder, *places)
+    assert ran.status == 0, ran
+    assert json.loads(ran.out)["preset"] == "learned"
+    track = st.refine(truth_folder, frames_folder)
+    assert track.info["preset"] == "learned"
+    np.testing.assert_array_equal(Track.load(tmp_path / "out").masks_thw(), track.masks_thw())
+    named = st.refine(truth_folder, frames_folder, "learned")
+    np.testing.assert_array_equal(track.masks_thw(), named.masks_thw())
 
 
 @pytest.mark.parametrize("kind", ["one bit", "grey", "soft", "numpy"])

@@ -79,7 +79,7 @@ def test_fusing_beats_every_channel(clip, channels):
     assert set(track.info["doubt_parts"]) == {"disagreement", "change", "weakness", "jump"}
 
 
-@pytest.mark.parametrize("preset", ["colour", "published"])
+@pytest.mark.parametrize("preset", ["colour", "learned", "published"])
 def test_the_stream_is_the_mix_and_then_the_filter(clip, channels, preset):
     from spectrack.refinement.presets import PRESETS
 
@@ -240,7 +240,7 @@ def moved(masks_thw):
     return np.roll(masks_thw, (20, -30), axis=(1, 2))
 
 
-@pytest.mark.parametrize("preset", ["colour", "published"])
+@pytest.mark.parametrize("preset", ["colour", "learned", "published"])
 def test_several_objects_are_fused_as_each_alone(clip, channels, preset):
     """The same bits, from one pass over the video where the recipe streams."""
     mixing = MixingSettings.robust(["a", "b"])
@@ -258,7 +258,7 @@ def test_several_objects_are_fused_as_each_alone(clip, channels, preset):
 
     tracks = fuse_objects(Once(clip.frames_thwc), objects, mixing, preset, progress)
     assert list(tracks) == [2, 7]
-    assert len(passes) == (1 if preset == "colour" else 2)
+    assert len(passes) == (2 if preset == "published" else 1)
     assert told[-1] == (14, 14)
     for key, masks in objects.items():
         alone = fuse_video(ArrayFrames(clip.frames_thwc), masks, mixing, preset)

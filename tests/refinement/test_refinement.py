@@ -102,9 +102,9 @@ def test_a_guide_is_asked_for_every_frame_with_its_mask_and_felt(clip, damaged):
     assert [t for t in range(12) if told[t]] == [7]
     for t in set(range(12)) - {4}:  # that one is carried over
         np.testing.assert_array_equal(shown[t], given[t])
-    alone = refine_video(frames, Gaps(given, {4}), settings, fixed=[7])
-    gains = [jaccard_t(one.masks_thw(), clip.masks_thw).mean() for one in (alone, track)]
-    assert 1 - gains[1] < (1 - gains[0]) / 2
+    alone = refine_video(frames, Gaps(given, {4}), fixed=[7])
+    left, wrong = (1 - jaccard_t(t.masks_thw(), clip.masks_thw).mean() for t in (track, alone))
+    assert left < wrong / 2
 
 
 def test_empty_masks_stay_empty_without_any_flow(clip):

@@ -27,7 +27,6 @@ from spectrack.spectral.guided.stream import GuidedSettings
 from spectrack.spectral.mixing.mixing import Mixed, MixingSettings, MixStream
 from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
-from spectrack.tracking.mask_guide import guide_of
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames
 from spectrack.video.soft_masks import MaskSource, SoftMasks, missing_stems, open_masks
@@ -95,10 +94,7 @@ def fuse_steps(
             meter.add(before, hard_hw.astype(np.float32))
     else:
         stream = notes.take(mixed, meter)
-        guide = guide_of(preset)
-        steps = filter_steps(
-            frames, stream, count, preset, progress, flow, True, meter, guide=guide
-        )
+        steps = filter_steps(frames, stream, count, preset, progress, flow, True, meter)
         track = yield from steps
     track.info.update(channels=notes.summary(), mixing=_described(mixing), **meter.info())
     return track

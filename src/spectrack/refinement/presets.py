@@ -15,15 +15,26 @@ class Preset:
         target: Import string ``module:function`` of
             ``f(frames, masks, preset=..., progress=..., fixed=...) -> Track``.
         description: One line for people.
+        guide: Import string ``module:class`` of what looks at each frame for the filter, without
+            arguments; None where nothing does. Every object has one of its own.
     """
 
     target: str
     description: str
+    guide: str | None = None
 
     def load(self) -> Any:
         """The function."""
-        module, name = self.target.split(":")
-        return getattr(import_module(module), name)
+        return _named(self.target)
+
+    def make_guide(self) -> Any:
+        """A guide for one object; None where the recipe has none."""
+        return None if self.guide is None else _named(self.guide)()
+
+
+def _named(string: str) -> Any:
+    module, name = string.split(":")
+    return getattr(import_module(module), name)
 
 
 PRESETS: dict[str, Preset] = {
@@ -36,8 +47,9 @@ PRESETS: dict[str, Preset] = {
         "more steps, further from the boundary; for weak input masks",
     ),
     "learned": Preset(
-        "spectrack.tracking.mask_guide:refine_guided",
+        "spectrack.refinement.streaming:refine_video",
         "also what a network sees, as far as it is steadier than the masks; takes twice as long",
+        guide="spectrack.tracking.mask_guide:MaskGuide",
     ),
     "paper": Preset(
         "spectrack.refinement.whole_video:refine_whole",

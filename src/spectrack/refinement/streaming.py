@@ -18,6 +18,7 @@ import numpy as np
 from spectrack.errors import InputError
 from spectrack.flow.estimators import FlowEstimator, FlowPair, warp
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
+from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.whole_video import check_fixed, refine_whole
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream
@@ -75,7 +76,7 @@ def refine_video(
         crop: Whether to find flow only around the masks, where the filter reads it.
         fixed: Numbers of the frames whose masks are known: they stay, and the others feel them.
         kernel: What filters: ``numba``, or ``triton`` on a GPU.
-        guide: What else tells pixels apart, for recipes that ask for it; see
+        guide: What else tells pixels apart; that of the preset where left out. See
             :meth:`spectrack.spectral.guided.stream.GuidedStream.push`.
 
     Returns:
@@ -84,7 +85,8 @@ def refine_video(
         :mod:`spectrack.spectral.doubt`.
 
     Raises:
-        InputError: If there are no frames, no masks, they do not fit, or a known one is missing.
+        InputError: If there are no frames, no masks, they do not fit, a known one is missing, or
+            settings of your own ask for a guide and none was given.
     """
     check_fixed(fixed, masks)
     meter = DoubtMeter()
@@ -176,6 +178,7 @@ def filter_steps(
             if progress is not None:
                 progress(len(track), count)
 
+    guide = guide or _guide_of(preset)
     items = with_flow(frames, masks, flow or quick_flow(), margin, guide, fixed)
     for t, item in enumerate(items):
         if stream is None or track is None:
@@ -196,6 +199,19 @@ def filter_steps(
     if len(track) != count:
         raise InputError(f"{count} masks were given for {len(track)} frames; give one a frame")
     return track
+
+
+def _guide_of(preset: str | GuidedSettings) -> Guide | None:
+    """The guide that a preset brings with it."""
+    if isinstance(preset, str):
+        made: Guide | None = PRESETS[preset].make_guide()
+        return made
+    if preset.guidance or preset.share:
+        raise InputError(
+            f"the settings want a guide (guidance {preset.guidance}, share {preset.share}) and "
+            "there is none; give guide= or set both to 0"
+        )
+    return None
 
 
 def _filter_whole(

@@ -8,17 +8,11 @@ seen with them in mind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-
 import numpy as np
 
 from spectrack.metrics.regions import jaccard
-from spectrack.refinement.streaming import refine_video
-from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
-from spectrack.tracks import Track
-from spectrack.video.soft_masks import SoftMasks
 
 SMALLEST = 3
 """Sides of a box in pixels below which there is nothing to see: the mask itself is the guide."""
@@ -28,9 +22,6 @@ AGREED = 0.7
 
 SURE = 0.05
 """What is as near to 0 or 1 as that is taken for it: the filter has work wherever a map varies."""
-
-GUIDED = ("learned",)
-"""Presets that ask for a guide."""
 
 
 class MaskGuide:
@@ -69,32 +60,3 @@ class MaskGuide:
         (seen,) = self._segmenter.segment(frame_hwc, [hint])
         size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
         return np.clip((seen.in_frame(size_wh) - SURE) / np.float32(1 - 2 * SURE), 0, 1)
-
-
-def guide_of(preset: object) -> MaskGuide | None:
-    """The guide that a preset asks for, by its name."""
-    return MaskGuide() if preset in GUIDED else None
-
-
-def refine_guided(
-    frames: Iterable[FrameHWC],
-    masks: SoftMasks,
-    preset: str = "learned",
-    progress: Progress | None = None,
-    fixed: Collection[int] = (),
-) -> Track:
-    """Make the masks of one object consistent, by what a network sees beside colours.
-
-    Args:
-        frames: As :func:`spectrack.refinement.streaming.refine_video`.
-        masks: As there.
-        preset: A name in :data:`GUIDED`.
-        progress: As there.
-        fixed: As there.
-
-    Raises:
-        InputError: As there, or if the shipped network cannot be read.
-    """
-    return refine_video(
-        frames, masks, preset, progress=progress, fixed=fixed, guide=guide_of(preset)
-    )

@@ -347,6 +347,9 @@ def test_bad_input(scene):
         stream.push(frames[0], soft[0], guide_hw=soft[0][:-1])
     with pytest.raises(InputError, match="a guide holds NaN"):
         stream.push(frames[0], soft[0], guide_hw=np.full_like(soft[0], np.nan))
+    two = GuidedStream((23, 19), 2, replace(SMALL, share=0.5))
+    with pytest.raises(InputError, match="2 masks were given with one guide"):
+        two.push(frames[0], soft[:2], guide_hw=soft[0])
     with pytest.raises(InputError, match="3 guides were given for 4 masks"):
         guided(frames, soft, None, SMALL, guide_thw=soft[:3])
     with pytest.raises(InputError, match="frame of shape"):

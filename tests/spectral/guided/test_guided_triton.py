@@ -51,13 +51,15 @@ def test_it_meets_the_compiled_loops(video, flowing):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_a_guide_is_felt_alike(video):
+@pytest.mark.parametrize(("masks", "share"), [(2, 0.0), (1, 0.3)])
+def test_a_guide_is_felt_alike(video, masks, share):
     frames, soft, flows = video
-    told = replace(SHORT, guidance=40.0, share=0.3)
+    plain, soft = replace(SHORT, sharpness=100.0), soft[:masks]
+    told = replace(plain, guidance=40.0, share=share)
     guide = np.roll(soft[0], 3, axis=2)
     expected = guided(frames, soft, flows, told, guide_thw=guide)
     found = guided(frames, soft, flows, told, kernel="triton", guide_thw=guide)
-    assert np.abs(expected - guided(frames, soft, flows, SHORT)).max() > 0.1
+    assert np.abs(expected - guided(frames, soft, flows, plain)).max() > 0.1
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

@@ -19,7 +19,7 @@ def moving(t, left=4, right=14):
 
 def shares(masks, guides, flow=FLOW, most=0.4):
     trust = GuideTrust(most)
-    return [trust(m[None], g, flow) for m, g in zip(masks, guides, strict=True)]
+    return [trust(m, g, flow) for m, g in zip(masks, guides, strict=True)]
 
 
 def test_overlap_is_jaccard_at_one_half():
@@ -52,9 +52,9 @@ def test_between_it_is_the_mean_difference_of_overlaps():
 def test_it_forgets_slowly_and_wholly_when_told():
     trust = GuideTrust(0.4)
     for _ in range(3 * LASTING):
-        trust(moving(0)[None], moving(0), 0 * FLOW)
-    trust(moving(0)[None], moving(0, 4, 13), 0 * FLOW)  # a tenth of the guide goes
-    once = trust(moving(0)[None], moving(0, 4, 13), None)  # a cut tells nothing
+        trust(moving(0), moving(0), 0 * FLOW)
+    trust(moving(0), moving(0, 4, 13), 0 * FLOW)  # a tenth of the guide goes
+    once = trust(moving(0), moving(0, 4, 13), None)  # a cut tells nothing
     assert once == pytest.approx(0.4 * (0.5 - 0.1 / LASTING / (2 * BAND)))
     trust.reset()
-    assert trust(moving(0)[None], moving(0), FLOW) == pytest.approx(0.2)
+    assert trust(moving(0), moving(0), FLOW) == pytest.approx(0.2)

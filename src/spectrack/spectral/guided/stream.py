@@ -99,7 +99,6 @@ class GuidedStream:
             fixed: Whether the masks of this frame are known: they come out as they went in, and
                 the frames beside it are drawn to them. What lies before such a frame and what lies
                 after it do not reach each other.
-
             guide_hw: What else tells pixels apart beside their colours, as what a network sees in
                 the box of the mask: (H, W) in [0, 1]. :attr:`LinkSettings.guidance` weighs it.
 
@@ -108,13 +107,19 @@ class GuidedStream:
             one half.
 
         Raises:
-            InputError: If shapes do not fit, or a mask or guide holds NaN or leaves [0, 1].
+            InputError: If shapes do not fit, a mask or guide holds NaN or leaves [0, 1], or a guide
+                is to take a share of several masks.
         """
         soft = checked_masks(frame_hwc, soft_mhw, self.maps, self.size_wh)
         guide = checked_guide(guide_hw, self.size_wh)
         if guide is not None and self.settings.share:
+            if self.maps > 1:
+                raise InputError(
+                    f"{self.maps} masks were given with one guide that is to take a share of each; "
+                    "filter them one by one, or set share to 0"
+                )
             linked = forward_hw2 is not None and self._window
-            share = self._trust(soft, guide, backward_hw2 if linked else None)
+            share = self._trust(soft[0], guide, backward_hw2 if linked else None)
             if not fixed:
                 soft = soft + np.float32(share) * (guide - soft)
         new = self._frame(frame_hwc, soft, self._taps, self.settings, fixed, guide)

@@ -39,16 +39,16 @@ class GuideTrust:
         self._last: tuple[Plane, Plane] | None = None
         self._steadier, self._frames = 0.0, 0
 
-    def __call__(self, soft_mhw: Plane, guide_hw: Plane, backward_hw2: Plane | None) -> float:
+    def __call__(self, soft_hw: Plane, guide_hw: Plane, backward_hw2: Plane | None) -> float:
         """The share in the next frame.
 
         Args:
-            soft_mhw: Its masks, float32 (maps, H, W); the first of them is compared.
+            soft_hw: Its mask, float32 (H, W).
             guide_hw: The guide, float32 (H, W).
             backward_hw2: Flow to the frame before; None where there is none: half the share at
                 first, and after a cut what it was.
         """
-        last, self._last = self._last, (soft_mhw[0], guide_hw)
+        last, self._last = self._last, (soft_hw, guide_hw)
         if last is not None and backward_hw2 is not None:
             pairs = zip(last, self._last, strict=True)
             mask, guide = (overlap(warp(a, backward_hw2), b) for a, b in pairs)
