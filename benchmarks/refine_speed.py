@@ -1,9 +1,10 @@
 """Frames per second of a whole refinement: frames and masks read, flow, filter, masks kept.
 
-    python benchmarks/refine_speed.py [DATA] [--method osvos] [--presets colour,learned] [--out DIR]
+    python benchmarks/refine_speed.py [DATA] [--method osvos] [--presets colour,learned]
+        [--out DIR]
 
-DATA holds ``davis2016``; every validation sequence is refined at 480p by one preset after the other.
-Close other programs first. Writes ``refine_speed.{json,md}``.
+DATA holds ``davis2016``; every validation sequence is refined at 480p, by one preset after the
+other. Close other programs first. Writes ``refine_speed.{json,md}``.
 """
 
 from __future__ import annotations

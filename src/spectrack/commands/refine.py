@@ -38,8 +38,8 @@ class RefineCommand(Command):
     out: Annotated[Path, arg(metavar="DIR")]
     """Where the results go; a new or empty folder, or the one of a run that was stopped."""
     preset: Annotated[str, arg(metavar="NAME")] = "learned"
-    """Recipe: learned (a network looks, too), colour (half the time, no network), deep (more steps,
-    for weak masks), paper, published."""
+    """Recipe: learned (a network looks, too), colour (faster, no network), deep (more steps, for
+    weak masks), paper, published."""
     object: OptionalCount = None
     """Refine only this object of indexed masks; all by default."""
     fixed: Annotated[str, arg(metavar="N,N")] = ""

@@ -48,7 +48,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "learned": Preset(
         "spectrack.refinement.streaming:refine_video",
-        "also what a network sees, as far as it is steadier than the masks; takes twice as long",
+        "also what a network sees, as far as it is steadier than the masks; slower",
         guide="spectrack.tracking.mask_guide:MaskGuide",
     ),
     "paper": Preset(
