@@ -26,6 +26,7 @@ EXPERIMENTS = (
     "sfsegpp/time_per_frame",
     "sfsegpp/table1_single_channel",
     "sfsegpp/table6_fusion",
+    "sfsegpp/refine_then_fuse",
     "sfsegpp/table5_networks",
     "sfsegpp/table4_noise",
     "sfsegpp/fig10_consistency",

@@ -38,6 +38,7 @@ from spectrack.fusion.train_columns import FrameColumns
 from spectrack.fusion.train_videos import SubVideo, sub_videos, video_columns
 from spectrack.metrics.consistency import tcont
 from spectrack.metrics.regions import jaccard_t
+from spectrack.refinement.presets import PRESETS
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, guided
 from spectrack.spectral.mixing.learned import LearnedMixing
 from spectrack.spectral.mixing.mixing import MixingSettings, MixStream
@@ -109,12 +110,18 @@ def _begin() -> None:
     torch.set_num_threads(1)
 
 
-def columns_of(
+def noisy_clip(
     root: Path, methods: Sequence[str], split: str, noise: Noise, most: int | None, name: str
+) -> Clip:
+    """One sequence with noise on its channels."""
+    return disturbed(load_clip(root, name, methods, split, most), noise)
+
+
+def columns_of(
+    clip_of: Callable[[str], Clip], methods: Sequence[str], name: str
 ) -> list[FrameColumns]:
     """Columns of one sequence."""
-    clip = disturbed(load_clip(root, name, methods, split, most), noise)
-    return video_columns(fusion_video(clip), MixingSettings.robust(methods).reach)
+    return video_columns(fusion_video(clip_of(name)), MixingSettings.robust(methods).reach)
 
 
 @cache
@@ -139,6 +146,7 @@ def learn(
     split: str = "val",
     noise: Noise = None,
     most: int | None = None,
+    clip_of: Callable[[str], Clip] | None = None,
 ) -> dict[Learner, dict[str | None, Learned]]:
     """Learn every fold with every learner.
 
@@ -152,12 +160,15 @@ def learn(
         split: That the sequences belong to.
         noise: On the channels, or None.
         most: Only so many frames of a sequence.
+        clip_of: Where the columns come from, for learners of mixing alone; the published masks
+            with that noise where left out.
 
     Returns:
         By learner and by the sequence left out.
     """
     names = sorted({name for fold in folds for name in fold.names})
-    read = partial(columns_of, root, tuple(methods), split, noise, most)
+    clip_of = clip_of or partial(noisy_clip, root, tuple(methods), split, noise, most)
+    read = partial(columns_of, clip_of, tuple(methods))
     columns = dict(zip(names, workers.map(read, names), strict=True))
     jobs = [(learner, fold) for learner in learners for fold in folds]
     given = [[columns[name] for name in fold.names] for _, fold in jobs]
@@ -245,10 +256,15 @@ class Applied:
         pairs = zip(clip.channels_tchw, clip.present_tc, strict=True)
         return np.stack([maps[seen].mean(axis=0, dtype=np.float32) / 255 for maps, seen in pairs])
 
-    def filtered(self, soft_thw: Soft) -> Soft:
-        """Through the guided filter ``colour``."""
+    def filtered(self, soft_thw: Soft, preset: str = "colour") -> Soft:
+        """Through the guided filter, with the preset's guide where it has one."""
         pairs = [(pair.forward_hw2, pair.backward_hw2) for pair in self.flow]
-        return guided(self.frames, soft_thw, pairs)
+        guide, guide_thw = PRESETS[preset].make_guide(), None
+        if guide is not None:
+            seen = zip(self.frames, soft_thw, strict=True)
+            guide_thw = np.stack([guide(frame_hwc, soft_hw) for frame_hwc, soft_hw in seen])
+        settings = GUIDED_PRESETS[preset]
+        return guided(self.frames, soft_thw, pairs, settings, guide_thw=guide_thw)
 
     def paper(self, soft_thw: Soft, pairwise_thw: Soft) -> Soft:
         """Through Eq. 10-11; hard, as the filter's own threshold has it."""
