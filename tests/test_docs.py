@@ -35,6 +35,16 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+PLACES = (ROOT, ROOT / "src" / "spectrack")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_that_pages_name_are_there(page):
+    for name in re.findall(r"`(\w+(?:/\w+)+\.py)`", page.read_text()):
+        known = "NAME" in name or any((place / name).is_file() for place in PLACES)
+        assert known, f"{page.name} names {name}"
+
+
 def commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
