@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from spectrack.spectral.guided.eight_taps import LANES, eight_affinities, put_eight
+
 OUTSIDE = np.float32(100.0)
 """Colour of the padding: any tap on it gets weight 0."""
 
@@ -25,8 +27,9 @@ def affinities(
     there: NDArray[np.uint32],
     trust: NDArray[np.float32],
     sharpness: NDArray[np.float32],
-    offsets: NDArray[np.int32],
-    spatial: NDArray[np.float32],
+    eights: tuple[NDArray[np.int64], NDArray[np.float32]],
+    taps: int,
+    first: int,
     out: NDArray[np.uint8],
 ) -> None:
     """Weights of one group of taps, as bytes.
@@ -35,33 +38,34 @@ def affinities(
     and e that of the guide.
 
     Args:
-        lab: Colours of this frame, Lab / 100, and the guide: shape (padded pixels, 4).
+        lab: Colours of this frame, Lab / 100, and the guide: four values of each padded pixel.
         other: Colours of the frame the taps lie in, same layout.
         here: Padded index of each active pixel, shape (n,).
         there: Padded index of the tap centre of each active pixel in the other frame, shape (n,).
         trust: Factor in [0, 1] of each active pixel, shape (n,).
         sharpness: alpha of each active pixel, shape (n,).
-        offsets: Index offset of each tap, shape (k,).
-        spatial: Spatial weight of each tap in [0, 1], shape (k,).
-        out: Bytes to fill, shape (n, k).
+        eights: Taps, see :func:`spectrack.spectral.guided.eight_taps.in_eights`.
+        taps: How many they are.
+        first: Column of the first of them.
+        out: Bytes to fill, a row a pixel, shape (n, columns).
     """
-    taps = offsets.shape[0]
+    bytes_n, columns = out.reshape(-1), out.shape[1]
+    offsets, spatial = eights
     for i in prange(here.shape[0]):
+        at = np.int64(i) * columns + first
         scale = np.float32(255.0) * trust[i]
         if scale < np.float32(0.5):
-            for k in range(taps):
-                out[i, k] = 0
+            bytes_n[at : at + taps] = 0
             continue
         quarter = np.float32(0.25) * sharpness[i]
-        p = here[i]
-        c0, c1, c2, c3 = lab[p, 0], lab[p, 1], lab[p, 2], lab[p, 3]
-        for k in range(taps):
-            q = np.uint32(there[i] + offsets[k])
-            d0, d1, d2 = other[q, 0] - c0, other[q, 1] - c1, other[q, 2] - c2
-            d3 = other[q, 3] - c3
-            z = np.float32(1.0) + quarter * (d0 * d0 + d1 * d1 + d2 * d2) + d3 * d3
-            z *= z
-            out[i, k] = np.uint8(scale * spatial[k] / (z * z) + np.float32(0.5))
+        p, q = np.int64(here[i]), np.int64(there[i])
+        for k in range(0, taps, LANES):
+            weights = eight_affinities(lab, p, other, q, offsets, k, spatial, quarter, scale)
+            if k + LANES <= taps:
+                put_eight(bytes_n, at + k, weights)
+            else:  # further bytes belong to other taps, maybe of a pixel that another thread has
+                for n in range(taps - k):
+                    bytes_n[at + k + n] = np.uint8(weights >> np.uint64(8 * n))
 
 
 @njit(nogil=True, parallel=True, fastmath=True, cache=True)

@@ -89,7 +89,7 @@ class LinkedFrame:
             near = (*_ends(self._rows), *_ends(self._cols))
             self._cover(near, 2 * pad + _WINDOW)
             self._sharpness = self._local_sharpness(near)
-            self._weigh(self, self._own, everywhere, taps.own, taps.own_spatial, 0)
+            self._weigh(self, self._own, everywhere, 0)
 
     def link(
         self,
@@ -115,7 +115,7 @@ class LinkedFrame:
         aim = extent(there, trust, taps.padded_width, taps.pad)
         if aim[0] < aim[1]:
             other._cover(aim, taps.pad)
-            self._weigh(other, there, trust, taps.side, taps.side_spatial, self._first(before))
+            self._weigh(other, there, trust, self._first(before))
         near = self._near(there, trust)
         if before:
             self._before, self._near_before = there, near
@@ -177,20 +177,29 @@ class LinkedFrame:
         other: LinkedFrame,
         there: NDArray[np.uint32],
         trust: NDArray[np.float32],
-        offsets: NDArray[np.int32],
-        spatial: NDArray[np.float32],
         first: int,
     ) -> None:
+        """Weigh the taps about the places that active pixels have in a frame, maybe their own.
+
+        Args:
+            other: That frame.
+            there: The places.
+            trust: In the flow to them.
+            first: Column of the first weight.
+        """
+        taps = self._taps
+        own = other is self
         affinities(
-            self._lab.reshape(-1, 4),
-            other._lab.reshape(-1, 4),
+            self._lab.reshape(-1),
+            other._lab.reshape(-1),
             self._own,
             there,
             trust,
             self._sharpness,
-            offsets,
-            spatial,
-            self._weights[:, first : first + len(offsets)],
+            taps.own_eights if own else taps.side_eights,
+            len(taps.own if own else taps.side),
+            first,
+            self._weights,
         )
 
     def _cover(self, rectangle: tuple[int, int, int, int], margin: int) -> None:

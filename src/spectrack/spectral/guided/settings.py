@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided.byte_rows import ROWS, STEP
+from spectrack.spectral.guided.eight_taps import in_eights
 
 STABLE = 1.4
 """Longest stable plain step. W has eigenvalues from about -1/3 (a pixel tied only to its like in
@@ -137,6 +138,8 @@ class Taps:
         settings: The recipe.
 
     Attributes:
+        own_eights: Those in the frame itself, as affinities are computed.
+        side_eights: Those in each of the frames beside.
         in_rows: Whether they are what :func:`spectrack.spectral.guided.byte_rows.rows_dot` reads.
     """
 
@@ -146,6 +149,8 @@ class Taps:
         self.padded_width = width + 2 * self.pad
         self.own, self.own_spatial = self._grid(s.radius, s.step)
         self.side, self.side_spatial = self._grid(s.side_radius, s.step)
+        self.own_eights = in_eights(self.own, self.own_spatial)
+        self.side_eights = in_eights(self.side, self.side_spatial)
         self.count = len(self.own) + 2 * len(self.side)
         self.in_rows = s.radius == s.side_radius == len(ROWS) // 2 and s.step == STEP
 

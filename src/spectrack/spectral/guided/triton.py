@@ -94,14 +94,14 @@ class TritonFrame(GuidedFrame):
         other: LinkedFrame,
         there: NDArray[np.uint32],
         trust: NDArray[np.float32],
-        offsets: NDArray[np.int32],
-        spatial: NDArray[np.float32],
         first: int,
     ) -> None:
         from spectrack.spectral.guided.triton_sweep import affinity_kernel
 
         assert isinstance(other, TritonFrame)
-        count = len(self._own)
+        count, taps = len(self._own), self._taps
+        own = (taps.own, taps.own_spatial)
+        offsets, spatial = own if other is self else (taps.side, taps.side_spatial)
         affinity_kernel[(-(-count // BLOCK),)](
             lab=self._lab_there(), other=other._lab_there(), here=self._index(self._own),
             there=self._index(there), trust=self._there(trust),
