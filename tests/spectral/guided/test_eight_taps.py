@@ -28,7 +28,7 @@ def test_they_are_those_of_the_formula(taps):
     trust[::7] = 0.0019  # less than half a byte
     sharpness *= 20
     offsets = rng.integers(-30, 30, taps).astype(np.int32)
-    spatial = rng.random(taps).astype(np.float32)
+    spatial = (0.5 + rng.random(taps) / 2).astype(np.float32)
     first = (COLUMNS - taps) // 2
     out = np.full((50, COLUMNS), 77, np.uint8)
     eights = in_eights(offsets, spatial)
@@ -37,7 +37,7 @@ def test_they_are_those_of_the_formula(taps):
     wanted = formula(lab, other, here, there, trust, sharpness, offsets, spatial)
     wanted[::7] = 0
     given = out[:, first : first + taps]
-    assert wanted.max() > 100
+    assert wanted.max() > 60
     assert np.abs(given - wanted).max() < 0.5 + 1e-3
     untouched = np.delete(out, np.s_[first : first + taps], axis=1)
     assert (untouched == 77).all(), "weights of other taps were written"
