@@ -14,9 +14,11 @@ from spectrack.spectral.mixing.mixing import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
 from spectrack.trackers.sftrack.boxes import BoxReader
+from spectrack.trackers.sftrack.far_parts import FAR, without_far_parts
+from spectrack.trackers.sftrack.feedback import Feedback
 from spectrack.trackers.sftrack.inputs import Input, seen_side
 from spectrack.trackers.sftrack.settings import SFTrackSettings
-from spectrack.trackers.sftrack.tracker import FAR, SFTracker, without_far_parts
+from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
@@ -113,11 +115,12 @@ def test_of_two_things_the_one_that_did_not_jump_is_kept() -> None:
 
 
 def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
-    usual = SimpleNamespace(_usual=400.0, _usual_drawn=400.0)  # 20 x 20
+    back = Feedback(SFTrackSettings(), [], BoxReader("tight", None), Box(5, 5, 20, 20), (90, 60))
+    assert (back.usual, back.usual_drawn) == (400, 400)
 
     def led(tight: Box, own: Box | None) -> bool:
         hypothesis = None if own is None else Hypothesis(own)
-        return SFTracker._fits_better(usual, tight, hypothesis)
+        return back.fits_better(tight, hypothesis)
 
     whole, half, spread = Box(0, 0, 20, 20), Box(0, 0, 10, 20), Box(0, 0, 40, 40)
     assert led(whole, half)  # half hidden: the box tracker kept one half
@@ -125,7 +128,7 @@ def test_a_box_tracker_is_led_by_the_mask_that_keeps_the_usual_size() -> None:
     assert not led(spread, half)  # both are off, the mask more
     assert not led(Box(0, 0, 19, 20), Box(0, 0, 18, 20))  # nearly right is left alone
     assert led(spread, None)  # it sees nothing
-    usual._usual_drawn = 576.0  # the given box had a margin: box trackers have it, too
+    back.usual_drawn = 576.0  # the given box had a margin: box trackers have it, too
     assert not led(whole, Box(-2, -2, 24, 24))
 
 
@@ -154,7 +157,7 @@ def test_a_box_tracker_is_led_to_a_box_drawn_as_the_first_was(clip, tmp_path: Pa
     soft = tight.fill(clip.size_wh).astype(np.float32)
     for masks in (False, True):
         one = SimpleNamespace(gives_masks=masks, correct=lambda seen, shown: led.append(shown))
-        tracker._lead(one, frame, soft, tight)
+        tracker._feed_back.lead(one, frame, soft, tight)
     off = 1 - given.iou(first)
     margin = 30 * off**2 / (off**2 + DOUBT**2)  # one side of the mask's box, as far as believed
     x, y, w, h = Box.from_mask(led[0] >= 0.5)

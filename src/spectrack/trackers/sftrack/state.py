@@ -42,7 +42,6 @@ class TargetState:
         likeness: How like the first colours its colours usually are, 0 to 1.
         youth: How much a first mask that was found in a box is still doubted, 1 to 0.
         lost: Frames since then.
-        doubted: Frames in a row, for each input, in which the fused box contradicted it.
     """
 
     frame_hwc: FrameHWC
@@ -53,7 +52,6 @@ class TargetState:
     likeness: float
     youth: float
     lost: int
-    doubted: tuple[int, ...]
 
     @classmethod
     def first(
@@ -63,7 +61,6 @@ class TargetState:
         box: Box,
         colours: ColourModel,
         guessed: bool,
-        inputs: int,
     ) -> TargetState:
         """The state after the first frame.
 
@@ -73,12 +70,11 @@ class TargetState:
             box: Of the mask.
             colours: Learned from it.
             guessed: The mask was found in a box.
-            inputs: How many there are.
         """
         contrast = max(compare(frame_hwc, soft_hw, colours)[0], 0.0)
         area = float(np.count_nonzero(soft_hw >= 0.5))
         youth = 1.0 if guessed else 0.0
-        return cls(frame_hwc.copy(), soft_hw, box, area, contrast, 1.0, youth, 0, (0,) * inputs)
+        return cls(frame_hwc.copy(), soft_hw, box, area, contrast, 1.0, youth, 0)
 
     def missed(self) -> TargetState:
         """The state after a frame in which the target was not seen."""

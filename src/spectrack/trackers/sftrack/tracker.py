@@ -10,12 +10,10 @@ contradicts starts again from it, and a lost target is searched for.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,9 +32,11 @@ from spectrack.trackers.sftrack.confidence import (
     later_signals,
     score_of,
 )
+from spectrack.trackers.sftrack.far_parts import without_far_parts
+from spectrack.trackers.sftrack.feedback import Feedback
 from spectrack.trackers.sftrack.first import FirstMask, find_in_box
 from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
-from spectrack.trackers.sftrack.inputs import Input, InputPool, seen_side
+from spectrack.trackers.sftrack.inputs import InputPool, seen_side
 from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
@@ -57,15 +57,6 @@ from spectrack.tracking.target_memory import TargetMemory
 
 PLACES = 3
 """Places a lost target is searched for in a frame, the likeliest first."""
-
-FAR = 0.5
-"""Parts further from the main one than this, in its sides, are something else."""
-
-RESIZED = 0.25
-"""Logarithm of a box's area against the usual one from which on it may hold but a half."""
-
-RESIZES = 0.02
-"""How fast the usual area of boxes follows, a frame."""
 
 Hypotheses = list[Hypothesis | None]
 
@@ -121,11 +112,9 @@ class SFTracker(Tracker):
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
         self._finder = Finder(frame_hwc, soft, box, self._colours)
-        self._state = TargetState.first(
-            frame_hwc, soft, box, self._colours, given is None, len(s.names)
-        )
+        self._state = TargetState.first(frame_hwc, soft, box, self._colours, given is None)
         self._read_box.start(target.box, soft)
-        self._usual, self._usual_drawn = box.area, self._read_box.draw(box).area
+        self._feed_back = Feedback(s, self._pool.inputs, self._read_box, box, size_wh)
         hypotheses = self._pool.init(frame_hwc, Target(target.box, target.mask))
         if given is None:
             for one in self._pool.inputs:
@@ -265,7 +254,7 @@ class SFTracker(Tracker):
         signals = later_signals(soft, judgement.likeness, channels, mixed, self._first_score)
         self.explanation = replace(self.explanation, signals=signals)
         if s.feedback:
-            restarted = self._feed_back(frame, soft, hard, hypotheses)
+            restarted = self._feed_back(frame, soft, hypotheses, bool(state.lost))
             self.explanation = replace(self.explanation, restarted=restarted)
         if state.shows_whole(judgement):
             rate = max(s.rate, EARLY_RATE * state.youth)
@@ -277,92 +266,6 @@ class SFTracker(Tracker):
                 self._segment.remember(soft, box)
         self._state = self._state.seen(frame, soft, box, judgement)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
-
-    def _fits_better(self, tight: Box, hypothesis: Hypothesis | None) -> bool:
-        """Whether the mask's box is nearer to the target's usual size than an input's own.
-
-        A box tracker keeps one half of a target that is half hidden, and a mask may spread onto
-        what the target is a part of: the one that keeps the size is right.
-        """
-        if hypothesis is None:
-            return True
-        own = _off(hypothesis.box.area, self._usual_drawn)
-        return own > RESIZED and _off(tight.area, self._usual) < own
-
-    def _feed_back(
-        self, frame: FrameHWC, soft: SoftHW, hard: HardHW, hypotheses: Hypotheses
-    ) -> tuple[str, ...]:
-        """Let the inputs go on from what was found; the names of those that had to."""
-        s, doubted = self.settings, list(self._state.doubted)
-        tight = robust_box(hard)
-        if tight is None:
-            return ()
-        change = (max(tight.area, 1.0) / max(self._usual, 1.0)) ** RESIZES
-        self._usual, self._usual_drawn = self._usual * change, self._usual_drawn * change
-        restarted = []
-        for k, (one, hypothesis) in enumerate(zip(self._pool.inputs, hypotheses, strict=True)):
-            if one.failed or not one.restarts:
-                continue
-            goes_on = one.carries_masks and (
-                one.gives_masks or self._fits_better(tight, hypothesis)
-            )
-            if s.steady and goes_on:
-                self._lead(one, frame, soft, tight)
-                doubted[k] = 0
-                continue
-            off = hypothesis is None or hypothesis.box.iou(tight) < s.overlap
-            doubted[k] = doubted[k] + 1 if off else 0
-            if self._state.lost or doubted[k] >= s.contradicted:
-                doubted[k] = 0
-                restarted.append(one.name)
-                if one.carries_masks:
-                    self._lead(one, frame, soft, tight)
-                else:
-                    one.init(frame, Target(tight, hard))
-        self._state = replace(self._state, doubted=tuple(doubted))
-        return tuple(restarted)
-
-    def _lead(self, one: Input, frame: FrameHWC, soft: SoftHW, tight: Box) -> None:
-        """Let an input go on from the mask; a box tracker from its box, drawn as the first was."""
-        if not one.gives_masks:
-            soft = self._read_box.draw(tight).fill(self.size_wh).astype(np.float32)
-        one.correct(frame, soft)
-
-
-def _off(area: float, usual: float) -> float:
-    """How far an area is from the usual one, either way."""
-    return abs(math.log(max(area, 1.0) / max(usual, 1.0)))
-
-
-def without_far_parts(soft_hw: SoftHW, last_hw: SoftHW | None = None) -> SoftHW:
-    """The mask without parts that lie far from its main one.
-
-    That is the part with most pixels where the target was last, or else the largest: of two things
-    that two inputs follow, the one that did not jump.
-
-    Args:
-        soft_hw: float32 (H, W) in [0, 1].
-        last_hw: The mask of the last frame in which the target was seen.
-
-    Returns:
-        The same values; at most 0.3 in those parts.
-    """
-    hard = (soft_hw >= 0.5).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
-    if count <= 2:
-        return soft_hw
-    x1, y1, w, h, area = stats[1:].T.astype(np.float64)
-    first = int(area.argmax())
-    if last_hw is not None:
-        stayed = np.bincount(labels[last_hw >= 0.5], minlength=count)[1:]
-        first = int(stayed.argmax()) if stayed.any() else first
-    reach = FAR * np.sqrt(w[first] * h[first])
-    gap_x = np.maximum(x1 - (x1 + w)[first], x1[first] - (x1 + w))
-    gap_y = np.maximum(y1 - (y1 + h)[first], y1[first] - (y1 + h))
-    far = np.concatenate([[False], np.maximum(gap_x, gap_y) > reach])
-    if not far.any():
-        return soft_hw
-    return np.where(far[labels], np.minimum(soft_hw, np.float32(0.3)), soft_hw)
 
 
 def _carried(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
