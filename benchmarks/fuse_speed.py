@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from spectrack.datasets.davis import Davis2016
 from spectrack.evaluation.report import markdown
 from spectrack.fusion.stream import fuse_video, mix_channels, open_channels, read_ahead
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.spectral.sfseg.filter import PRESETS, sfseg
 from spectrack.spectral.sfseg.stream import SFSegStream
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectrack.metrics.consistency import carried_means
 from spectrack.metrics.regions import jaccard
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.video.draw import draw_overlay
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies

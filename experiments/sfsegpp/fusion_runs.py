@@ -41,7 +41,8 @@ from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.presets import PRESETS
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, guided
 from spectrack.spectral.mixing.learned import LearnedMixing
-from spectrack.spectral.mixing.mixing import MixingSettings, MixStream
+from spectrack.spectral.mixing.mixing import MixStream
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.spectral.sfseg.filter import sfseg
 from spectrack.spectral.sfseg.settings import MIXED
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 

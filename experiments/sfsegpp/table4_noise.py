@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from spectrack.datasets.synthetic.noise import NOISE_KINDS
 from spectrack.networks.ensembles import build
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where experiments/ lies
 

@@ -25,7 +25,7 @@ from spectrack.datasets import base
 from spectrack.fusion.stream import fuse_video, open_channels
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.tracks import Track
 from spectrack.video.soft_masks import open_masks
 

@@ -12,7 +12,7 @@ from PIL import Image
 import spectrack as st
 from spectrack.errors import InputError
 from spectrack.fusion.weights import save_mixing
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.tracks import Track, Tracks, write_index_png
 
 

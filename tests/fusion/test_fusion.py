@@ -13,7 +13,7 @@ from spectrack.fusion.objects import NoMasks, fuse_objects
 from spectrack.fusion.stream import channel_names, fuse_video, mix_channels, read_ahead
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.video.masks import read_hard_mask
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.shared_frames import SharedFrames

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from spectrack.errors import InputError
 from spectrack.fusion.weights import load_mixing, save_mixing
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 
 MIXING = MixingSettings(
     names=("a", "épo+"),

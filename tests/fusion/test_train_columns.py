@@ -8,7 +8,7 @@ import torch
 
 from spectrack.fusion.train_columns import FrameColumns, collate, column_loss, frame_columns
 from spectrack.spectral.mixing.learned import LearnedMixing
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.training.losses import focal_dice
 
 START = MixingSettings(names=("a", "b", "c"), weights=(3.0, 2.0, 1.0), bias=-2.5, agreement=1.0)

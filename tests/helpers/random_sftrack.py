@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
 from spectrack.trackers.sftrack.weights import SFTrackWeights, save_sftrack

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spectrack.api.videos import Video
-    from spectrack.spectral.mixing.mixing import MixingSettings
+    from spectrack.spectral.mixing.settings import MixingSettings
     from spectrack.video.soft_masks import MaskSource
 
 
@@ -184,7 +184,7 @@ def fuse_all(
     from spectrack.fusion.objects import fuse_objects, open_objects, without_mask
     from spectrack.fusion.stream import named_sources, open_channels
     from spectrack.refinement.presets import PRESETS
-    from spectrack.spectral.mixing.mixing import MixingSettings
+    from spectrack.spectral.mixing.settings import MixingSettings
     from spectrack.video.soft_masks import noted_warnings
 
     if preset not in PRESETS:

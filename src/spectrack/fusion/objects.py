@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from spectrack.errors import InputError
 from spectrack.fusion.stream import fuse_steps, no_mask_at_all
 from spectrack.spectral.guided.stream import GuidedSettings
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
 from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW

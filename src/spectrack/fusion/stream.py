@@ -24,7 +24,8 @@ from spectrack.refinement.streaming import filter_steps, result_of
 from spectrack.refinement.whole_video import filter_mixed
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.stream import GuidedSettings
-from spectrack.spectral.mixing.mixing import Mixed, MixingSettings, MixStream
+from spectrack.spectral.mixing.mixing import Mixed, MixStream
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track

@@ -30,7 +30,7 @@ from spectrack.fusion.weights import save_mixing
 from spectrack.spectral.guided.stream import GUIDED_PRESETS
 from spectrack.spectral.guided.window import guided_differentiable
 from spectrack.spectral.mixing.learned import LearnedMixing, Pairwise
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
 from spectrack.spectral.sfseg.settings import MIXED
 from spectrack.storage import Progress

@@ -35,7 +35,7 @@ class FrameColumns:
         agreement_c: Smoothed agreement of each channel, float32 (C,).
         present_c: Whether a channel has a mask here, bool (C,).
         weight: Of the frame in the loss; its mean over the data is 1.
-        scale: Size of the target, see :func:`spectrack.spectral.mixing.mixing.size_scale`.
+        scale: Size of the target, see :func:`spectrack.spectral.mixing.settings.size_scale`.
     """
 
     columns_kc: NDArray[np.uint8]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spectrack.fusion.train_columns import FrameColumns, collate
 from spectrack.spectral.mixing.learned import LearnedMixing
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 
 
 @dataclass(frozen=True)

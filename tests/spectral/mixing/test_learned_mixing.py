@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from spectrack.spectral.mixing.learned import LearnedMixing
-from spectrack.spectral.mixing.mixing import MixingSettings, MixStream, size_scale
+from spectrack.spectral.mixing.mixing import MixStream
+from spectrack.spectral.mixing.settings import MixingSettings, size_scale
 
 NAMES = ("a", "b", "c")
 START = MixingSettings(

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.mixing import (
-    MixingSettings,
-    MixStream,
-    agreement,
-    frame_weights,
-    to_bytes,
-)
+from spectrack.spectral.mixing.mixing import MixStream, agreement, frame_weights, to_bytes
+from spectrack.spectral.mixing.settings import MixingSettings
 
 NAMES = ("a", "b", "c", "d")
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.mixing import MixingSettings, MixStream
+from spectrack.spectral.mixing.mixing import MixStream
 from spectrack.spectral.mixing.online import OnlineMixer
+from spectrack.spectral.mixing.settings import MixingSettings
 
 SETTINGS = MixingSettings(
     names=("a", "b", "c"), weights=(1.5, 3.0, 2.5), bias=-3.0, agreement=2.0, reach=2

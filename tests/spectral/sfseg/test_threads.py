@@ -44,7 +44,7 @@ FUSE = """
 import sys
 import numba, numpy as np
 from spectrack.fusion.stream import fuse_video
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import ArrayMasks
 

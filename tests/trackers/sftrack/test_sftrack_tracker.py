@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from random_sftrack import write_random_weights
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
 from spectrack.trackers.sftrack.boxes import BoxReader

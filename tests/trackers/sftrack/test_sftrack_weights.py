@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
 from spectrack.trackers.sftrack.weights import (

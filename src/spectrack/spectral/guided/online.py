@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError
+from spectrack.spectral.guided.given import checked_flow, checked_masks
 from spectrack.spectral.guided.kernels import raise_level
-from spectrack.spectral.guided.links import LinkedFrame, checked_flow, checked_masks
+from spectrack.spectral.guided.links import LinkedFrame
 from spectrack.spectral.guided.settings import LinkSettings, Taps
 from spectrack.spectral.guided.sweeps import sweep
 from spectrack.spectral.guided.tiles import SoftPlane

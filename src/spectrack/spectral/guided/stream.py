@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.guided.frame import GuidedFrame
-from spectrack.spectral.guided.links import checked_flow, checked_guide, checked_masks
+from spectrack.spectral.guided.given import checked_flow, checked_guide, checked_masks
 from spectrack.spectral.guided.settings import GUIDED_PRESETS, GuidedSettings, Taps
 from spectrack.spectral.guided.trust import GuideTrust
 

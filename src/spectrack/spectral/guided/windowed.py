@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectrack.spectral.guided.canvas import FAINT, Canvas, View, flow_between, merge
-from spectrack.spectral.guided.links import checked_flow, checked_masks
+from spectrack.spectral.guided.given import checked_flow, checked_masks
 from spectrack.spectral.guided.online import OnlineFilter, OnlineSettings, Plane
 from spectrack.structures import Box, FrameHWC
 

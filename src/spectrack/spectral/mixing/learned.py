@@ -11,13 +11,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from spectrack.spectral.mixing.mixing import FLOOR, ROBUST_TOTAL, MixingSettings
+from spectrack.spectral.mixing.mixing import FLOOR
+from spectrack.spectral.mixing.settings import ROBUST_TOTAL, MixingSettings
 
 Pairwise = Literal["shared", "apart"]
 
 
 class LearnedMixing(nn.Module):
-    """The numbers of :class:`spectrack.spectral.mixing.mixing.MixingSettings` as parameters.
+    """The numbers of :class:`spectrack.spectral.mixing.settings.MixingSettings` as parameters.
 
     Args:
         start: Where learning starts, and the names of the channels.
@@ -81,7 +82,7 @@ class LearnedMixing(nn.Module):
             agreement_tc: a_it in [0, 1], (T, C).
             present_tc: bool (T, C).
             scale_t: Size of the target, (T,), as
-                :func:`spectrack.spectral.mixing.mixing.size_scale` gives it; usual
+                :func:`spectrack.spectral.mixing.settings.size_scale` gives it; usual
                 sizes where left out.
         """
         exponent = self.agreement.clamp_min(0)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import (
     Mixed,
-    MixingSettings,
     agreement,
     mix_frame,
     present_flags,
     smooth_agreement,
     to_bytes,
 )
+from spectrack.spectral.mixing.settings import MixingSettings
 
 
 class OnlineMixer:

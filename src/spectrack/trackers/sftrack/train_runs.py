@@ -17,7 +17,7 @@ from spectrack.datasets.base import Dataset
 from spectrack.datasets.base import VideoSequence as Video
 from spectrack.fusion.train_columns import FrameColumns
 from spectrack.fusion.train_videos import FusionVideo, video_columns
-from spectrack.spectral.mixing.mixing import size_scale
+from spectrack.spectral.mixing.settings import size_scale
 from spectrack.storage import Progress
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.trackers.sftrack.crop import Crop

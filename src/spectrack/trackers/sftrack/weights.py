@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.mixing import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.storage import replacing
 from spectrack.trackers.sftrack.feat2seg import WIDTHS, Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
