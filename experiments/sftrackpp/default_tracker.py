@@ -83,7 +83,8 @@ LOOKS = (
     "before, which is where the cut comes from; its numbers were chosen on held-out training "
     "sequences. Rows from the mask are of the version before the cut, which changes nothing on "
     "these sequences from the box. Rows of parts left out were run once, when all was chosen, and "
-    "nothing was chosen by them. One training: no deviation is known. A dash is what was not run."
+    "nothing was chosen by them; their processor time is of a day later and beside other programs. "
+    "One training: no deviation is known. A dash is what was not run."
 )
 
 
