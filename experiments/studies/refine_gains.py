@@ -35,8 +35,9 @@ from spectrack.refinement.whole_video import fill_missing, motion_thw
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE
 from spectrack.spectral.sfseg.filter import sfseg
 from spectrack.tracks import Track
+from spectrack.video.given_masks import SoftMasks
 from spectrack.video.reader import ArrayFrames
-from spectrack.video.soft_masks import SoftMasks, open_masks
+from spectrack.video.soft_masks import open_masks
 
 TUNED_ON = ("blackswan", "breakdance", "car-roundabout", "cows", "dog", "libby", "scooter-black")
 """Validation sequences on which settings of ``colour`` were chosen."""

@@ -14,10 +14,10 @@ from spectrack.fusion.stream import channel_names, fuse_video, mix_channels, rea
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
 from spectrack.spectral.mixing.settings import MixingSettings
+from spectrack.video.given_masks import ArrayMasks
 from spectrack.video.masks import read_hard_mask
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.shared_frames import SharedFrames
-from spectrack.video.soft_masks import ArrayMasks
 
 SIZE = (160, 90)
 SOME = range(10, 26)

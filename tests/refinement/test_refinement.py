@@ -14,8 +14,8 @@ from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.streaming import refine_video, with_flow
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedStream
+from spectrack.video.given_masks import ArrayMasks
 from spectrack.video.reader import ArrayFrames
-from spectrack.video.soft_masks import ArrayMasks
 
 
 @pytest.fixture(scope="module")

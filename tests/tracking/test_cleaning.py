@@ -14,8 +14,8 @@ from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.cleaning import Cleaner
 from spectrack.tracking.loop import run, run_many
+from spectrack.video.given_masks import ArrayMasks
 from spectrack.video.reader import ArrayFrames
-from spectrack.video.soft_masks import ArrayMasks
 
 
 class Scripted(Tracker):

@@ -16,8 +16,9 @@ from spectrack.refinement.streaming import refine_video
 from spectrack.spectral.guided.settings import GUIDED_PRESETS
 from spectrack.tracking.mask_guide import MaskGuide
 from spectrack.tracking.mask_in_box import Segmented
+from spectrack.video.given_masks import ArrayMasks
 from spectrack.video.reader import ArrayFrames
-from spectrack.video.soft_masks import ArrayMasks, open_masks
+from spectrack.video.soft_masks import open_masks
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,11 @@ from spectrack.evaluation.score import score_objects
 from spectrack.evaluation.scores import Scores
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.tracks import Track, Tracks
+from spectrack.video.given_masks import SoftMasks, TrackMasks
 from spectrack.video.mask_files import MASK_FILE_SUFFIXES
 from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
-from spectrack.video.soft_masks import (
-    MaskSource,
-    SoftMasks,
-    TrackMasks,
-    in_memory,
-    objects_in,
-    open_masks,
-)
+from spectrack.video.soft_masks import MaskSource, in_memory, objects_in, open_masks
 
 Objects = Mapping[int, SoftMasks]
 

@@ -17,9 +17,10 @@ from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import Track, Tracks
 from spectrack.video.frames import Frames
+from spectrack.video.given_masks import SoftMasks
 from spectrack.video.masks import MaskFolder
 from spectrack.video.shared_frames import SharedFrames
-from spectrack.video.soft_masks import MaskSource, SoftMasks, open_masks
+from spectrack.video.soft_masks import MaskSource, open_masks
 
 
 class NoMasks:

@@ -30,7 +30,8 @@ from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, SoftHW
 from spectrack.tracks import MASKS, Track
 from spectrack.video.frames import Frames
-from spectrack.video.soft_masks import MaskSource, SoftMasks, missing_stems, open_masks
+from spectrack.video.given_masks import SoftMasks
+from spectrack.video.soft_masks import MaskSource, missing_stems, open_masks
 
 AHEAD = 4
 """Frames of all channels that are read before they are needed."""

@@ -16,7 +16,7 @@ from spectrack.fusion.stream import Channels, read_channels
 from spectrack.fusion.train_videos import FusionVideo
 from spectrack.structures import FrameHWC, HardHW
 from spectrack.video.frames import DEFAULT_FPS, Frames
-from spectrack.video.soft_masks import SoftMasks
+from spectrack.video.given_masks import SoftMasks
 
 
 def folder_videos(

@@ -26,7 +26,7 @@ from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
 from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track
-from spectrack.video.soft_masks import SoftMasks
+from spectrack.video.given_masks import SoftMasks
 
 Guide = Callable[[FrameHWC, SoftHW, bool], SoftHW]
 """What a network sees: from a frame, its mask, and whether that is known to be right, to a map of

@@ -18,7 +18,7 @@ from spectrack.spectral.sfseg.settings import MIXED
 from spectrack.storage import Progress
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
 from spectrack.tracks import Track
-from spectrack.video.soft_masks import SoftMasks
+from spectrack.video.given_masks import SoftMasks
 
 
 def refine_whole(

@@ -16,7 +16,7 @@ from spectrack.video.given import load_array
 from spectrack.video.mask_kinds import VOID
 
 if TYPE_CHECKING:
-    from spectrack.video.soft_masks import SoftMasks
+    from spectrack.video.given_masks import SoftMasks
 
 MASK_FILE_SUFFIXES = frozenset(
     {".npy", ".npz", ".json", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm"}
@@ -114,7 +114,7 @@ class VideoMasks:
 
 
 def _of_array(path: Path, object_id: int | None) -> dict[int, SoftMasks]:
-    from spectrack.video.soft_masks import ArrayMasks
+    from spectrack.video.given_masks import ArrayMasks
 
     array = load_array(path, "masks")
     if array.ndim not in {3, 4}:

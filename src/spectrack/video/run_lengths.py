@@ -14,7 +14,7 @@ from spectrack.errors import InputError, InputWarning
 from spectrack.structures import Mask
 from spectrack.video.alignment import align_stems
 from spectrack.video.frames import Frames
-from spectrack.video.soft_masks import ListMasks
+from spectrack.video.given_masks import ListMasks
 
 MOST_PIXELS = 1 << 28
 """A mask may claim no more than this: a short file must not fill the memory."""

@@ -46,7 +46,7 @@ import numba, numpy as np
 from spectrack.fusion.stream import fuse_video
 from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.video.reader import ArrayFrames
-from spectrack.video.soft_masks import ArrayMasks
+from spectrack.video.given_masks import ArrayMasks
 
 rng = np.random.default_rng(5)
 frames = rng.integers(0, 255, (6, 60, 90, 3), np.uint8)
