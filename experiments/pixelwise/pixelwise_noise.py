@@ -4,7 +4,8 @@
 
 Three local networks learn from the same DAVIS training sequences and stills for as long: with noise
 frames, without, and one that sees single frames and is fine-tuned on the first. Each then segments
-the same clips of DAVIS validation, 31 frames near the truth. They are kept in RUN, so that one that
+the same clips of DAVIS validation, 31 frames near the truth, and clips in which one frame shows
+another video. They are kept in RUN, so that one that
 was stopped goes on; the last one is that of ``pixelwise_tables.py`` where it is there.
 """
 
@@ -69,13 +70,15 @@ def networks(options: argparse.Namespace, sizes: dict[str, Any]) -> dict[str, Lo
 
 
 @torch.inference_mode()
-def segmented(network: LocalSegmentation, samples: LocalSamples) -> tuple[Any, Any, Any]:
-    """Histograms of probabilities on the target and off it, and IoU of every frame.
+def segmented(network: LocalSegmentation, samples: LocalSamples) -> tuple[Any, Any, Any, float]:
+    """Histograms of probabilities on the target and off it, IoU of every frame, and false alarms.
 
     Returns:
-        int64 (BINS,) twice, and float64 (samples, frames), not a number where there is no target.
+        int64 (BINS,) twice; float64 (samples, frames), not a number where there is no target; and
+        the share of pixels taken for it in such frames, not a number without any.
     """
     on, off, overlaps = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), []
+    alarms: list[float] = []
     for number in range(len(samples)):
         sample = samples[number]
         soft = _run(network, sample)
@@ -88,7 +91,8 @@ def segmented(network: LocalSegmentation, samples: LocalSamples) -> tuple[Any, A
         )
         seen = truth.any((1, 2))
         overlaps.append(np.where(seen, both / np.maximum(either, 1), np.nan))
-    return on, off, np.array(overlaps)
+        alarms += (soft[~seen] >= 0.5).mean((1, 2)).tolist()
+    return on, off, np.array(overlaps), float(np.mean(alarms)) if alarms else float("nan")
 
 
 def _run(network: LocalSegmentation, sample: dict[str, Tensor]) -> NDArray[np.float32]:
@@ -105,10 +109,10 @@ def roc(on: NDArray[np.int64], off: NDArray[np.int64]) -> tuple[NDArray[Any], ND
     return alarms, hits, area
 
 
-def curves(found: dict[str, tuple[Any, Any, Any]]) -> Figure:
+def curves(found: dict[str, tuple[Any, Any, Any, float]]) -> Figure:
     """Figure 4: ROC, and IoU frame by frame."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
-    for name, (on, off, overlaps) in found.items():
+    for name, (on, off, overlaps, _) in found.items():
         alarms, hits, area = roc(on, off)
         left.plot(alarms, hits, color=COLOURS[name], label=f"{LABELS[name]}, {area:.3f}")
         frames = np.arange(1, overlaps.shape[1] + 1)
@@ -153,10 +157,12 @@ def memories(made: dict[str, LocalSegmentation], sample: dict[str, Tensor]) -> F
 
 
 def _tiles(cells_chw: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sixteen cells that are most active, four by four."""
-    most = np.argsort(-np.abs(cells_chw).mean((1, 2)))[:16]
+    """The sixteen cells that differ most from place to place, four by four, each in its range."""
+    most = np.argsort(-cells_chw.std((1, 2)))[:16]
+    low, high = (f(cells_chw[most], axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    shown = np.pad((cells_chw[most] - low) / np.maximum(high - low, 1e-6), ((0, 0), (1, 1), (1, 1)))
     count = int(len(most) ** 0.5)
-    rows = [np.hstack(list(cells_chw[most[r * count : (r + 1) * count]])) for r in range(count)]
+    rows = [np.hstack(list(shown[r * count : (r + 1) * count])) for r in range(count)]
     return np.vstack(rows)
 
 
@@ -172,7 +178,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     regions = RegionSettings(side=sizes["side"], frames=frames)
     clips = 2 if options.quick else options.clips
     samples = LocalSamples(footage, clips, regions.fixed(), seed=0)
+    disturbed = LocalSamples(footage, clips, replace(regions.fixed(), noise=True), seed=0)
     found = {name: segmented(network, samples) for name, network in made.items()}
+    strange = {name: segmented(network, disturbed) for name, network in made.items()}
     page.text(
         f"Local networks of the small form, {options.steps} steps of {options.batch} "
         f"samples each; {clips} clips of "
@@ -186,15 +194,28 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{roc(on, off)[2]:.3f}",
             f"{np.nanmean(o):.3f}",
             f"{np.nanmean(o[:, -1]):.3f}",
+            f"{np.nanmean(strange[name][2]):.3f}",
+            f"{100 * strange[name][3]:.2f} %",
         ]
-        for name, (on, off, o) in found.items()
+        for name, (on, off, o, _) in found.items()
     ]
-    page.table(["", "area below the ROC", "mean IoU", "IoU of the last frame"], rows)
+    headers = ["area below the ROC", "mean IoU", "IoU of the last frame"]
+    headers += ["mean IoU, one frame of another video", "of that frame taken for the target"]
+    page.table(["", *headers], rows)
     noisy = LocalSamples(footage, 1, replace(regions.fixed(), noise=True), seed=1)[0]
-    page.picture(memories(made, noisy), "Masks and memory cells (the paper's Figure 3).")
+    page.picture(
+        memories(made, noisy),
+        "Masks and memory cells (the paper's Figure 3): of each layer the sixteen that differ "
+        "most from place to place, each in its own range.",
+    )
     facts = {
-        name: {"auc": roc(on, off)[2], "iou": np.nanmean(o, 0).tolist()}
-        for name, (on, off, o) in found.items()
+        name: {
+            "auc": roc(on, off)[2],
+            "iou": np.nanmean(o, 0).tolist(),
+            "disturbed_iou": np.nanmean(strange[name][2], 0).tolist(),
+            "false_alarms": strange[name][3],
+        }
+        for name, (on, off, o, _) in found.items()
     }
     page.write(options, facts, seed=0)
 
