@@ -137,7 +137,8 @@ def test_clips_are_segmented_and_memories_drawn():
     settings = RegionSettings(side=32, frames=9, smallest=16)
     samples = LocalSamples([footage_of_video(one)], 2, settings.fixed(), seed=0)
     network = small_pixelwise().local_segmentation
-    on, off, overlaps = noise.segmented(network, samples)
+    on, off, overlaps, alarms = noise.segmented(network, samples)
+    assert np.isnan(alarms)  # the target is in every frame
     truth = sum(int(samples[n]["masks"][1:].sum()) for n in range(2))
     assert on.sum() == truth
     assert on.sum() + off.sum() == 2 * 9 * 32 * 32
@@ -150,9 +151,23 @@ def test_clips_are_segmented_and_memories_drawn():
             hard, true = logits[0].numpy() >= 0, sample["masks"][t].numpy() > 0
             assert overlaps[1, t - 1] == pytest.approx(jaccard(hard, true), abs=1e-6)
     both = [footage_of_video(one), footage_of_video(video(14, "w")[0])]
-    noisy = LocalSamples(both, 1, settings, seed=0)[0]  # the frame in it is of the other video
+    disturbed = LocalSamples(both, 1, settings, seed=0)
+    noisy = disturbed[0]  # one frame in it is of the other video
+    with torch.inference_mode():
+        memory = network.start(noisy["images"][:1], noisy["masks"][None, :1].float())
+        gone = [t for t in range(1, 10) if not (noisy["masks"][t] > 0).any()]
+        for t in range(1, gone[0] + 1):
+            logits, memory = network(noisy["images"][t, None], memory)
+    assert len(gone) == 1
+    alarms = noise.segmented(network, disturbed)[3]
+    assert alarms == pytest.approx((logits.numpy() >= 0).mean(), abs=1e-6)
     figure = noise.memories({"plain": network, "noise": network}, noisy)
     assert len(figure.axes) == 48
+    tiles = noise._tiles(
+        np.stack([np.full((4, 4), 9.0), *np.random.default_rng(0).random((16, 4, 4))])
+    )
+    assert tiles.shape == (24, 24)  # a border about each; the cell that is the same all over is out
+    assert (tiles.reshape(4, 6, 4, 6).max((1, 3)) == 1).all()
     noise.plt.close(figure)
 
 
