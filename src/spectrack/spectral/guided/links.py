@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrack.spectral.guided.byte_rows import SLACK
 from spectrack.spectral.guided.kernels import (
     OUTSIDE,
     affinities,
@@ -29,7 +30,6 @@ from spectrack.spectral.guided.tiles import (
     Rectangles,
     rectangles,
     tiles_of,
-    with_slack,
 )
 
 _WINDOW = 15
@@ -165,7 +165,8 @@ class LinkedFrame:
     def _no_weights(self, count: int) -> Any:
         """Room for the weights of ``count`` pixels, all 0."""
         taps = self._taps.count
-        return with_slack(np.zeros(count * taps, dtype=np.uint8)).reshape(count, taps)
+        room = np.zeros(count * taps + SLACK, dtype=np.uint8)  # vectors may reach behind the end
+        return room[: count * taps].reshape(count, taps)
 
     def _first(self, before: bool) -> int:
         """Column of the first weight of a neighbouring frame."""

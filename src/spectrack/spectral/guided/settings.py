@@ -140,7 +140,7 @@ class Taps:
     Attributes:
         own_eights: Those in the frame itself, as affinities are computed.
         side_eights: Those in each of the frames beside.
-        in_rows: Whether they are what :func:`spectrack.spectral.guided.byte_rows.rows_dot` reads.
+        in_rows: Whether they are what :func:`spectrack.spectral.guided.byte_rows.rows_dot_3` reads.
     """
 
     def __init__(self, width: int, settings: LinkSettings) -> None:

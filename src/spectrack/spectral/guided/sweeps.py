@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from spectrack.spectral.guided.byte_rows import ROWS, STEP, TAPS, rows_dot
+from spectrack.spectral.guided.byte_rows import ROWS, STEP, TAPS, rows_dot_2, rows_dot_3
 from spectrack.spectral.guided.tiles import RUN, Ranges, Rectangles, stays
 
 
@@ -70,7 +70,7 @@ def sweep(
         tau: Length of the step; 1 replaces each value by the mean.
         clip: Whether to cut the result to [0, 1].
         flat: Runs whose tiles differ by no more keep their values; below 0 all are swept.
-        in_rows: Whether the taps are what :func:`rows_dot` reads; then planes and weights need
+        in_rows: Whether the taps are what :func:`rows_dot_3` reads; then planes and weights need
             room behind their ends (:func:`spectrack.spectral.guided.tiles.with_slack`).
         out: Plane to write the active pixels of.
     """
@@ -85,11 +85,13 @@ def sweep(
         elif in_rows:
             for i in range(first, end):
                 here, at = np.int64(own[i]), np.int64(i) * 3 * TAPS
-                total = rows_dot(bytes_n, at, x_own, here + corner, line)
-                total += rows_dot(bytes_n, at + TAPS, x_before, np.int64(before[i]) + corner, line)
+                centre, earlier = here + corner, np.int64(before[i]) + corner
                 if ahead:
                     later = np.int64(after[i]) + corner
-                    total += rows_dot(bytes_n, at + 2 * TAPS, x_after, later, line)
+                    near_3 = (x_own, centre, x_before, earlier, x_after, later)
+                    total = rows_dot_3(bytes_n, at, line, near_3)
+                else:
+                    total = rows_dot_2(bytes_n, at, line, (x_own, centre, x_before, earlier))
                 out[here] = stepped(x_own[here], total, inverse[i], length, clip)
         else:
             for i in range(first, end):
