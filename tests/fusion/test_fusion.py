@@ -288,6 +288,10 @@ def test_a_broken_frame_stops_all_objects(clip, channels):
             yield from list(super().__iter__())[:5]
             raise InputError("frame 5 is damaged; repair it")
 
+    readers = SharedFrames(Broken(clip.frames_thwc), 2).readers()
+    for reader in readers:  # the second is not told that the video has ended
+        with pytest.raises(InputError, match="frame 5 is damaged"):
+            list(reader)
     objects = {key: [ArrayMasks(c)] for key, c in zip((1, 2), channels, strict=False)}
     with pytest.raises(InputError, match="frame 5 is damaged"):
         fuse_objects(Broken(clip.frames_thwc), objects, MixingSettings.robust(["a"]))

@@ -27,6 +27,8 @@ class SharedFrames:
         """Number of the first frame that is kept."""
         self._next = [0] * readers
         self._lock = Lock()
+        self._broken: Exception | None = None
+        """Why no frame comes any more; a source that failed looks ended to whoever asks again."""
 
     @property
     def kept(self) -> int:
@@ -42,18 +44,29 @@ class SharedFrames:
 
         Raises:
             StopIteration: At the end.
-            InputError: If the frame cannot be read.
+            InputError: If the frame cannot be read; every reader that comes to it is told.
         """
         with self._lock:
             place = self._next[reader] - self._first
             if place == len(self._kept):
-                self._kept.append(next(self._source))
+                self._kept.append(self._read())
             frame = self._kept[place]
             self._next[reader] += 1
             while self._first < min(self._next):
                 self._kept.popleft()
                 self._first += 1
             return frame
+
+    def _read(self) -> FrameHWC:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return next(self._source)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._broken = error
+            raise
 
 
 class FrameReader:
