@@ -1,6 +1,6 @@
 """What refining published masks gains: every method, sequence and preset, in points of J.
 
-    python experiments/studies/refine_gains.py [DATA] [--presets default,deep,paper,published]
+    python experiments/studies/refine_gains.py [DATA] [--presets learned,colour,paper,published]
         [--methods a,b] [--sequences a,b] [--out docs/results/studies] [--name refine_gains]
 
 DATA holds ``davis2016`` with ``Results/480p/METHOD/SEQUENCE/*.png``. J as DAVIS defines it: mean
