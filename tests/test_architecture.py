@@ -26,6 +26,7 @@ FLOORS = [
         "checked_lines",
         "processes",
         "threads",
+        "allocation",
     },
     {"workers", "mask_sheet", "result_folder"},
     {"tracks"},

@@ -41,6 +41,25 @@ def test_jobs_compute_with_their_share_and_nobody_else_is_limited(two_processors
         torch.set_num_threads(before)
 
 
+def test_every_thread_has_its_share_however_they_begin(two_processors):
+    """Threads begin at the same time, and what one tells torch another may hear."""
+    meet = threading.Barrier(2, timeout=20)
+
+    def count():
+        meet.wait()  # one job on each thread
+        return torch.get_num_threads(), torch.get_num_threads(), numba.get_num_threads()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for _ in range(40):
+            threads._pool.cache_clear()
+            assert side_by_side([count] * 2) == [(1, 1, 1)] * 2
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_jobs_of_jobs_stay_on_their_thread(two_processors):
     def outer():
         own = threading.get_ident()

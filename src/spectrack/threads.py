@@ -21,6 +21,7 @@ SHORT = 4_000_000
 """Numbers that a compiled loop reads below which a second thread is not worth its while."""
 
 _LOCAL = threading.local()
+_BEGINNING = threading.Lock()
 
 
 def processors() -> int:
@@ -93,20 +94,24 @@ def side_by_side(jobs: Sequence[Callable[[], Out]]) -> list[Out]:
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     # A forked process gets its own.
     share = max(1, processors() // threads)
-    return ThreadPoolExecutor(threads, "beside", _begin, (share,))
+    everybody = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 0
+    return ThreadPoolExecutor(threads, "beside", _begin, (share, everybody))
 
 
-def _begin(share: int) -> None:
-    """A thread's beginning: it computes with so many processors."""
+def _begin(share: int, everybody: int) -> None:
+    """A thread's beginning: it computes with so many processors; ``everybody`` else as before."""
     _LOCAL.beside = True
-    if "torch" in sys.modules:
-        torch = sys.modules["torch"]
-        everybody = torch.get_num_threads()
-        torch.set_num_threads(share)  # of this thread, and of threads yet to come:
-        _restore(everybody)
-    if "numba" in sys.modules:
-        numba = sys.modules["numba"]
-        numba.set_num_threads(min(share, numba.config.NUMBA_NUM_THREADS))
+    with _BEGINNING:
+        if "numba" in sys.modules:  # first: numba's own beginning sets torch's number, too
+            numba = sys.modules["numba"]
+            numba.set_num_threads(min(share, numba.config.NUMBA_NUM_THREADS))
+        if "torch" in sys.modules:
+            torch = sys.modules["torch"]
+            # A thread takes the number of threads yet to come when it first needs one, even if it
+            # has been told another one before: so it asks first.
+            torch.get_num_threads()
+            torch.set_num_threads(share)  # of this thread, and of threads yet to come:
+            _restore(everybody or processors())
 
 
 def _restore(threads: int) -> None:

@@ -10,16 +10,8 @@ from random_mask_in_box import random_mask_in_box, write_random_mask_in_box
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box
-from spectrack.tracking.mask_in_box import (
-    FOUR_VIEWS,
-    REMEMBERED,
-    SIDE,
-    BoxSegmenter,
-    Hint,
-    Segmented,
-    Views,
-    shared_mask_in_box,
-)
+from spectrack.tracking.looks import FOUR_VIEWS, SIDE, Hint, Segmented, Views
+from spectrack.tracking.mask_in_box import REMEMBERED, BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.square_crop import SquareCrop
 from spectrack.weights.files import write_weights
 
@@ -133,6 +125,44 @@ def test_several_views_are_the_mean_of_each(network) -> None:
     np.testing.assert_allclose(
         both.in_frame(size_wh)[rim], np.mean([shown[1], back[1]], axis=0)[rim], atol=2e-3
     )
+
+
+def test_boxes_that_agree_are_looked_at_one_way_each(network) -> None:
+    """The first as it is, the next mirrored; as soon as they differ both are seen both ways."""
+    size_wh, flipped = (WIDTH, HEIGHT), np.ascontiguousarray(FRAME[:, ::-1])
+    one, other = Hint(Box(24, 12, 40, 20)), Hint(Box(26, 12, 40, 20))
+    iou = one.box.iou(other.box)
+
+    def seen(agreed, hints, frame=FRAME):
+        segment = BoxSegmenter(network, views=Views(mirror=True, agreed=agreed))
+        return [found.in_frame(size_wh) for found in segment.segment(frame, hints)]
+
+    def plain(frame, box):
+        return BoxSegmenter(network).segment(frame, [Hint(box)])[0].in_frame(size_wh)
+
+    first, second = seen(iou - 0.01, [one, other])
+    np.testing.assert_allclose(first, plain(FRAME, one.box), atol=2e-4)
+    back = plain(flipped, Box(WIDTH - 66, 12, 40, 20))[:, ::-1]
+    np.testing.assert_allclose(second, back, atol=2e-3)
+    both = seen(2.0, [one, other])
+    assert np.abs(both[0] - first).max() > 0.01
+    for found, wanted in zip(seen(iou + 0.01, [one, other]), both, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=2e-4)
+    np.testing.assert_allclose(seen(0.0, [one])[0], both[0], atol=2e-4)  # alone: both ways
+
+
+def test_what_was_seen_mirrored_is_remembered_mirrored(network) -> None:
+    believed = soft_mask(Box(24, 12, 20, 20))
+    segment = BoxSegmenter(network, views=Views(mirror=True, agreed=0.0))
+    segment.start(FRAME, soft_mask(Box(20, 10, 30, 20)))
+    segment.segment(FRAME, [Hint(Box(24, 12, 40, 20))] * 2)
+    shares = []
+    for place in (0, 1):
+        segment.remember(believed, place)
+        shares.append(segment.memory.all.values_nvt[0, -1, -((SIDE // 16) ** 2) :])
+    as_it_is, mirrored = (share.reshape(SIDE // 16, SIDE // 16) for share in shares)
+    assert not torch.allclose(as_it_is, mirrored, atol=0.1)
+    torch.testing.assert_close(mirrored, as_it_is.flip(1))
 
 
 def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:

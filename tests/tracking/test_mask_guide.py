@@ -14,8 +14,8 @@ from spectrack.metrics.regions import jaccard, jaccard_t
 from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.streaming import refine_video
 from spectrack.spectral.guided.settings import GUIDED_PRESETS
+from spectrack.tracking.looks import Segmented
 from spectrack.tracking.mask_guide import MaskGuide
-from spectrack.tracking.mask_in_box import Segmented
 from spectrack.video.given_masks import ArrayMasks
 from spectrack.video.reader import ArrayFrames
 from spectrack.video.soft_masks import open_masks

@@ -9,7 +9,7 @@ import spectrack as st
 from random_mask_in_box import write_random_mask_in_box
 from spectrack.errors import InputError
 from spectrack.structures import Box
-from spectrack.tracking.mask_in_box import Segmented, crop_spots
+from spectrack.tracking.looks import Segmented, crop_spots
 from spectrack.tracking.points import (
     Point,
     PointSegmenter,

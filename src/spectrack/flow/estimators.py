@@ -193,7 +193,8 @@ def consistency_hw(forward_hw2: FlowHW2, backward_hw2: FlowHW2, sigma: float = 1
         )
     height, width = forward_hw2.shape[:2]
     gap = forward_hw2 + warp(backward_hw2, forward_hw2, border=None)
-    agree = np.exp((gap * gap).sum(axis=2) * np.float32(-0.5 / sigma**2))
+    gap *= gap  # and a sum by hand: NumPy's along an axis of two takes ten times as long
+    agree = np.exp((gap[..., 0] + gap[..., 1]) * np.float32(-0.5 / sigma**2))
     to_x = forward_hw2[..., 0] + np.arange(width, dtype=np.float32)
     to_y = forward_hw2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)

@@ -10,10 +10,13 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from spectrack.allocation import keep_activations
 from spectrack.networks.atrous_resnet import AtrousResNet50
 from spectrack.networks.frozen_norm import FrozenBatchNorm2d
 from spectrack.networks.iou_net import LinearBlock
+from spectrack.networks.mobilenet_v2 import InvertedResidual
 from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
+from spectrack.networks.strips import StripResidual
 
 M = TypeVar("M", bound=nn.Module)
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish)
@@ -23,9 +26,11 @@ def for_inference(network: M) -> M:
     """A copy that answers the same, up to rounding, in less time.
 
     Normalisations that follow a convolution or a linear map are folded into it, activations behind
-    one work in its place (a new array of a megabyte costs as much as a convolution), memory is laid
-    out channels last, and no parameter asks for gradients. The copy has other parameter names; keep
-    the original to load or to store weights.
+    one work in its place (a new array of a megabyte costs as much as a convolution), the widest
+    maps of a MobileNetV2 are made a strip at a time, memory is laid out channels last, and no
+    parameter asks for gradients. The copy has other parameter names; keep the original to load or
+    to store weights. Memory for maps is kept from picture to picture from now on, see
+    :func:`~spectrack.allocation.keep_activations`.
 
     Args:
         network: Any network of this room.
@@ -33,6 +38,7 @@ def for_inference(network: M) -> M:
     Returns:
         The copy, in evaluation mode; ``network`` stays as it is.
     """
+    keep_activations()
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(folded.modules()):
         if isinstance(module, ResNet | AtrousResNet50 | BasicBlock | Bottleneck):
@@ -45,6 +51,7 @@ def for_inference(network: M) -> M:
             for before, after in pairwise(list(module._modules)):
                 _fold(module, before, after)
             _shorten(module)
+    _in_strips(folded)
     return folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -54,6 +61,14 @@ def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
         # the function reads the numbers of a norm, which both kinds have
         setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))  # type: ignore[arg-type]
         setattr(parent, norm_name, nn.Identity())
+
+
+def _in_strips(network: nn.Module) -> None:
+    """Let the blocks of MobileNetV2 make their widest maps a strip of rows at a time."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, InvertedResidual):
+                setattr(parent, name, StripResidual(child))
 
 
 def _shorten(layers: nn.Sequential) -> None:

@@ -69,12 +69,29 @@ class Mixing(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(outputs, outputs, 1) for _ in range(2))
         self.norms = nn.ModuleList(nn.GroupNorm(8, outputs) for _ in range(2))
 
-    def forward(self, x_nchw: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        x = F.relu(self.enter(x_nchw))
+    def forward(self, x_nchw: Tensor, coarse_nchw: Tensor | None = None) -> Tensor:
+        """Maps of one size, and what was made of them at half of it.
+
+        Args:
+            x_nchw: (N, C, H, W).
+            coarse_nchw: (N, inputs - C, H / 2, W / 2), enlarged to stand before those.
+
+        Returns:
+            (N, outputs, H, W).
+        """
+        x = F.relu(self._entered(x_nchw, coarse_nchw), inplace=True)
         for around, across, norm in zip(self.around, self.across, self.norms, strict=True):
-            x = x + F.relu(norm(across(around(x))))
+            x = x + F.relu(norm(across(around(x))), inplace=True)
         return x
+
+    def _entered(self, x_nchw: Tensor, coarse_nchw: Tensor | None) -> Tensor:
+        """The first convolution. It sees one pixel, so it may as well come before enlarging."""
+        if coarse_nchw is None:
+            entered: Tensor = self.enter(x_nchw)
+            return entered
+        few, weight = coarse_nchw.shape[1], self.enter.weight
+        fine = F.conv2d(x_nchw, weight[:, few:], self.enter.bias)
+        return fine + _twice(F.conv2d(coarse_nchw, weight[:, :few]))
 
 
 class MaskInBox(nn.Module):
@@ -145,10 +162,10 @@ class MaskInBox(nn.Module):
         at16 = F.avg_pool2d(at8, 2)
         x = self.coarse(torch.cat([features.last, F.avg_pool2d(at16, 2)], 1))
         read = self.read(features, memory).to(x.dtype)
-        x = self.at16(torch.cat([_twice(x), features.at16, read, at16], 1))
-        x = self.at8(torch.cat([_twice(x), features.at8, at8], 1))
-        x = self.at4(torch.cat([_twice(x), features.at4, at4], 1))
-        x = self.at2(torch.cat([_twice(x), features.at2, at2], 1))
+        x = self.at16(torch.cat([features.at16, read, at16], 1), x)
+        x = self.at8(torch.cat([features.at8, at8], 1), x)
+        x = self.at4(torch.cat([features.at4, at4], 1), x)
+        x = self.at2(torch.cat([features.at2, at2], 1), x)
         return _twice(self.mask(x).float())
 
     def read(self, features: Features, memory: Memory | None) -> Tensor:
@@ -157,7 +174,7 @@ class MaskInBox(nn.Module):
         if memory is None:
             return self.nothing.reshape(1, -1, 1, 1).expand(n, -1, height, width)
         query = F.normalize(self.key(self._look(features)).flatten(2).float(), dim=1)
-        alike = query.transpose(1, 2) @ memory.keys_nkt * self.sharpness.exp()
+        alike = (query * self.sharpness.exp()).transpose(1, 2) @ memory.keys_nkt
         found = memory.values_nvt.float() @ alike.softmax(2).transpose(1, 2)
         return found.reshape(n, -1, height, width)
 

@@ -58,12 +58,15 @@ class SameConv(nn.Conv2d):
         if step == 1:
             half = (reach - 1) // 2
             return F.conv2d(x_nchw, self.weight, self.bias, 1, half, self.dilation, self.groups)
-        pads = []
-        for size in (x_nchw.shape[3], x_nchw.shape[2]):
-            missing = max(reach - (size % step or step), 0)
-            pads += [missing // 2, missing - missing // 2]
+        pads = (*self.pads(x_nchw.shape[3]), *self.pads(x_nchw.shape[2]))
         padded = F.pad(x_nchw, pads) if any(pads) else x_nchw
         return F.conv2d(padded, self.weight, self.bias, step, 0, self.dilation, self.groups)
+
+    def pads(self, size: int) -> tuple[int, int]:
+        """Zeros before and behind so many pixels."""
+        step, reach = self.stride[0], (self.kernel_size[0] - 1) * self.dilation[0] + 1
+        missing = max(reach - (size % step or step), 0)
+        return missing // 2, missing - missing // 2
 
 
 class InvertedResidual(nn.Module):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from spectrack.structures import FrameHWC, SoftHW
-from spectrack.tracking.colour import stretched_lab
 
 _BINS = (12, 24, 24)
 _FLOOR = 1e-5
@@ -20,10 +19,23 @@ Index = NDArray[np.int32]
 
 def colour_index(frame_hwc: FrameHWC) -> Index:
     """Number of the colour bin of every pixel, int32 of shape (H, W)."""
-    lab = stretched_lab(frame_hwc, 2.0).astype(np.int32)
-    l_bin, a_bin, b_bin = (lab[..., i] * n // 256 for i, n in enumerate(_BINS))
-    index: Index = (l_bin * _BINS[1] + a_bin) * _BINS[2] + b_bin
+    lab = cv2.cvtColor(frame_hwc, cv2.COLOR_RGB2LAB)
+    index: Index = _PARTS[0][lab[..., 0]]
+    for part, channel in zip(_PARTS[1:], (lab[..., 1], lab[..., 2]), strict=True):
+        index += part[channel]
     return index
+
+
+def _parts() -> list[NDArray[np.int32]]:
+    """What each value of 8-bit L, a and b adds to a bin's number, with chroma twice as strong."""
+    grey = np.arange(256)
+    chroma = np.clip(2 * (grey - 128) + 128, 0, 255)
+    l_bins, a_bins, b_bins = _BINS
+    steps = ((grey, l_bins, a_bins * b_bins), (chroma, a_bins, b_bins), (chroma, b_bins, 1))
+    return [(value * bins // 256 * step).astype(np.int32) for value, bins, step in steps]
+
+
+_PARTS = _parts()
 
 
 class ColourModel:
@@ -134,10 +146,10 @@ class ColourGuide:
         slope = np.stack(
             [sum(m * c for m, c in zip(row, cross, strict=True)) for row in self._inverse], axis=2
         )
-        offset = mean - (slope * self._mean).sum(axis=2)
+        offset = mean - _dot(slope, self._mean)
         slope = cv2.resize(self._box(slope.astype(np.float32)), self._size)
         offset = cv2.resize(self._box(offset.astype(np.float32)), self._size)
-        out = (slope.reshape(self._full.shape) * self._full).sum(axis=2)
+        out = _dot(np.reshape(slope, self._full.shape), self._full)
         filtered: SoftHW = np.clip(out + offset.reshape(out.shape), 0, 1)
         return filtered
 
@@ -145,6 +157,14 @@ class ColourGuide:
         side = 2 * self._radius + 1
         out: NDArray[Any] = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
         return out.reshape(image.shape)
+
+
+def _dot(one_hwc: NDArray[Any], other_hwc: NDArray[Any]) -> NDArray[Any]:
+    """Sum over three channels; NumPy's own along so short an axis takes several times as long."""
+    out: NDArray[Any] = one_hwc[..., 0] * other_hwc[..., 0]
+    for channel in (1, 2):
+        out += one_hwc[..., channel] * other_hwc[..., channel]
+    return out
 
 
 def contrast_of(probability_hw: SoftHW, soft_hw: SoftHW) -> float:

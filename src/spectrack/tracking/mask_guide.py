@@ -12,7 +12,8 @@ import numpy as np
 
 from spectrack.metrics.regions import jaccard
 from spectrack.structures import Box, FrameHWC, SoftHW
-from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, shared_mask_in_box
+from spectrack.tracking.looks import Hint
+from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 
 SMALLEST = 3
 """Sides of a box in pixels below which there is nothing to see: the mask itself is the guide."""

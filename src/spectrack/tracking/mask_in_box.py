@@ -8,135 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from spectrack.networks.folding import for_inference
-from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory, spot
-from spectrack.networks.mobilenet_v2 import Features, normalised
+from spectrack.networks.mask_in_box import MaskInBox, Memory
+from spectrack.networks.mobilenet_v2 import Features
 from spectrack.runtimes.mask_in_box import OnnxMaskInBox
 from spectrack.runtimes.names import Runtime
 from spectrack.structures import Box, FrameHWC, SoftHW
+from spectrack.threads import side_by_side
 from spectrack.tracking.appearance import ColourModel, colour_index
 from spectrack.tracking.colour import robust_box
-from spectrack.tracking.square_crop import OUTSIDE, SquareCrop
+from spectrack.tracking.looks import (
+    CONTEXT,
+    FOUR_VIEWS,
+    ONE_VIEW,
+    SIDE,
+    Hint,
+    Look,
+    Segmented,
+    Views,
+)
+from spectrack.tracking.square_crop import SquareCrop
 from spectrack.tracking.target_memory import TargetMemory
 from spectrack.weights.networks import load_network
-
-SIDE = 256
-"""Pixels of a crop's side, as in training."""
-
-CONTEXT = 1.5
-"""Sides of the crop that is remembered, in sides of the box."""
 
 REMEMBERED = (CONTEXT, 1.25, 1.9)
 """The same of the first frame, whose mask is the surest: nearer and from further off, and mirrored
 too (on five held-out training sequences, from true masks, J .864 -> .868, box IoU .911 -> .920)."""
 
-Bytes = NDArray[np.uint8]
-Points = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """In how many ways each box is looked at; the mask is their mean.
-
-    Attributes:
-        contexts: Sides of the crops in sides of the box.
-        mirror: Whether each crop is seen mirrored, too.
-    """
-
-    contexts: tuple[float, ...] = (CONTEXT,)
-    mirror: bool = False
-
-
-ONE_VIEW = Views()
-MIRRORED = Views(mirror=True)
-FOUR_VIEWS = Views((1.4, 1.75), mirror=True)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hint:
-    """A guess at where the target is.
+class Seen:
+    """What the network saw in a crop, and what that leaves for remembering.
 
     Attributes:
-        box: Where the crop is laid.
-        soft_hw: A mask carried along, uint8 (H, W) with 255 for 1; None where there is none.
-        wanted: Points (x, y) on the target, pixels.
-        unwanted: Points that are not on it.
+        look: The crop.
+        soft_ss: The mean of all ways it was seen, float32 (S, S).
+        features: Of the first of them,
+        mirrored: which may have been mirrored.
     """
 
-    box: Box
-    soft_hw: Bytes | None = None
-    wanted: Points = ()
-    unwanted: Points = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmented:
-    """The mask that a hint led to, in the part of the frame that was looked at.
-
-    Attributes:
-        rows: Of the part.
-        cols: Of the part.
-        soft_hw: float32 in [0, 1], of the part's size.
-    """
-
-    rows: slice
-    cols: slice
-    soft_hw: SoftHW
-
-    @classmethod
-    def mean(
-        cls, looks: Sequence[tuple[SquareCrop, SoftHW]], size_wh: tuple[int, int]
-    ) -> Segmented:
-        """The mean of what crops show, each pixel over those that show it.
-
-        Args:
-            looks: Crops with their soft masks, float32 (side, side).
-            size_wh: Of the frame.
-        """
-        areas = [crop.inside(size_wh) for crop, _ in looks]
-        rows = slice(min(r.start for r, _ in areas), max(r.stop for r, _ in areas))
-        cols = slice(min(c.start for _, c in areas), max(c.stop for _, c in areas))
-        if len(looks) == 1:
-            crop, soft_ss = looks[0]
-            return cls(rows, cols, crop.back(soft_ss, size_wh))
-        total = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=np.float32)
-        count = np.zeros_like(total)
-        for (crop, soft_ss), (r, c) in zip(looks, areas, strict=True):
-            place = (
-                slice(r.start - rows.start, r.stop - rows.start),
-                slice(c.start - cols.start, c.stop - cols.start),
-            )
-            total[place] += crop.back(soft_ss, size_wh)
-            count[place] += 1
-        return cls(rows, cols, (total / np.maximum(count, 1)).astype(np.float32))
-
-    def in_frame(self, size_wh: tuple[int, int]) -> SoftHW:
-        """The mask in the frame, float32 (H, W), 0 outside the part."""
-        out = np.zeros(size_wh[::-1], dtype=np.float32)
-        out[self.rows, self.cols] = self.soft_hw
-        return out
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What a forward pass leaves for remembering, of every hint."""
-
-    crops: list[SquareCrop]
-    images: list[FrameHWC]
+    look: Look
+    soft_ss: SoftHW
     features: Features
-    hints_nchw: Tensor
-    step: int
-    """Crops of each hint; the first of them is remembered."""
+    mirrored: bool
 
 
 class BoxSegmenter:
@@ -180,13 +102,14 @@ class BoxSegmenter:
             Soft masks, float32 (H, W) in [0, 1], of the crops of :data:`FOUR_VIEWS`.
         """
         size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-        crops = [SquareCrop.around(box, context, SIDE) for context in FOUR_VIEWS.contexts]
-        told = hint or Hint(box)
-        images, hints, _ = self._seen_by(frame_hwc, [(crop, told) for crop in crops], None)
-        soft = self._look(images, hints, None, mirror=True)[0]
+        placed = [
+            (SquareCrop.around(box, context, SIDE), hint or Hint(box))
+            for context in FOUR_VIEWS.contexts
+        ]
+        seen = self._see(frame_hwc, placed, [(False, True)] * len(placed), None, None)
         return [
-            Segmented.mean([one], size_wh).in_frame(size_wh)
-            for one in zip(crops, soft, strict=True)
+            Segmented.mean([(one.look.crop, one.soft_ss)], size_wh).in_frame(size_wh)
+            for one in seen
         ]
 
     @staticmethod
@@ -214,73 +137,122 @@ class BoxSegmenter:
         if box is None:
             return
         crops = [SquareCrop.around(box, context, SIDE) for context in REMEMBERED]
-        shown = [crop.cut(frame_hwc, OUTSIDE) for crop in crops]
+        looks = [Look.at(frame_hwc, crop, Hint(box), None) for crop in crops]
         softs = [np.ascontiguousarray(crop.cut(soft_hw)) for crop in crops]
-        self.colours = ColourModel(colour_index(shown[0]), softs[0], 0.5)
-        maps = np.zeros((len(crops), len(HINTS), SIDE, SIDE), np.float32)
-        maps[:, 0] = [crop.box_map(box) for crop in crops]
-        images, hints = _images(shown), torch.from_numpy(maps)
-        masks = torch.from_numpy(np.stack(softs))[:, None]
-        with torch.inference_mode():
-            looks = [(images, hints, masks), (images.flip(3), hints.flip(3), masks.flip(3))]
-            seen = [
-                self._network.remember(self._network.features(image, hint), hint[:, :1], mask)
-                for image, hint, mask in looks
-            ]
-        self.memory.add(Memory.of(*(memory.in_a_row() for memory in seen)))
+        self.colours = ColourModel(colour_index(looks[0].shown_hwc), softs[0], 0.5)
+        jobs = [
+            partial(self._remembered, look, soft, mirrored)
+            for mirrored in (False, True)
+            for look, soft in zip(looks, softs, strict=True)
+        ]
+        self.memory.add(Memory.of(*side_by_side(jobs)))
 
-    def segment(self, frame_hwc: FrameHWC, hints: Sequence[Hint]) -> list[Segmented]:
+    def begin(self, frame_hwc: FrameHWC, hint: Hint, place: int = 0) -> list[Seen]:
+        """Look at a hint one way, before the others are there; may be called from several threads.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            hint: Its box touches the frame.
+            place: It will have among all hints of the frame.
+
+        Returns:
+            What each of its crops shows, for :meth:`segment`.
+        """
+        way = (self._views.first_mirrored(place),)
+        looks = [Look.at(frame_hwc, crop, hint, self.colours) for crop in self._crops(hint)]
+        return [
+            self._seen_in(look, way, [self._mask(look, *way, self.memory.all)]) for look in looks
+        ]
+
+    def segment(
+        self,
+        frame_hwc: FrameHWC,
+        hints: Sequence[Hint],
+        begun: Sequence[list[Seen]] | None = None,
+    ) -> list[Segmented]:
         """Masks of all hints of a frame.
 
         Args:
             frame_hwc: uint8 RGB.
             hints: At least one; their boxes touch the frame.
+            begun: What :meth:`begin` gave for each.
         """
-        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-        contexts, mirror = self._views.contexts, self._views.mirror
-        placed = [
-            (SquareCrop.around(hint.box, context, SIDE), hint)
-            for hint in hints
-            for context in contexts
-        ]
-        images, maps, shown = self._seen_by(frame_hwc, placed, self.colours)
-        soft, features = self._look(images, maps, self.memory.all, mirror)
-        self._seen = _Seen([crop for crop, _ in placed], shown, features, maps, len(contexts))
-        looks = [(crop, one) for (crop, _), one in zip(placed, soft, strict=True)]
-        step = len(contexts)
-        return [Segmented.mean(looks[k : k + step], size_wh) for k in range(0, len(looks), step)]
+        size_wh, step = (frame_hwc.shape[1], frame_hwc.shape[0]), len(self._views.contexts)
+        if begun is None:
+            first = [self._views.first_mirrored(place) for place in range(len(hints))]
+        else:
+            first = [one[0].mirrored for one in begun]
+        ways = self._views.ways([hint.box for hint in hints], first)
+        placed = [(crop, hint) for hint in hints for crop in self._crops(hint)]
+        every = [way for way in ways for _ in range(step)]
+        there = [] if begun is None else [seen for one in begun for seen in one]
+        seen = self._see(frame_hwc, placed, every, self.colours, self.memory.all, there)
+        self._seen = seen[::step]
+        shown = [(one.look.crop, one.soft_ss) for one in seen]
+        return [Segmented.mean(shown[k : k + step], size_wh) for k in range(0, len(seen), step)]
 
-    def _seen_by(
+    def _crops(self, hint: Hint) -> list[SquareCrop]:
+        return [SquareCrop.around(hint.box, context, SIDE) for context in self._views.contexts]
+
+    def _see(
         self,
         frame_hwc: FrameHWC,
         placed: Sequence[tuple[SquareCrop, Hint]],
+        ways: Sequence[tuple[bool, ...]],
         colours: ColourModel | None,
-    ) -> tuple[Tensor, Tensor, list[FrameHWC]]:
-        """What the network sees of crops: pictures and hints; and the pictures as bytes."""
-        shown = [crop.cut(frame_hwc, OUTSIDE) for crop, _ in placed]
-        maps = np.zeros((len(placed), len(HINTS), SIDE, SIDE), np.float32)
-        for one, (crop, hint), image in zip(maps, placed, shown, strict=True):
-            one[0] = crop.box_map(hint.box)
-            if hint.soft_hw is not None:
-                one[1] = crop.cut(hint.soft_hw).astype(np.float32) / 255
-            if colours is not None:
-                one[2] = colours.probability_hw(colour_index(image))
-            one[3], one[4] = crop_spots(crop, hint.wanted), crop_spots(crop, hint.unwanted)
-        # In the layout of the pictures: the same answers with fewer copies.
-        hints = torch.from_numpy(maps).contiguous(memory_format=torch.channels_last)
-        return _images(shown), hints, shown
+        memory: Memory | None,
+        begun: Sequence[Seen] = (),
+    ) -> list[Seen]:
+        """What the network sees in crops, each as it is, mirrored, or the mean of both.
 
-    @torch.inference_mode()
-    def _look(
-        self, images_nchw: Tensor, hints_nchw: Tensor, memory: Memory | None, mirror: bool
-    ) -> tuple[SoftHW, Features]:
-        """Soft masks of crops, float32 (N, S, S), and their features."""
-        features = self._network.features(images_nchw, hints_nchw)
-        soft = torch.sigmoid(self._network.decode(images_nchw, hints_nchw, features, memory))
-        if mirror:
-            back = self._network(images_nchw.flip(3), hints_nchw.flip(3), memory)
-            soft = (soft + torch.sigmoid(back).flip(3)) / 2
-        return soft[:, 0].numpy(), features
+        Crops share nothing, so each is looked at by itself, beside others: one image's maps stay in
+        a processor's cache, a batch's do not.
+        """
+        looks = [one.look for one in begun] or side_by_side(
+            [partial(Look.at, frame_hwc, *one, colours) for one in placed]
+        )
+        pairs = list(zip(looks, ways, strict=True))
+        there = 1 if begun else 0
+        jobs = [
+            partial(self._mask, look, way, memory) for look, own in pairs for way in own[there:]
+        ]
+        found = iter(side_by_side(jobs))
+        seen = []
+        for place, (look, own) in enumerate(pairs):
+            masks = [(begun[place].soft_ss, begun[place].features)] if begun else []
+            masks += [next(found) for _ in own[there:]]
+            seen.append(self._seen_in(look, own, masks))
+        return seen
+
+    @staticmethod
+    def _seen_in(
+        look: Look, ways: tuple[bool, ...], masks: Sequence[tuple[SoftHW, Features]]
+    ) -> Seen:
+        soft = masks[0][0]
+        if len(masks) > 1:
+            soft = (soft + masks[1][0]) / np.float32(2)
+        return Seen(look, soft, masks[0][1], ways[0])
+
+    def _mask(self, look: Look, mirrored: bool, memory: Memory | None) -> tuple[SoftHW, Features]:
+        """The soft mask of a crop, float32 (S, S), and the features as they were seen."""
+        with torch.inference_mode():  # which is a thread's own
+            image, maps = look.tensors(mirrored)
+            features = self._network.features(image, maps)
+            soft = torch.sigmoid(self._network.decode(image, maps, features, memory))[0, 0]
+            return (soft.flip(1) if mirrored else soft).numpy(), features
+
+    def _remembered(self, look: Look, soft_ss: SoftHW, mirrored: bool) -> Memory:
+        """What a crop leaves behind whose features are not there yet."""
+        with torch.inference_mode():
+            features = self._network.features(*look.tensors(mirrored))
+            return self._kept(Seen(look, soft_ss, features, mirrored), soft_ss)
+
+    def _kept(self, seen: Seen, soft_ss: SoftHW) -> Memory:
+        """What a crop leaves behind, with the mask that was believed."""
+        mask, box = torch.from_numpy(soft_ss)[None, None], seen.look.maps_1css[:, :1]
+        if seen.mirrored:
+            mask, box = mask.flip(3), box.flip(3)
+        return self._network.remember(seen.features, box, mask)
 
     def remember(self, soft_hw: SoftHW, place: int = 0) -> None:
         """Keep the frame just segmented, with the mask that was believed in the end.
@@ -289,27 +261,12 @@ class BoxSegmenter:
             soft_hw: float32 (H, W) in [0, 1].
             place: Of the hint whose crop shows it best.
         """
-        seen, place = self._seen, place * self._seen.step
-        at = slice(place, place + 1)
-        soft = np.ascontiguousarray(seen.crops[place].cut(soft_hw))
-        features = Features(*(getattr(seen.features, name)[at] for name in Features.__slots__))
+        seen = self._seen[place]
+        soft = np.ascontiguousarray(seen.look.crop.cut(soft_hw))
         with torch.inference_mode():
-            mask = torch.from_numpy(soft)[None, None]
-            box = seen.hints_nchw[at, :1]
-            self.memory.add(self._network.remember(features, box, mask))
+            self.memory.add(self._kept(seen, soft))
         if self.colours is not None:
-            self.colours.learn(colour_index(seen.images[place]), soft, self._rate)
-
-
-def crop_spots(crop: SquareCrop, points: Points) -> SoftHW:
-    """Clicks as a crop shows them: float32 (side, side), 1 in the middle of each spot."""
-    out = np.zeros((crop.side, crop.side), dtype=np.float32)
-    (sx, sy), last = crop.scale_xy, crop.side - 1
-    for x, y in points:
-        col, row = (x - crop.x) * sx - 0.5, (y - crop.y) * sy - 0.5
-        if -1 <= row <= last + 1 and -1 <= col <= last + 1:
-            np.maximum(out, spot(row, col, crop.side).numpy(), out=out)
-    return out
+            self.colours.learn(colour_index(seen.look.shown_hwc), soft, self._rate)
 
 
 class ShippedFirstMask:
@@ -325,12 +282,6 @@ class ShippedFirstMask:
     def __call__(self, frame_hwc: FrameHWC, box: Box) -> SoftHW:
         """Soft mask of the thing in a box: float32 (H, W) in [0, 1], not empty."""
         return self._segment.first(frame_hwc, box)
-
-
-def _images(images: Sequence[FrameHWC]) -> Tensor:
-    """Crops as the network takes them, (N, 3, S, S), channels last in memory."""
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return normalised(stacked)
 
 
 def shipped_mask_in_box() -> Path:

@@ -19,7 +19,8 @@ from spectrack.errors import InputError
 from spectrack.networks.mask_in_box import MaskInBox
 from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.tracking.colour import robust_box, stretched_lab
-from spectrack.tracking.mask_in_box import BoxSegmenter, Hint, Points, shared_mask_in_box
+from spectrack.tracking.looks import Hint, Points
+from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.sharpness import sharpness
 
 SIZES = (0.15, 0.27, 0.45, 0.75)

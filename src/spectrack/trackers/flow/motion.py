@@ -33,16 +33,20 @@ def motion_logit_hw(
     """
     height, width = prior_hw.shape
     step = max(1, int(np.sqrt(height * width / _SAMPLES)))
-    grid = np.mgrid[0:height, 0:width].astype(np.float32)
-    y, x = grid[0], grid[1]
-    terms = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=2)
+    x = np.arange(width, dtype=np.float32) / width - 0.5
+    y = np.arange(height, dtype=np.float32) / height - 0.5
     sampled = (slice(None, None, step), slice(None, None, step))
+    over, down = (axis.ravel() for axis in np.meshgrid(x[::step], y[::step]))
+    terms = np.stack([np.ones_like(over), over, down], axis=1)
 
     def distance_hw(side_hw: SoftHW) -> tuple[SoftHW, NDArray[Any]]:
         weight = (side_hw * trust_hw)[sampled].ravel().astype(np.float64) + 1e-9
-        affine = _fit(terms[sampled].reshape(-1, 3), flow_hw2[sampled].reshape(-1, 2), weight)
-        gap = flow_hw2 - terms @ affine.astype(np.float32)
-        squared: SoftHW = (gap * gap).sum(axis=2)
+        affine = _fit(terms, flow_hw2[sampled].reshape(-1, 2), weight)
+        squared: SoftHW = np.zeros_like(side_hw)
+        for axis, (still, along_x, along_y) in enumerate(affine.T.astype(np.float32)):
+            gap = flow_hw2[..., axis] - (still + along_x * x)
+            gap -= (along_y * y)[:, None]
+            squared += np.square(gap, out=gap)
         return squared, affine
 
     ground, _ = distance_hw(1 - prior_hw)
@@ -51,8 +55,7 @@ def motion_logit_hw(
     target, affine = distance_hw(prior_hw * ground / (1 + ground))
     odds: SoftHW = np.log1p(ground) - np.log1p(target)
     total = float(prior_hw.sum()) + 1e-6
-    centre = [1.0, float((prior_hw * terms[..., 1]).sum()) / total]
-    centre.append(float((prior_hw * terms[..., 2]).sum()) / total)
+    centre = [1.0, float(prior_hw.sum(axis=0) @ x) / total, float(prior_hw.sum(axis=1) @ y) / total]
     dx, dy = np.asarray(centre) @ affine
     return odds, (float(dx), float(dy))
 

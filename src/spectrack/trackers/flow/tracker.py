@@ -153,10 +153,10 @@ class FlowTracker(Tracker):
         motion, (dx, dy) = motion_logit_hw(back, prior, agree)
         ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))
         rival = warp(view.cut(state.rival), back)
-        return view, self._segment(view, frame, Carried(prior, ghost, rival, agree, motion))
+        return view, self._segment(now, Carried(prior, ghost, rival, agree, motion))
 
-    def _segment(self, view: View, frame: FrameHWC, carried: Carried) -> Segmented:
-        return segment(view.cut(frame), carried, self._colours, self.settings, self._youth)
+    def _segment(self, now_hwc: FrameHWC, carried: Carried) -> Segmented:
+        return segment(now_hwc, carried, self._colours, self.settings, self._youth)
 
     def _believes(self, view: View, found: Segmented) -> bool:
         s = self.settings
@@ -204,7 +204,7 @@ class FlowTracker(Tracker):
         prior = view.cut(shape)
         none = np.zeros_like(prior)
         found = self._segment(
-            view, frame, Carried(prior, prior, none, np.full_like(prior, 0.5), none)
+            view.cut(frame), Carried(prior, prior, none, np.full_like(prior, 0.5), none)
         )
         return (view, found) if self._believes(view, found) else None
 

@@ -13,13 +13,8 @@ from spectrack.structures import Box, FrameHWC, Prediction, Target
 from spectrack.trackers.nanomask.settings import NanoMaskSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.given_box import GivenBox
-from spectrack.tracking.mask_in_box import (
-    MIRRORED,
-    ONE_VIEW,
-    BoxSegmenter,
-    Hint,
-    shared_mask_in_box,
-)
+from spectrack.tracking.looks import MIRRORED, ONE_VIEW, Hint
+from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.runtime_settings import with_runtime
 from spectrack.tracking.sharpness import sharpness
 from spectrack.tracking.table import make_tracker, named

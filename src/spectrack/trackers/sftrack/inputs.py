@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
 
 from spectrack.flow.estimators import FlowPair
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.threads import beside_others
+from spectrack.threads import side_by_side
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.runtime_settings import with_runtime
@@ -134,24 +134,33 @@ class InputPool:
 
     def __init__(self, names: Sequence[str], longest: int, runtime: str = "torch") -> None:
         self.inputs = [Input(name, longest, runtime) for name in names]
-        self._threads = ThreadPoolExecutor(len(self.inputs), thread_name_prefix="input")
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> list[Hypothesis | None]:
         """Start all on a frame."""
-        return self._ask(lambda one: one.init(frame_hwc, target))
+        return side_by_side([partial(one.init, frame_hwc, target) for one in self.inputs])
 
     def flow_pair(self) -> FlowPair | None:
         """Optical flow between the last two frames that one of them found anyway, if any."""
         return next((pair for one in self.inputs if (pair := one.flow_pair()) is not None), None)
 
-    def update(self, frame_hwc: FrameHWC) -> list[Hypothesis | None]:
-        """The answers of all for the next frame, in their order."""
-        return self._ask(lambda one: one.update(frame_hwc))
+    def update(
+        self, frame_hwc: FrameHWC, then: Callable[[int, Hypothesis], None] | None = None
+    ) -> list[Hypothesis | None]:
+        """The answers of all for the next frame, in their order.
 
-    def _ask(self, verb: Callable[[Input], Hypothesis | None]) -> list[Hypothesis | None]:
-        """At the same time, or one after the other where other objects are followed beside."""
-        each = map if beside_others() else self._threads.map
-        return list(each(verb, self.inputs))
+        Args:
+            frame_hwc: uint8 RGB.
+            then: Called with an input's place and its answer as soon as that is there, on the
+                input's thread.
+        """
+
+        def ask(place: int, one: Input) -> Hypothesis | None:
+            answer = one.update(frame_hwc)
+            if then is not None and answer is not None:
+                then(place, answer)
+            return answer
+
+        return side_by_side([partial(ask, *one) for one in enumerate(self.inputs)])
 
 
 def _scaled(box: Box, factor: float) -> Box:

@@ -11,7 +11,8 @@ from spectrack.trackers.sftrack.first import FirstMask
 from spectrack.trackers.sftrack.segmenter import CroppedChannels
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
-from spectrack.tracking.mask_in_box import BoxSegmenter, Hint
+from spectrack.tracking.looks import Hint
+from spectrack.tracking.mask_in_box import BoxSegmenter, Seen
 from spectrack.tracking.sharpness import sharpness
 
 SURE = 0.75
@@ -28,6 +29,7 @@ class MemorySegmenter:
     def __init__(self, segment: BoxSegmenter) -> None:
         self._segment = segment
         self._boxes: list[Box] = []
+        self._begun: dict[int, list[Seen]] = {}
 
     def find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """Mask of the thing in the box of a first frame."""
@@ -49,6 +51,18 @@ class MemorySegmenter:
             place = int(np.argmax([one.iou(box) for one in self._boxes]))
             self._segment.remember(soft_hw, place)
 
+    def begin(self, frame_hwc: FrameHWC, place: int, hypothesis: Hypothesis) -> None:
+        """Look at the hypothesis of an input while others are still at work, on its thread.
+
+        Args:
+            frame_hwc: uint8 RGB; the next call is for the same frame.
+            place: Of the input.
+            hypothesis: Its answer.
+        """
+        if _touches(hypothesis, frame_hwc):
+            hint = Hint(hypothesis.box, hypothesis.soft_hw)
+            self._begun[place] = self._segment.begin(frame_hwc, hint, place)
+
     def __call__(
         self,
         frame_hwc: FrameHWC,
@@ -63,16 +77,13 @@ class MemorySegmenter:
             colours: Unused; the network's own colours are learned by :meth:`remember`.
         """
         del colours
-        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
-        there = [
-            h if h is not None and h.box.area > 0 and h.box.clip(size_wh) is not None else None
-            for h in hypotheses
-        ]
+        there = [h if h is not None and _touches(h, frame_hwc) else None for h in hypotheses]
         hints = [Hint(h.box, h.soft_hw) for h in there if h is not None]
         self._boxes = [hint.box for hint in hints]
+        begun, self._begun = [one for _, one in sorted(self._begun.items())], {}
         if not hints:
             return None
-        found = self._segment.segment(frame_hwc, hints)
+        found = self._segment.segment(frame_hwc, hints, begun or None)
         rows = slice(min(f.rows.start for f in found), max(f.rows.stop for f in found))
         cols = slice(min(f.cols.start for f in found), max(f.cols.stop for f in found))
         if rows.stop <= rows.start or cols.stop <= cols.start:
@@ -86,3 +97,8 @@ class MemorySegmenter:
             out[k, y : y + height, x : x + width] = np.rint(255 * one.soft_hw)
         present = np.array([h is not None for h in there])
         return CroppedChannels(out, present, rows, cols)
+
+
+def _touches(hypothesis: Hypothesis, frame_hwc: FrameHWC) -> bool:
+    size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+    return hypothesis.box.area > 0 and hypothesis.box.clip(size_wh) is not None

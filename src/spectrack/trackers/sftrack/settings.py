@@ -25,6 +25,8 @@ class SFTrackSettings:
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
+        agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
+            and the next mirrored, where ``views`` would have both; above 1 none are.
         memory: Frames that the network of masks in boxes remembers besides the first.
         largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
@@ -57,6 +59,7 @@ class SFTrackSettings:
     masks: str = "mask-in-box"
     mask_weights: str = ""
     views: int = 2
+    agreed: float = 0.85
     memory: int = 4
     largest: int = 2000
     longest: int = 480
@@ -96,6 +99,8 @@ class SFTrackSettings:
                 raise InputError(f"{name} is {value}; give a number from 0 to 1")
         if self.views not in (1, 2, 4):
             raise InputError(f"views is {self.views}; give 1, 2 or 4")
+        if not self.agreed >= 0:
+            raise InputError(f"agreed is {self.agreed}; give an IoU, or more than 1 for never")
         if self.memory < 0:
             raise InputError(f"memory is {self.memory}; give 0 or more")
         rules = ("given", "learned", "tight", "rotated", "largest", "robust")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,8 @@ from spectrack.trackers.sftrack.weights import shared_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
-from spectrack.tracking.mask_in_box import (
-    FOUR_VIEWS,
-    MIRRORED,
-    ONE_VIEW,
-    BoxSegmenter,
-    shared_mask_in_box,
-)
+from spectrack.tracking.looks import FOUR_VIEWS, MIRRORED, ONE_VIEW
+from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.search import Finder
 from spectrack.tracking.target_memory import TargetMemory
 
@@ -132,7 +128,7 @@ class SFTracker(Tracker):
         s: SFTrackSettings = self.settings
         if s.masks == "feat2seg":
             return Segmenter(self._network)
-        views = {1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views]
+        views = replace({1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views], agreed=s.agreed)
         network = shared_mask_in_box(s.mask_weights, s.runtime)
         return MemorySegmenter(BoxSegmenter(network, TargetMemory(s.memory), s.rate, views))
 
@@ -143,7 +139,10 @@ class SFTracker(Tracker):
         return find_in_box(self._segment, frame_hwc, box)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
-        hypotheses = self._pool.update(frame_hwc)
+        begin = None
+        if isinstance(self._segment, MemorySegmenter):
+            begin = partial(self._segment.begin, frame_hwc)
+        hypotheses = self._pool.update(frame_hwc, begin)
         channels = self._segment(frame_hwc, self._trusted(hypotheses), self._colours)
         mixed = (
             None if channels is None else self._mixer.push(channels.soft_chw, channels.present_c)

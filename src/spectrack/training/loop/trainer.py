@@ -15,9 +15,9 @@ from typing import Any
 
 from torch import nn
 
+from spectrack.allocation import keep_freed_memory
 from spectrack.errors import InputError
 from spectrack.storage import Progress
-from spectrack.training.loop.allocation import keep_freed_memory
 from spectrack.training.loop.distributed import join
 from spectrack.training.loop.exact import exact_arithmetic
 from spectrack.training.loop.order import Samples, kept_randomness
