@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from frame_parts import Times, least_times, time_parts
+from spectrack.training.loop.allocation import keep_freed_memory
 
 from spectrack.datasets.synthetic.things import Things
 from spectrack.metrics.regions import jaccard
@@ -39,7 +40,6 @@ from spectrack.tracking.joint import share_pixels
 from spectrack.tracking.loop import run_many
 from spectrack.tracking.mask_in_box import SIDE, shared_mask_in_box
 from spectrack.tracking.table import make_tracker
-from spectrack.training.loop.allocation import keep_freed_memory
 from spectrack.video.frames import ArrayFrames
 
 RESULTS = Path(__file__).parent / "results"

@@ -28,8 +28,8 @@ from spectrack.tracking.table import make_tracker
 from spectrack.video.frames import ArrayFrames
 
 STAGES = {
-    "_pool.update": "inputs, together",
-    "_segment._segment.segment": "masks in boxes: crops, hints, network",
+    "_pool.update": "inputs and a first look at the box of each, together",
+    "_segment._segment.segment": "second looks where boxes differ, masks in the frame",
     "_mixer.push": "mixing",
     "_filter.push": "spectral filter",
     "_pool.flow_pair": "flow brought to the frame",

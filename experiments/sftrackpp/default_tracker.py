@@ -45,6 +45,7 @@ SYSTEMS = {
     "sftrack": ("**sftrack**", "sftrack", {}),
     "sftrack-fast": ("sftrack-fast", "sftrack-fast", {}),
     "nanomask": ("nanomask", "nanomask", {}),
+    "permissive": ("sftrack-permissive", "sftrack-permissive", {}),
     "flow": ("input: flow (masks)", "flow", {}),
     "fear": ("input: FEAR-XS (boxes)", "fear", {}),
     "nanotrack": ("NanoTrack (boxes)", "nanotrack", {}),
@@ -58,6 +59,7 @@ SYSTEMS = {
     "no-memory": ("without memory but the first frame", "sftrack", {"memory": "0"}),
     "no-feedback": ("without feedback to the inputs", "sftrack", {"feedback": "no"}),
     "spectral": ("with two spectral steps inside", "sftrack", {"iterations": "2"}),
+    "both-ways": ("each box both ways, though boxes agree", "sftrack", {"agreed": "2"}),
     "one-view": ("one look at each box", "sftrack", {"views": "1"}),
     "nanotrack-input": ("NanoTrack in place of FEAR-XS", "sftrack", {"inputs": "nanotrack,flow"}),
     "fear-only": ("FEAR-XS as the only input", "sftrack", {"inputs": "fear"}),
@@ -65,7 +67,7 @@ SYSTEMS = {
 }
 """Name to what the tables call it, the tracker and its settings."""
 
-FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow")
+FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow", "permissive")
 """Systems that are shown behind the filter, too."""
 
 

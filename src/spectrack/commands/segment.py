@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalFile, Repeated, parse_box, table
+from spectrack.commands.track_keys import PERMISSIVE_MASKS
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class SegmentCommand(Command):
     """Also write the picture with masks and boxes drawn in, .png or .jpg."""
     weights: Annotated[str, arg(metavar="WEIGHTS")] = ""
     """Of the network, a name of `spectrack weights` or a file; the shipped ones by default."""
+    permissive: Flag = False
+    """Use the weights that were learned from data of permissive terms alone; they know less."""
     overwrite: Flag = False
     """Replace files that are there."""
 
@@ -68,6 +71,9 @@ class SegmentCommand(Command):
                 f"thing {wrong} has neither box nor point; number things from 1 to {MOST}, "
                 "without gaps"
             )
+        if self.permissive and self.weights:
+            raise InputError(f"--permissive and --weights {self.weights} were given; leave one out")
+        weights = PERMISSIVE_MASKS if self.permissive else self.weights
         out = self.out or Path(f"{self.image.stem}_mask.png")
         self._check_files(out)
 
@@ -77,11 +83,9 @@ class SegmentCommand(Command):
         found: list[Prediction] = []
         for number, box in enumerate(given, 1):
             if number in clicks:
-                found.append(
-                    segment_points(frame_hwc, clicks[number], box=box, weights=self.weights)
-                )
+                found.append(segment_points(frame_hwc, clicks[number], box=box, weights=weights))
             elif box is not None:
-                found += segment_all(frame_hwc, [box], weights=self.weights)
+                found += segment_all(frame_hwc, [box], weights=weights)
         boxes = [box or one.box for box, one in zip(given, found, strict=True)]
         index_hw = index_of(found)
         self._write(out, frame_hwc, index_hw, boxes, found)

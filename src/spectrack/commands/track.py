@@ -23,6 +23,7 @@ from spectrack.commands.base import (
 )
 from spectrack.commands.track_keys import (
     KEY,
+    PERMISSIVE_MASKS,
     POINT,
     START,
     parse_keys,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from spectrack.tracking.journal import Journal
     from spectrack.tracks import Tracks
     from spectrack.video.frames import BrokenFrame
+
+
+USUAL, PERMISSIVE = "sftrack", "sftrack-permissive"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +80,12 @@ class TrackCommand(Command):
     """Follow key frames forward only."""
     work: Annotated[Path | None, arg(metavar="WORK")] = None
     """Keep key frames and answers in this folder, for later corrections and after a kill."""
-    tracker: Annotated[str, arg(metavar="NAME")] = "sftrack"
+    tracker: Annotated[str, arg(metavar="NAME")] = USUAL
     """What follows; see `spectrack trackers`."""
     set: Annotated[Repeated, arg(metavar="NAME=VALUE")] = ()
     """A setting of the tracker; see `spectrack trackers NAME`. Repeat for more."""
+    permissive: Flag = False
+    """Follow with sftrack-permissive, whose weights were learned from data of permissive terms."""
     runtime: Annotated[str, arg(metavar="NAME")] = "torch"
     """What runs the networks of sftrack, nanomask, nanotrack and fear: torch, or onnx, which needs
     less of a CPU's time, and the extra onnx. The first time, graphs are made, which takes a while.
@@ -118,9 +124,14 @@ class TrackCommand(Command):
         from spectrack.tracking.table import settings_of, tracker_table
 
         choose("tracker", self.tracker, tracker_table())
+        if self.permissive and self.tracker not in (USUAL, PERMISSIVE):
+            raise InputError(
+                f"--permissive and --tracker {self.tracker} were given; {PERMISSIVE} alone has "
+                "such weights: leave one out"
+            )
         at_least("--max-frames", self.max_frames)
-        settings = with_chosen_runtime(self.tracker, split_pairs(self.set), self.runtime)
-        checked = settings_of(self.tracker, **settings)  # a wrong one is told before work begins
+        settings = with_chosen_runtime(self._named, split_pairs(self.set), self.runtime)
+        checked = settings_of(self._named, **settings)  # a wrong one is told before work begins
         camera = self.video.isdecimal() and not Path(self.video).exists()
         source: str | int = int(self.video) if camera else self.video
         if isinstance(source, int) and self.max_frames is None:
@@ -135,7 +146,7 @@ class TrackCommand(Command):
         # A camera cannot be watched from where it was; key frames have a folder of their own.
         if not isinstance(source, int) and not self._keyed:
             asked = what_decides(
-                source, targets, self.tracker, checked, not self.no_clean, self.max_frames, starts
+                source, targets, self._named, checked, not self.no_clean, self.max_frames, starts
             )
             kept = None if self.restart else kept_run(self.out, asked, explainer is not None)
         if kept is not None:
@@ -211,7 +222,7 @@ class TrackCommand(Command):
                 return track_all(
                     source,
                     targets,
-                    tracker=self.tracker,
+                    tracker=self._named,
                     clean=not self.no_clean,
                     max_frames=self.max_frames,
                     progress=count,
@@ -233,6 +244,11 @@ class TrackCommand(Command):
         if self.skip_broken:
             return error
         return InputError(f"{error}, or go on past it with --skip-broken")
+
+    @property
+    def _named(self) -> str:
+        """The tracker that is asked for."""
+        return PERMISSIVE if self.permissive else self.tracker
 
     @property
     def _keyed(self) -> bool:
@@ -261,12 +277,13 @@ class TrackCommand(Command):
         from spectrack.video.frames import BrokenFrame
 
         clicks = [parse_point(text) for text in self.point]
+        weights = PERMISSIVE_MASKS if self._named == PERMISSIVE else ""
         keys = keys_of(targets, starts, parse_keys(self.key))
         try:
             return track_keys(
                 self.video,
-                with_points(self.video, self.max_frames, keys, clicks),
-                tracker=self.tracker,
+                with_points(self.video, self.max_frames, keys, clicks, weights),
+                tracker=self._named,
                 clean=not self.no_clean,
                 both_ways=not self.forward_only,
                 max_frames=self.max_frames,
@@ -286,9 +303,9 @@ class TrackCommand(Command):
         from spectrack.tracking.explaining import Explainer
         from spectrack.tracking.table import tracker_table
 
-        if not tracker_table()[self.tracker].load().explains:
+        if not tracker_table()[self._named].load().explains:
             raise InputError(
-                f"tracker {self.tracker} fuses no others, so it has nothing to explain; "
+                f"tracker {self._named} fuses no others, so it has nothing to explain; "
                 "use --tracker sftrack or leave out --explain"
             )
         if not self.explain_frames:

@@ -89,7 +89,17 @@ def parse_starts(given: Sequence[str]) -> dict[int, int]:
     return starts
 
 
-def with_points(source: Any, max_frames: int | None, keys: Keys, clicks: Sequence[Click]) -> Keys:
+PERMISSIVE_MASKS = "mask_in_box_permissive"
+"""Weights of masks in boxes that were learned from data of permissive terms alone."""
+
+
+def with_points(
+    source: Any,
+    max_frames: int | None,
+    keys: Keys,
+    clicks: Sequence[Click],
+    weights: str = "",
+) -> Keys:
     """Keys in which clicks were made into masks, or corrected the mask or box given there.
 
     Args:
@@ -97,6 +107,7 @@ def with_points(source: Any, max_frames: int | None, keys: Keys, clicks: Sequenc
         max_frames: Only so many frames of it.
         keys: What is given without clicks.
         clicks: All clicks.
+        weights: Of the network that makes masks of them; the shipped ones where empty.
 
     Raises:
         InputError: If a frame is missing or clicks cannot be used.
@@ -104,12 +115,13 @@ def with_points(source: Any, max_frames: int | None, keys: Keys, clicks: Sequenc
     from spectrack.api import open_frames
     from spectrack.structures import Target
     from spectrack.tracking.keys import as_key
+    from spectrack.tracking.mask_in_box import shared_mask_in_box
     from spectrack.tracking.points import PointSegmenter
 
     made = {key: dict(given) for key, given in keys.items()}
     if not clicks:
         return made
-    segment = PointSegmenter()
+    segment = PointSegmenter(shared_mask_in_box(weights))
     with open_frames(source, max_frames) as frames:
         for frame, number in sorted({(c.frame, c.object) for c in clicks}):
             given = made.setdefault(number, {}).get(frame)

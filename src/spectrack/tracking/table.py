@@ -108,6 +108,18 @@ TRACKERS: dict[str, TrackerEntry] = {
         weights=("sftrack", "mask_in_box", "fear"),
         speed="medium",
     ),
+    "sftrack-permissive": TrackerEntry(
+        "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
+        "SFTrack++ with weights learned from data of permissive terms alone",
+        "masks",
+        {
+            "inputs": "nanotrack:weights=nanotrack_permissive,flow",
+            "mask_weights": "mask_in_box_permissive",
+            "weights": "none",
+        },
+        weights=("mask_in_box_permissive", "nanotrack_permissive"),
+        speed="slow",
+    ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",
         "exact masks without weights: optical flow, adaptive colour models, re-detection",

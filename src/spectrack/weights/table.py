@@ -33,6 +33,14 @@ WEIGHTS: dict[str, WeightsEntry] = {
         networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
         asset="mask_in_box.safetensors",
     ),
+    "mask_in_box_permissive": WeightsEntry(
+        description="the same, learned from data of permissive terms alone: sftrack-permissive",
+        file="mask_in_box_permissive.safetensors",
+        paper="spectrack; MobileNetV2 (Sandler et al., CVPR 2018), memory as in STM (ICCV 2019)",
+        licence="any use, see assets/README.md: CCP is Apache-2.0, FeralCat public domain",
+        networks={"": "spectrack.networks.mask_in_box:MaskInBox"},
+        asset="mask_in_box_permissive.safetensors",
+    ),
     "fear": WeightsEntry(
         description="FEAR-XS, learned on from the published weights: boxes of sftrack",
         file="fear.safetensors",
@@ -49,6 +57,15 @@ WEIGHTS: dict[str, WeightsEntry] = {
         networks={"": "spectrack.trackers.nanotrack.network:NanoTrack"},
         arguments={"version": "v3"},
         asset="nanotrack.safetensors",
+    ),
+    "nanotrack_permissive": WeightsEntry(
+        description="the same, learned on from data of permissive terms alone: sftrack-permissive",
+        file="nanotrack_permissive.safetensors",
+        paper="NanoTrack; Chen et al., SiamBAN, CVPR 2020",
+        licence="any use, see assets/README.md; the published weights are Apache-2.0",
+        networks={"": "spectrack.trackers.nanotrack.network:NanoTrack"},
+        arguments={"version": "v3"},
+        asset="nanotrack_permissive.safetensors",
     ),
     "dimp_small": WeightsEntry(
         description="DiMP, small, as `spectrack train dimp --small` makes it",

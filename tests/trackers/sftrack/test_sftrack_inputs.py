@@ -12,6 +12,7 @@ import pytest
 
 from processes import PATIENCE_S
 from random_sftrack import write_random_weights
+from spectrack import threads
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.trackers.sftrack.inputs import InputPool
@@ -104,11 +105,30 @@ def test_one_that_raises_in_update_is_dropped_from_there_on(fragile):
 
 
 def test_inputs_work_side_by_side(fragile, monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 3)
     monkeypatch.setattr(Fragile, "met", threading.Barrier(3))
     pool = InputPool(["solid", "solid", "solid"], 480)
     pool.init(FRAME, TARGET)
     # Each waits for the other two inside update: one after the other, none would ever answer.
     assert [h.box for h in pool.update(FRAME)] == [TARGET.box] * 3
+
+
+def test_each_answer_is_looked_at_on_its_own_thread_as_soon_as_it_is_there(fragile, monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    pool, seen, meet = InputPool(["solid", "mortal"], 480), {}, threading.Barrier(2)
+
+    def look(place, answer):
+        seen[place] = answer, threading.get_ident()
+        meet.wait(timeout=PATIENCE_S)  # neither waits for the other's look to end
+
+    pool.init(FRAME, TARGET)
+    said = pool.update(FRAME, look)
+    assert [seen[place][0] for place in (0, 1)] == said
+    assert len({seen[place][1] for place in (0, 1)} - {threading.get_ident()}) == 2
+    seen.clear()
+    with pytest.warns(RuntimeWarning, match="input mortal failed"):
+        pool.update(FRAME, lambda place, answer: seen.setdefault(place, answer))
+    assert list(seen) == [0]
 
 
 @pytest.mark.parametrize("longest", [45, 480])

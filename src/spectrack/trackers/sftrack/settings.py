@@ -19,7 +19,8 @@ class SFTrackSettings:
         inputs: Trackers whose answers are fused, by name and separated by commas, with settings
             after a colon (``flow,csrt,rts:weights=FILE;presence=0.2``); a file of boxes (CSV or
             text, one a frame) or a folder of masks is an input, too.
-        weights: File of the weights of SFTrack++; the shipped ones where empty.
+        weights: File of the weights of SFTrack++; the shipped ones where empty, and with ``none``
+            even shares and no learned mixing or box.
         masks: What turns hypotheses into masks: ``mask-in-box``, a network that knows what things
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
@@ -108,6 +109,10 @@ class SFTrackSettings:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")
         if self.masks not in ("mask-in-box", "feat2seg"):
             raise InputError(f"masks is {self.masks!r}; give mask-in-box or feat2seg")
+        if self.weights == "none" and "feat2seg" in self.masks:
+            raise InputError("masks is feat2seg with weights none; name weights that hold it")
+        if self.weights == "none" and self.box_rule == "learned":
+            raise InputError("box_rule is learned with weights none; name weights, or another rule")
         if self.adapt > 0 and self.masks != "feat2seg":
             raise InputError(
                 f"adapt is {self.adapt} with masks by {self.masks}; only feat2seg is fine-tuned: "

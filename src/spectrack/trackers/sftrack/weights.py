@@ -65,6 +65,13 @@ def shipped() -> Path:
     return Path(str(files("spectrack") / "assets" / "sftrack.safetensors"))
 
 
+def nothing_learned() -> SFTrackWeights:
+    """Even shares led by agreement alone, and networks that know nothing."""
+    return SFTrackWeights(
+        Feat2Seg(WIDTHS).eval(), MixingSettings.robust(("any",)), Seg2Box().eval(), {}
+    )
+
+
 def save_sftrack(path: Path, weights: SFTrackWeights) -> None:
     """Write everything to one file, in half precision; a file that is there is replaced whole."""
     tensors = {}
