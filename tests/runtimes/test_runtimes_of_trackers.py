@@ -108,4 +108,4 @@ def test_the_command_names_the_trackers_that_know_another_runtime(tmp_path, caps
     assert main([*words, "--tracker", "csrt", "--runtime", "onnx"]) == 2
     told = capsys.readouterr().err
     assert "tracker csrt knows torch alone" in told
-    assert "sftrack, sftrack-fast, nanomask, nanotrack, fear" in told
+    assert "sftrack, sftrack-fast, sftrack-permissive, nanomask, nanotrack, fear" in told

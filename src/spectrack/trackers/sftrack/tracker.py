@@ -42,7 +42,7 @@ from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
-from spectrack.trackers.sftrack.weights import nothing_learned, shared_sftrack, shipped
+from spectrack.trackers.sftrack.weights import nothing_learned, shared_sftrack
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
@@ -74,8 +74,10 @@ class SFTracker(Tracker):
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
         s: SFTrackSettings = self.settings
-        nothing = s.weights == "none"
-        weights = nothing_learned() if nothing else shared_sftrack(Path(s.weights or shipped()))
+        if s.weights == "none":
+            weights = nothing_learned()
+        else:
+            weights = shared_sftrack(Path(s.weights) if s.weights else None)
         self._network = weights.feat2seg
         self._segment = self._new_segmenter()
         self._any_size = weights.mixing_of(s.names)
