@@ -91,7 +91,9 @@ def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
 
 
 def test_unknown_names_and_settings_are_told():
-    with pytest.raises(InputError, match="use one of sftrack, sftrack-fast, sftrack-permissive, flow, "):
+    with pytest.raises(
+        InputError, match="one of sftrack, sftrack-fast, sftrack-permissive, flow, "
+    ):
         make_tracker("magic")
     with pytest.raises(InputError, match="has no setting speed; it has"):
         make_tracker("flow", speed=3)
