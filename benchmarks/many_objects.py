@@ -237,9 +237,10 @@ BUSY = 6
 """Processes that compute beside short loops."""
 
 READING = """Answers for an object are those it has alone, so what one costs all cost: mostly the
-network of masks in boxes, on crops of its own. Several crops in one forward pass cost no less each
-on a processor than one after the other: the maps of one picture stay in its cache, those of a batch
-do not. So objects are not batched but followed side by side, one thread each, which helps where
+network of masks in boxes, on crops of its own. Of several crops in one forward pass two or
+four may cost a quarter less each on a processor, on a noisy machine, eight cost what they cost one
+after the other and sixteen more: maps of one picture stay in its cache, those of a large batch do
+not. So objects are not batched but followed side by side, one thread each, which helps where
 there are several processors. With one allowed the ratio is about the number of objects. Wall ratios
 measured beside other programs say little. Short loops are faster on all threads where processors
 are free and much slower where they are not, as a thread that has its part done waits busily for the
