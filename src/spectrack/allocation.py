@@ -1,8 +1,8 @@
 """Memory that a computation gives back is kept for the next one.
 
 glibc gives large blocks back to the system as soon as they are freed, and each of their pages must
-be cleared anew when the next computation asks for them: several microseconds for four kilobytes on
-a virtual machine, more than a convolution needs for the numbers in them.
+be cleared anew when the next computation asks for them. On a virtual machine that may take longer
+than to compute the numbers in them.
 """
 
 from __future__ import annotations

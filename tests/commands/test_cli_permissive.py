@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from spectrack.api import segment_all
-from spectrack.commands.segment import index_of
+from spectrack.commands.segment import PERMISSIVE_MASKS, index_of
 from spectrack.structures import Box
+from spectrack.tracking.table import TRACKERS
 
 BOX = Box(20, 10, 40, 30)
 
@@ -43,14 +44,21 @@ def test_track_follows_with_the_permissive_set(
 
 
 def test_points_of_track_are_made_into_masks_by_it(
-    spectrack, without_others, frames_folder, tmp_path
+    spectrack, without_others, frames_folder, clip, tmp_path
 ):
+    x, y = clip.target.box.center
+    box = ",".join(f"{v:g}" for v in clip.target.box)
     ran = spectrack(
-        "track", frames_folder, "--point", "0:64,40", "--permissive", "--max-frames", "3",
-        "--no-overlay", "--out", tmp_path / "out",
+        "track", frames_folder, "--key", f"0={box}", "--point", f"{x:g},{y:g}", "--permissive",
+        "--max-frames", "3", "--no-overlay", "--out", tmp_path / "out",
     )  # fmt: skip
-    assert ran.status in (0, 2), ran
-    assert "was read" not in ran.err
+    assert ran.status == 0, ran
+    made = np.asarray(Image.open(tmp_path / "out" / "masks" / "00000.png"))
+    assert made[int(y), int(x)] == 1
+
+
+def test_the_weights_of_segment_are_those_of_the_tracker():
+    assert TRACKERS["sftrack-permissive"].defaults["mask_weights"] == PERMISSIVE_MASKS
 
 
 def test_other_trackers_have_no_such_weights(spectrack, frames_folder, clip_box, tmp_path):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalFile, Repeated, parse_box, table
-from spectrack.commands.track_keys import PERMISSIVE_MASKS
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 MOST = 255
 """Objects that an indexed PNG holds."""
+
+
+PERMISSIVE_MASKS = "mask_in_box_permissive"
+"""Weights of masks in boxes that were learned from data of permissive terms alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,6 @@ from spectrack.commands.base import (
 )
 from spectrack.commands.track_keys import (
     KEY,
-    PERMISSIVE_MASKS,
     POINT,
     START,
     parse_keys,
@@ -274,10 +273,12 @@ class TrackCommand(Command):
     ) -> Tracks:
         """The answers from key frames."""
         from spectrack.api.correcting import keys_of, track_keys
+        from spectrack.tracking.table import settings_of
         from spectrack.video.frames import BrokenFrame
 
         clicks = [parse_point(text) for text in self.point]
-        weights = PERMISSIVE_MASKS if self._named == PERMISSIVE else ""
+        chosen = settings_of(self._named, **settings)
+        weights = getattr(chosen, "mask_weights", "")  # clicks are read as the tracker reads boxes
         keys = keys_of(targets, starts, parse_keys(self.key))
         try:
             return track_keys(

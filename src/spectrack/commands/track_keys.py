@@ -89,10 +89,6 @@ def parse_starts(given: Sequence[str]) -> dict[int, int]:
     return starts
 
 
-PERMISSIVE_MASKS = "mask_in_box_permissive"
-"""Weights of masks in boxes that were learned from data of permissive terms alone."""
-
-
 def with_points(
     source: Any,
     max_frames: int | None,

@@ -51,9 +51,7 @@ class Views:
         contexts: Sides of the crops in sides of the box.
         mirror: Whether each crop is seen mirrored, too.
         agreed: Least IoU of boxes that are looked at one way each, the first as it is, the next one
-            mirrored, in place of both; above 1 no boxes are. On five held-out training sequences
-            (``experiments/sftrackpp/default_tracker.py --split held-out``) 0.85 left J of
-            ``sftrack`` as it was, 0.7 took 0.3 off.
+            mirrored, in place of both; above 1 no boxes are.
     """
 
     contexts: tuple[float, ...] = (CONTEXT,)
