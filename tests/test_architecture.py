@@ -229,3 +229,9 @@ def test_public_names_are_sorted_and_exist():
         assert getattr(spectrack, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = spectrack.nonsense
+
+
+def test_every_file_of_tests_has_a_name_of_its_own():
+    """Folders of tests are no packages: of two files of one name, pytest refuses the second."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
