@@ -7,14 +7,18 @@ import json
 import pytest
 import torch
 
+from random_mask_in_box import random_mask_in_box
+from spectrack import threads
 from spectrack.cli import main
 from spectrack.errors import InputError
-from spectrack.runtimes import export, running
-from spectrack.runtimes.export import difference_of, largest_difference
-from spectrack.runtimes.graph import Given, Graph
+from spectrack.runtimes import export, mask_in_box, running
+from spectrack.runtimes.export import difference_of, largest_difference, write_graph
+from spectrack.runtimes.graph import Given, Graph, plain
 from spectrack.runtimes.running import OnnxNetwork
 from spectrack.runtimes.session import open_graph
 from spectrack.runtimes.spectral import SFSegStep, sfseg_graphs
+from spectrack.threads import side_by_side
+from spectrack.tracking.looks import SIDE
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package, reason=f"the package {package} (extra onnx) is not installed")
@@ -94,3 +98,49 @@ def test_graphs_of_a_network_are_made_once(tmp_path, monkeypatch):
     torch.nn.init.constant_(network.weight, 3.0)
     with pytest.raises(pytest.fail.Exception):  # other numbers, another graph
         OnnxNetwork(network, [double])
+
+
+def test_as_many_threads_work_on_a_graph_as_torch_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path))
+    double = Graph("double", lambda network, x: network.weight * x, {"x": Given(("n",))}, ("y",))
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.set_num_threads(2)
+    ready, opened = OnnxNetwork(network, [double]), []
+    told = running.open_graph
+    monkeypatch.setattr(
+        running, "open_graph", lambda path, threads: opened.append(threads) or told(path, threads)
+    )
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    running._opened.cache_clear()
+    numbers = torch.arange(3.0)
+    alone = ready("double", numbers)[0]
+    beside = side_by_side([lambda: ready("double", numbers)[0]] * 2)
+    assert {*opened} == {1, 2}
+    assert opened[0] == 2
+    assert torch.equal(beside[0], alone)
+    assert torch.equal(beside[1], alone)
+
+
+def test_masks_in_boxes_at_the_size_that_trackers_have(tmp_path):
+    """Where the network has a way of its own for large maps, which a graph must not have."""
+    network = plain(random_mask_in_box())
+    features = next(one for one in mask_in_box.graphs_of(network) if one.name == "features")
+    cells = SIDE // 32
+    path = tmp_path / "features.onnx"
+    written = write_graph(path, network, features.fixed(h=cells, w=cells))
+    assert written.difference < 1e-5
+    assert path.is_file()
+
+
+def test_a_graph_that_is_wrong_is_not_written(tmp_path, monkeypatch):
+    network = torch.nn.Linear(1, 1, bias=False)
+    good = Graph("g", lambda network, x: network.weight * x, {"x": Given(("n",))}, ("y",))
+    content = export._content(network, good, {})
+    monkeypatch.setattr(export, "_content", lambda *_: content)
+    wrong = Graph("g", lambda network, x: network.weight * x + 1, {"x": Given(("n",))}, ("y",))
+    with pytest.raises(InputError, match="nothing was written"):
+        write_graph(tmp_path / "g.onnx", network, wrong)
+    narrow = Graph("g", good.function, {"x": Given(("n", 2))}, ("y",))
+    with pytest.raises(InputError, match="does not take them"):
+        write_graph(tmp_path / "g.onnx", network, narrow)
+    assert not list(tmp_path.iterdir())

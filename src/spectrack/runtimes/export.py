@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from spectrack.errors import InputError
 from spectrack.runtimes.graph import USUAL, Graph, parsed
-from spectrack.runtimes.session import open_graph, require
+from spectrack.runtimes.session import OnnxGraph, open_graph, require
 from spectrack.storage import write_bytes
 
 OPSET = 18
@@ -57,7 +57,7 @@ class Written:
 def write_graph(
     path: Path, network: nn.Module, graph: Graph, notes: Mapping[str, str] | None = None
 ) -> Written:
-    """Write a graph to a file of its own, all weights in it, and check it.
+    """Write a graph to a file of its own, all weights in it, once it is checked.
 
     Args:
         path: The ``.onnx`` file; one that is there is replaced whole.
@@ -69,15 +69,14 @@ def write_graph(
         InputError: If the packages are absent, or the file answers otherwise than torch.
     """
     content = _content(network, graph, notes or {})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, content)
-    difference = largest_difference(path, network, graph)
+    difference = _largest_difference(OnnxGraph(content), network, graph)
     if not difference <= TOLERANCE:
-        path.unlink()
         raise InputError(
             f"the graph {graph.name} differs from torch by {difference:.2g} of its greatest value "
-            f"and {TOLERANCE:g} is allowed; nothing was kept, please report this"
+            f"and {TOLERANCE:g} is allowed; nothing was written, please report this"
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, content)
     return Written(path, graph, len(content), difference)
 
 
@@ -87,7 +86,10 @@ def largest_difference(path: Path, network: nn.Module, graph: Graph) -> float:
     Returns:
         In shares of the greatest value of each output.
     """
-    session = open_graph(path)
+    return _largest_difference(open_graph(path), network, graph)
+
+
+def _largest_difference(session: OnnxGraph, network: nn.Module, graph: Graph) -> float:
     differences = []
     for seed, sizes in enumerate(graph.checked):
         tensors = graph.example(sizes, seed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from spectrack.networks.folding import for_inference
+from spectrack.networks.folding import folded
 
 Axis = int | str
 Sizes = Mapping[str, int]
@@ -107,8 +107,7 @@ def plain(network: nn.Module) -> nn.Module:
     """A copy that answers the same up to rounding, with what can be folded into weights folded."""
     if next(network.parameters(), None) is None:
         return network  # there are no weights to fold anything into
-    copy = for_inference(network)
-    return copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return folded(network)
 
 
 def parsed(axis: str) -> tuple[int, str]:

@@ -27,7 +27,8 @@ FORMAT = 1
 class OnnxNetwork:
     """Functions of a network, each a graph.
 
-    As many threads work on a graph as torch had when it was opened.
+    As many threads work on a graph as torch has in the thread that asks: one where several jobs
+    are done side by side (:mod:`spectrack.threads`), and all where one is done by itself.
 
     Args:
         network: On the CPU; it stays as it is.
@@ -41,17 +42,18 @@ class OnnxNetwork:
         require("onnxruntime")
         folder = cache_folder() / "onnx" / _key(network, graphs)
         ready: nn.Module | None = None
-        self._graphs: dict[str, OnnxGraph] = {}
+        self._paths: dict[str, Path] = {}
         for graph in graphs:
             path = folder / f"{graph.name}.onnx"
             if not path.is_file():
                 ready = ready or plain(network)
                 write_graph(path, ready, graph)
-            self._graphs[graph.name] = _opened(path, torch.get_num_threads())
+            self._paths[graph.name] = path
+            _opened(path, torch.get_num_threads())  # a damaged file is told now
 
     def __call__(self, name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
         """What a graph says of tensors."""
-        return self._graphs[name](*tensors)
+        return _opened(self._paths[name], torch.get_num_threads())(*tensors)
 
 
 @lru_cache(maxsize=32)
