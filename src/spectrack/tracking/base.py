@@ -112,6 +112,20 @@ class Tracker(ABC):
             )
         self._correct(frame_hwc, soft_hw)
 
+    def prepare(self, frame_hwc: FrameHWC) -> None:
+        """Do ahead what :meth:`update` of the same frame begins with, on all processors.
+
+        For whoever asks several trackers at the same time, each on one processor then. It may be
+        left out: the answer is the same.
+
+        Args:
+            frame_hwc: The very array that :meth:`update` is given next.
+
+        Raises:
+            InputError: As :meth:`update`.
+        """
+        check_frame(frame_hwc, self.size_wh)
+
     def flow_pair(self) -> FlowPair | None:
         """Optical flow between the last two frames that it found anyway, for whoever needs it.
 

@@ -12,11 +12,13 @@ no harm. Memory is bounded: one past frame, one mask, four histograms, two templ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from spectrack.flow.estimators import DISFlow, FlowHW2, FlowPair, consistency_hw, warp
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
+from spectrack.threads import side_by_side
 from spectrack.trackers.flow.motion import motion_logit_hw
 from spectrack.trackers.flow.segment import Carried, Segmented, rivals_hw, segment
 from spectrack.trackers.flow.settings import FlowTrackerSettings
@@ -40,6 +42,16 @@ class _State:
     area: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Between:
+    """A window in the last good frame and in this one, and the flows between them."""
+
+    view: View
+    now_hwc: FrameHWC
+    forth: FlowHW2
+    back: FlowHW2
+
+
 class FlowTracker(Tracker):
     """Follows a target by flow, colour and motion; see the module's text.
 
@@ -53,7 +65,9 @@ class FlowTracker(Tracker):
 
     def __init__(self, settings: FlowTrackerSettings | None = None) -> None:
         super().__init__(settings)
-        self._flow = DISFlow(self.settings.preset)
+        # one a direction: an estimator has buffers, so it can do one thing at a time
+        self._flows = DISFlow(self.settings.preset), DISFlow(self.settings.preset)
+        self._ahead: tuple[FrameHWC, _Between] | None = None
         self._lost = 0
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -68,7 +82,8 @@ class FlowTracker(Tracker):
         mask = soft >= 0.5
         box = robust_box(mask) or fallback
         self._lost, self._fresh = 0, not given
-        self._between: tuple[View, FlowHW2, FlowHW2] | None = None
+        self._between: _Between | None = None
+        self._ahead = None
         view = View.around(
             box, size, self.settings.grow, self.settings.margin, self.settings.pixels
         )
@@ -87,10 +102,13 @@ class FlowTracker(Tracker):
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._fresh = False
-        self._between = None
+        self._between, ahead = None, self._ahead
+        self._ahead = None  # it holds the frame
         seen: tuple[View, Segmented] | None = None
         if self._lost <= self.settings.patience:
-            seen = self._carry(frame_hwc)
+            there = ahead is not None and ahead[0] is frame_hwc
+            between = ahead[1] if ahead is not None and there else self._flow_to(frame_hwc)
+            seen = self._carry(between)
             if not self._believes(*seen):
                 seen = None
         if seen is None and self._lost:
@@ -108,8 +126,16 @@ class FlowTracker(Tracker):
         """
         if self._between is None:
             return None
-        view, forth, back = self._between
-        return FlowPair(*(view.paste_flow(flow, self.size_wh) for flow in (forth, back)))
+        seen = self._between
+        return FlowPair(
+            *(seen.view.paste_flow(flow, self.size_wh) for flow in (seen.forth, seen.back))
+        )
+
+    def prepare(self, frame_hwc: FrameHWC) -> None:
+        """Find both flows, each on a processor; see :meth:`Tracker.prepare`."""
+        super().prepare(frame_hwc)
+        if self._lost <= self.settings.patience:
+            self._ahead = frame_hwc, self._flow_to(frame_hwc)
 
     def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """In the first frame, where a box was given, it is another guess at what the box holds."""
@@ -140,20 +166,25 @@ class FlowTracker(Tracker):
         speed = max(abs(v) for v in self._state.velocity)
         return View.around(box, self.size_wh, s.grow, s.margin + speed, s.pixels)
 
-    def _carry(self, frame: FrameHWC) -> tuple[View, Segmented]:
+    def _flow_to(self, frame: FrameHWC) -> _Between:
+        """Both flows between the last good frame and this one, about the target."""
+        view = self._view(self._state.box)
+        before, now = view.cut(self._state.frame), view.cut(frame)
+        there, again = self._flows
+        forth, back = side_by_side([partial(there, before, now), partial(again, now, before)])
+        return _Between(view, now, forth, back)
+
+    def _carry(self, between: _Between) -> tuple[View, Segmented]:
         """Segment the window by flow from the last good frame."""
-        state = self._state
-        view = self._view(state.box)
-        before, now = view.cut(state.frame), view.cut(frame)
-        back, forth = self._flow(now, before), self._flow(before, now)
+        state, view, back, forth = self._state, between.view, between.back, between.forth
         if not self._lost:
-            self._between = view, forth, back
+            self._between = between
         agree = consistency_hw(back, forth, self.settings.flow_sigma)
         prior = warp(view.cut(state.soft), back)
         motion, (dx, dy) = motion_logit_hw(back, prior, agree)
         ghost = warp(view.cut(state.ghost), np.full_like(back, (dx, dy)))
         rival = warp(view.cut(state.rival), back)
-        return view, self._segment(now, Carried(prior, ghost, rival, agree, motion))
+        return view, self._segment(between.now_hwc, Carried(prior, ghost, rival, agree, motion))
 
     def _segment(self, now_hwc: FrameHWC, carried: Carried) -> Segmented:
         return segment(now_hwc, carried, self._colours, self.settings, self._youth)

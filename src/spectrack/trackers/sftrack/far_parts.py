@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from spectrack.structures import SoftHW
+from spectrack.structures import Box, SoftHW
 
 FAR = 0.5
 """Parts further from the main one than this, in its sides, are something else."""
@@ -24,14 +24,19 @@ def without_far_parts(soft_hw: SoftHW, last_hw: SoftHW | None = None) -> SoftHW:
     Returns:
         The same values; at most 0.3 in those parts.
     """
-    hard = (soft_hw >= 0.5).astype(np.uint8)
+    hard_hw = soft_hw >= 0.5
+    box = Box.from_mask(hard_hw)
+    if box is None:
+        return soft_hw
+    area = box.slices((soft_hw.shape[1], soft_hw.shape[0]))
+    hard = np.ascontiguousarray(hard_hw[area]).view(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
     if count <= 2:
         return soft_hw
-    x1, y1, w, h, area = stats[1:].T.astype(np.float64)
-    first = int(area.argmax())
+    x1, y1, w, h, pixels = stats[1:].T.astype(np.float64)
+    first = int(pixels.argmax())
     if last_hw is not None:
-        stayed = np.bincount(labels[last_hw >= 0.5], minlength=count)[1:]
+        stayed = np.bincount(labels[last_hw[area] >= 0.5], minlength=count)[1:]
         first = int(stayed.argmax()) if stayed.any() else first
     reach = FAR * np.sqrt(w[first] * h[first])
     gap_x = np.maximum(x1 - (x1 + w)[first], x1[first] - (x1 + w))
@@ -39,4 +44,6 @@ def without_far_parts(soft_hw: SoftHW, last_hw: SoftHW | None = None) -> SoftHW:
     far = np.concatenate([[False], np.maximum(gap_x, gap_y) > reach])
     if not far.any():
         return soft_hw
-    return np.where(far[labels], np.minimum(soft_hw, np.float32(0.3)), soft_hw)
+    out = soft_hw.copy()
+    out[area][far[labels]] = np.float32(0.3)  # all of these are above one half
+    return out

@@ -67,6 +67,11 @@ class Input:
         self._tracker = self._make()
         return self._ask(lambda: self._tracker.init(self._seen(frame_hwc), target))
 
+    def prepare(self, frame_hwc: FrameHWC) -> None:
+        """Do ahead what can be done on all processors; see :meth:`Tracker.prepare`."""
+        if self._scale == 1:  # else it sees another array each time
+            self._ask(lambda: self._tracker.prepare(frame_hwc))
+
     def update(self, frame_hwc: FrameHWC) -> Hypothesis | None:
         """Its answer for the next frame; None where it sees nothing."""
         return self._ask(lambda: self._tracker.update(self._seen(frame_hwc)))
@@ -153,6 +158,8 @@ class InputPool:
             then: Called with an input's place and its answer as soon as that is there, on the
                 input's thread.
         """
+        for one in self.inputs:
+            one.prepare(frame_hwc)
 
         def ask(place: int, one: Input) -> Hypothesis | None:
             answer = one.update(frame_hwc)

@@ -25,6 +25,7 @@ from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
+from spectrack.threads import side_by_side
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
 from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.confidence import (
@@ -260,12 +261,14 @@ class SFTracker(Tracker):
             self.explanation = replace(self.explanation, restarted=restarted)
         if state.shows_whole(judgement):
             rate = max(s.rate, EARLY_RATE * state.youth)
-            learn_colours(self._colours, frame, _carried(hypotheses, soft), rate)
+            carried = _carried(hypotheses, soft)
+            jobs = [partial(learn_colours, self._colours, frame, carried, rate)]
+            if isinstance(self._segment, MemorySegmenter):
+                jobs.append(partial(self._segment.remember, soft, box))
+            side_by_side(jobs)
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-            if isinstance(self._segment, MemorySegmenter):
-                self._segment.remember(soft, box)
         self._state = self._state.seen(frame, soft, box, judgement)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
 
