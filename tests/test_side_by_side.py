@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from spectrack import threads
-from spectrack.threads import SHORT, beside_others, processors, side_by_side, threads_for
+from spectrack.threads import (
+    SHORT,
+    beside_others,
+    on_one_processor,
+    processors,
+    side_by_side,
+    threads_for,
+)
 
 
 @pytest.fixture
@@ -104,3 +111,44 @@ def test_loops_take_one_thread_where_one_processor_is_left(monkeypatch):
 
 def test_there_is_a_processor():
     assert processors() >= 1
+
+
+def test_a_function_for_one_processor_computes_with_one(two_processors):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+
+    @on_one_processor
+    def counted(word, *, times):
+        """Text."""
+        return word * times, torch.get_num_threads(), beside_others()
+
+    try:
+        assert counted("a", times=2) == ("aa", 1, True)
+        assert side_by_side([lambda: counted("b", times=1)] * 2) == [("b", 1, True)] * 2
+        assert torch.get_num_threads() == 3
+        assert counted.__doc__ == "Text."
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_it_does_so_beside_others_that_have_several(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 4)
+    counted = on_one_processor(torch.get_num_threads)
+    threads._pool.cache_clear()  # threads of other tests have another share
+    try:
+        assert side_by_side([lambda: (torch.get_num_threads(), counted())] * 2) == [(2, 1)] * 2
+    finally:
+        threads._pool.cache_clear()
+
+
+def test_its_errors_are_the_callers(two_processors):
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        on_one_processor(fail)()
+
+
+def test_where_there_is_one_processor_no_thread_is_asked(monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    assert on_one_processor(threading.current_thread)() is threading.current_thread()

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
-from typing import TypeVar
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
 
 Out = TypeVar("Out")
+P = ParamSpec("P")
 
 SHORT = 4_000_000
 """Numbers that a compiled loop reads below which a second thread is not worth its while."""
@@ -62,7 +63,27 @@ def threads_for(numbers: int) -> AbstractContextManager[None]:
 
 def beside_others() -> bool:
     """Whether this is a thread of :func:`side_by_side`, which should start no further ones."""
-    return getattr(_LOCAL, "beside", False)
+    return getattr(_LOCAL, "share", 0) > 0
+
+
+def on_one_processor(function: Callable[P, Out]) -> Callable[P, Out]:
+    """A function that computes with one processor, whoever calls it.
+
+    For networks so small that waking a second thread in every layer takes longer than what it
+    saves: MobileNets in crops of 256 pixels take half the time on one, and the other one is free.
+
+    Args:
+        function: Called on a thread of :func:`side_by_side`, so what is kept for each thread by
+            itself, as torch's inference mode, is for it to set.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Out:
+        if processors() == 1 or getattr(_LOCAL, "share", 0) == 1:
+            return function(*args, **kwargs)
+        return _pool(processors(), os.getpid()).submit(function, *args, **kwargs).result()
+
+    return call
 
 
 def side_by_side(jobs: Sequence[Callable[[], Out]]) -> list[Out]:
@@ -100,7 +121,7 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
 
 def _begin(share: int, everybody: int) -> None:
     """A thread's beginning: it computes with so many processors; ``everybody`` else as before."""
-    _LOCAL.beside = True
+    _LOCAL.share = share
     with _BEGINNING:
         if "numba" in sys.modules:  # first: numba's own beginning sets torch's number, too
             numba = sys.modules["numba"]

@@ -22,7 +22,7 @@ from spectrack.networks.mobilenet_v2 import Features
 from spectrack.runtimes.mask_in_box import OnnxMaskInBox
 from spectrack.runtimes.names import Runtime
 from spectrack.structures import Box, FrameHWC, SoftHW
-from spectrack.threads import side_by_side
+from spectrack.threads import on_one_processor, side_by_side
 from spectrack.tracking.appearance import ColourModel, colour_index
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.looks import (
@@ -234,6 +234,7 @@ class BoxSegmenter:
             soft = (soft + masks[1][0]) / np.float32(2)
         return Seen(look, soft, masks[0][1], ways[0])
 
+    @on_one_processor
     def _mask(self, look: Look, mirrored: bool, memory: Memory | None) -> tuple[SoftHW, Features]:
         """The soft mask of a crop, float32 (S, S), and the features as they were seen."""
         with torch.inference_mode():  # which is a thread's own
@@ -242,6 +243,7 @@ class BoxSegmenter:
             soft = torch.sigmoid(self._network.decode(image, maps, features, memory))[0, 0]
             return (soft.flip(1) if mirrored else soft).numpy(), features
 
+    @on_one_processor
     def _remembered(self, look: Look, soft_ss: SoftHW, mirrored: bool) -> Memory:
         """What a crop leaves behind whose features are not there yet."""
         with torch.inference_mode():
@@ -255,6 +257,7 @@ class BoxSegmenter:
             mask, box = mask.flip(3), box.flip(3)
         return self._network.remember(seen.features, box, mask)
 
+    @on_one_processor
     def remember(self, soft_hw: SoftHW, place: int = 0) -> None:
         """Keep the frame just segmented, with the mask that was believed in the end.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
+from spectrack.threads import on_one_processor
 from spectrack.trackers.fear.choice import Choice, choose
 from spectrack.trackers.fear.confidence import NUMBERS
 from spectrack.trackers.fear.crop import (
@@ -60,6 +61,7 @@ class FEARTracker(Tracker):
             OnnxFEAR(network) if onnx else for_inference(network).to(self._device)
         )
 
+    @on_one_processor
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         x, y, w, h = target.box
@@ -69,6 +71,7 @@ class FEARTracker(Tracker):
         self._template = self._network.encode(self._cut(frame_hwc, context, TEMPLATE_SIDE))
         return Prediction(target.box)
 
+    @on_one_processor
     @torch.inference_mode()
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         choice = self.look(frame_hwc, self._box)

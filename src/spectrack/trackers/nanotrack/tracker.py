@@ -9,6 +9,7 @@ from torch import Tensor
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import FrameHWC, Prediction, Target
+from spectrack.threads import on_one_processor
 from spectrack.trackers.nanotrack.confidence import NUMBERS, signals
 from spectrack.trackers.nanotrack.graphs import OnnxNanoTrack
 from spectrack.trackers.nanotrack.network import SEARCH, STRIDE, TEMPLATE, NanoTrack
@@ -64,6 +65,7 @@ class NanoTracker(SiameseTracker):
         self._window_n = window(network.cells).ravel()
         self._crops = {side: _empty_crop(side).to(self._device) for side in (TEMPLATE, SEARCH)}
 
+    @on_one_processor
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         kind = OpenCVFollowing if self.settings.opencv else Following
@@ -72,6 +74,7 @@ class NanoTracker(SiameseTracker):
         self._kernels = self._network.remember(self._template)
         return Prediction(target.box, None, 1.0)
 
+    @on_one_processor
     @torch.inference_mode()
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         search = self._maps(self.following.cut_search(frame_hwc))
