@@ -187,3 +187,39 @@ def test_a_real_dog(davis_root):
         p = tracker.init(frame, Target(box=box)) if t == 0 else tracker.update(frame)
         scores.append(iou(p.hard_mask(), mask))
     assert np.mean(scores[1:]) > 0.7
+
+
+def test_what_is_prepared_ahead_changes_no_answer():
+    scene = Scene()
+    frames = [scene(30 + 3 * t, 48 - t)[0] for t in range(8)]
+    target = Target(Box.from_mask(scene(30)[1]))
+    plain, ahead = FlowTracker(), FlowTracker()
+    for tracker in (plain, ahead):
+        tracker.init(frames[0], target)
+    for number, frame in enumerate(frames[1:]):
+        ahead.prepare(frame if number % 3 else frame[::-1].copy())  # at times of another frame
+        one, other = plain.update(frame), ahead.update(frame)
+        np.testing.assert_array_equal(one.mask, other.mask)
+        np.testing.assert_array_equal(plain.flow_pair().forward_hw2, ahead.flow_pair().forward_hw2)
+
+
+def test_flow_that_is_prepared_is_not_found_again(monkeypatch):
+    scene = Scene()
+    (first, mask), (second, _) = scene(30), scene(33)
+    tracker = FlowTracker()
+    tracker.init(first, Target(Box.from_mask(mask)))
+    tracker.prepare(second)
+    monkeypatch.setattr(tracker, "_flow_to", lambda frame: pytest.fail("it was found again"))
+    assert tracker.update(second).found
+    with pytest.raises(pytest.fail.Exception):
+        tracker.update(second)
+
+
+def test_only_a_frame_of_the_right_size_is_prepared():
+    frame, mask = Scene()(30)
+    tracker = FlowTracker()
+    with pytest.raises(InputError, match="call init first"):
+        tracker.prepare(frame)
+    tracker.init(frame, Target(Box.from_mask(mask)))
+    with pytest.raises(InputError, match="frames of one size"):
+        tracker.prepare(frame[:-2])

@@ -104,6 +104,26 @@ def test_one_that_raises_in_update_is_dropped_from_there_on(fragile):
     assert [h is None for h in pool.init(FRAME, TARGET)] == [True, False]
 
 
+def test_one_that_raises_while_it_prepares_is_dropped_with_a_warning(fragile, monkeypatch):
+    pool = InputPool(["solid", "mortal"], longest=640)
+    frame, target = np.zeros((40, 60, 3), np.uint8), Target(Box(10, 10, 20, 15))
+    pool.init(frame, target)
+    seen = []
+
+    def prepare(tracker, frame_hwc):
+        seen.append(frame_hwc)
+        if tracker.settings.breaks == 2:
+            raise RuntimeError("out of bread")
+
+    monkeypatch.setattr(Fragile, "prepare", prepare)
+    with pytest.warns(RuntimeWarning, match="mortal failed .out of bread."):
+        answers = pool.update(frame)
+    assert answers[0] is not None
+    assert answers[1] is None
+    assert len(seen) == 2
+    assert all(one is frame for one in seen)
+
+
 def test_inputs_work_side_by_side(fragile, monkeypatch):
     monkeypatch.setattr(threads, "processors", lambda: 3)
     monkeypatch.setattr(Fragile, "met", threading.Barrier(3))
