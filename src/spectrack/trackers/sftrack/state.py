@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +20,17 @@ EARLY, EARLY_RATE = 8, 0.4
 GROWS, SHRINKS = 0.1, 0.01
 """How fast the usual area follows the present one: a target that is being covered, or leaves the
 view, must not become used to being small."""
+
+SHRINKS_AS_A_WHOLE = 0.1
+"""The same of one that only gets smaller, as it or the camera moves away: a box tracker has its
+box, and it has kept its proportions, while what covers a target leaves a part of other ones."""
+
+HELD, KEPT = 0.75, 0.2
+"""Least IoU of the mask's box with a box tracker's, and the largest change of proportions, as the
+logarithm of width by height, with which a target is smaller as a whole."""
+
+ASPECT_FOLLOWS = 0.1
+"""How fast the usual proportions follow the present ones."""
 
 WHOLE = 0.5
 """Share of the usual area from which on the target is seen well enough to learn from."""
@@ -42,6 +55,7 @@ class TargetState:
         likeness: How like the first colours its colours usually are, 0 to 1.
         youth: How much a first mask that was found in a box is still doubted, 1 to 0.
         lost: Frames since then.
+        aspect: Its usual proportions, as the logarithm of width by height.
     """
 
     frame_hwc: FrameHWC
@@ -52,6 +66,7 @@ class TargetState:
     likeness: float
     youth: float
     lost: int
+    aspect: float
 
     @classmethod
     def first(
@@ -74,20 +89,38 @@ class TargetState:
         contrast = max(compare(frame_hwc, soft_hw, colours)[0], 0.0)
         area = float(np.count_nonzero(soft_hw >= 0.5))
         youth = 1.0 if guessed else 0.0
-        return cls(frame_hwc.copy(), soft_hw, box, area, contrast, 1.0, youth, 0)
+        aspect = _aspect(Box.from_mask(soft_hw >= 0.5) or box)
+        return cls(frame_hwc.copy(), soft_hw, box, area, contrast, 1.0, youth, 0, aspect)
 
     def missed(self) -> TargetState:
         """The state after a frame in which the target was not seen."""
         return replace(self, lost=self.lost + 1)
 
     def seen(
-        self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box, judgement: Judgement
+        self,
+        frame_hwc: FrameHWC,
+        soft_hw: SoftHW,
+        box: Box,
+        judgement: Judgement,
+        others: Sequence[Box] = (),
     ) -> TargetState:
-        """The state after a frame in which it was."""
+        """The state after a frame in which it was.
+
+        Args:
+            frame_hwc: That frame.
+            soft_hw: The mask there.
+            box: The box there.
+            judgement: Of the mask.
+            others: What box trackers say.
+        """
         likeness = self.likeness
         if self.shows_whole(judgement):
             likeness += 0.1 * (judgement.likeness - likeness)
-        follow = GROWS if judgement.area > self.area else SHRINKS
+        tight = Box.from_mask(soft_hw >= 0.5) or box
+        change = _aspect(tight) - self.aspect
+        held = any(tight.iou(one) >= HELD for one in others)
+        smaller = SHRINKS_AS_A_WHOLE if held and abs(change) < KEPT else SHRINKS
+        follow = GROWS if judgement.area > self.area else smaller
         return replace(
             self,
             frame_hwc=frame_hwc.copy(),
@@ -97,6 +130,7 @@ class TargetState:
             likeness=likeness,
             youth=max(0.0, self.youth - 1 / EARLY),
             lost=0,
+            aspect=self.aspect + (ASPECT_FOLLOWS * change if held else 0.0),
         )
 
     def shows_whole(self, judgement: Judgement) -> bool:
@@ -149,6 +183,10 @@ def judge(
     like = not state.lost or likeness >= settings.likeness * state.likeness
     distinct = contrast >= settings.distinct * state.contrast - SLACK
     return Judgement(like and distinct, area, contrast, likeness)
+
+
+def _aspect(box: Box) -> float:
+    return math.log(max(box.w, 1.0) / max(box.h, 1.0))
 
 
 def compare(frame_hwc: FrameHWC, soft_hw: SoftHW, colours: ColourModel) -> tuple[float, float]:

@@ -269,7 +269,8 @@ class SFTracker(Tracker):
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-        self._state = self._state.seen(frame, soft, box, judgement)
+        drawn = self._drawn_boxes(hypotheses)
+        self._state = self._state.seen(frame, soft, box, judgement, drawn)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
 
 
