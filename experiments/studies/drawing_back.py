@@ -98,7 +98,7 @@ def main():
     page.text(
         f"{len(names)} training sequences of DAVIS-2016 that no network learned from "
         f"({', '.join(names)}), 256 x 144, seen from further away with each frame: in the last one "
-        f"the target has a {least:.0f}th to a {most:.0f}th of its first area. From the first box; "
+        f"the target's area is 1/{least:.0f} to 1/{most:.0f} of the first one. From the first box; "
         "*found*: the share of frames, in all of which the target is in view. *Follows slowly*: "
         "the usual size does so, as behind an obstacle, even where a box tracker has the same box "
         "and its proportions are kept."

@@ -25,7 +25,7 @@ SHRINKS_AS_A_WHOLE = 0.1
 """The same of one that only gets smaller, as it or the camera moves away: a box tracker has its
 box, and it has kept its proportions, while what covers a target leaves a part of other ones."""
 
-HELD, KEPT = 0.75, 0.2
+HELD, KEPT = 0.6, 0.2
 """Least IoU of the mask's box with a box tracker's, and the largest change of proportions, as the
 logarithm of width by height, with which a target is smaller as a whole."""
 
