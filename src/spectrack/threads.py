@@ -1,4 +1,4 @@
-"""Threads that do not wait for each other: one a job, short loops on one, no more than processors.
+"""Threads that do not wait for each other: one a job, short loops and small networks on one.
 
 Threads that share a small loop meet at its end. Beside busy programs one of them may wait there,
 spinning, until the other gets a processor. Jobs that share nothing meet once, when all are done.
