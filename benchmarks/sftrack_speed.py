@@ -155,8 +155,8 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# Speed of the default tracker\n",
         f"{', '.join(result['sequences'])} of DAVIS-2016 at 480p, the first {result['frames']} "
-        "frames, from the box; frames decoded before. One run after the other in one process, "
-        "on a quiet machine where the load before it, told below, is near 0.\n",
+        "frames, from the box; frames decoded before. One run after the other in one process; the "
+        "machine's load before and after is told below.\n",
         "| tracker | frames/s | behind the filter | ms a frame after the first |",
         "| --- | ---: | ---: | ---: |",
     ]

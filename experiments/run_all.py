@@ -36,6 +36,7 @@ EXPERIMENTS = (
     "sftrackpp/default_tracker",
     "studies/occlusions",
     "studies/drawn_boxes",
+    "studies/drawing_back",
     "studies/discriminative",
     "sftrackpp/sftrack_tables",
 )

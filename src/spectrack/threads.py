@@ -70,7 +70,7 @@ def on_one_processor(function: Callable[P, Out]) -> Callable[P, Out]:
     """A function that computes with one processor, whoever calls it.
 
     For networks so small that waking a second thread in every layer takes longer than what it
-    saves: MobileNets in crops of 256 pixels take half the time on one, and the other one is free.
+    saves, as MobileNets in crops of 256 pixels; and another processor is free meanwhile.
 
     Args:
         function: Called on a thread of :func:`side_by_side`, so what is kept for each thread by

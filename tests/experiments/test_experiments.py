@@ -33,8 +33,15 @@ def module(name):
 
 IN_THE_RUN = (
     *("fig", "table", "time_", "doubt", "sftrack_tables"),
-    *("first_mask", "default_tracker", "occlusions", "drawn_boxes", "discriminative"),
-    *("guide_trust", "refine_then_fuse"),
+    *(
+        "first_mask",
+        "default_tracker",
+        "occlusions",
+        "drawn_boxes",
+        "drawing_back",
+        "discriminative",
+    ),
+    *("discriminative", "guide_trust", "refine_then_fuse"),
 )
 NAMES = [
     path.stem

@@ -105,18 +105,21 @@ def test_as_many_threads_work_on_a_graph_as_torch_has(tmp_path, monkeypatch):
     double = Graph("double", lambda network, x: network.weight * x, {"x": Given(("n",))}, ("y",))
     network = torch.nn.Linear(1, 1, bias=False)
     torch.set_num_threads(2)
-    ready, opened = OnnxNetwork(network, [double]), []
-    told = running.open_graph
+    told, opened = running.open_graph, []
     monkeypatch.setattr(
         running, "open_graph", lambda path, threads: opened.append(threads) or told(path, threads)
     )
     monkeypatch.setattr(threads, "processors", lambda: 2)
-    running._opened.cache_clear()
+    ready = OnnxNetwork(network, [double])
     numbers = torch.arange(3.0)
     alone = ready("double", numbers)[0]
     beside = side_by_side([lambda: ready("double", numbers)[0]] * 2)
     assert {*opened} == {1, 2}
     assert opened[0] == 2
+    for path in tmp_path.rglob("*.onnx"):
+        path.unlink()  # what is open stays
+    running._opened.cache_clear()
+    assert torch.equal(ready("double", numbers)[0], alone)
     assert torch.equal(beside[0], alone)
     assert torch.equal(beside[1], alone)
 

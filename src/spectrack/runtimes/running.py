@@ -20,7 +20,7 @@ from spectrack.runtimes.graph import Graph, plain
 from spectrack.runtimes.session import OnnxGraph, open_graph, require
 from spectrack.weights.cache import cache_folder
 
-FORMAT = 1
+FORMAT = 2
 """Raised where graphs of the same network are made otherwise."""
 
 
@@ -43,17 +43,26 @@ class OnnxNetwork:
         folder = cache_folder() / "onnx" / _key(network, graphs)
         ready: nn.Module | None = None
         self._paths: dict[str, Path] = {}
+        self._open: dict[tuple[str, int], OnnxGraph] = {}
         for graph in graphs:
             path = folder / f"{graph.name}.onnx"
             if not path.is_file():
                 ready = ready or plain(network)
                 write_graph(path, ready, graph)
             self._paths[graph.name] = path
-            _opened(path, torch.get_num_threads())  # a damaged file is told now
+            self._graph(graph.name)  # a damaged file is told now
 
     def __call__(self, name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
         """What a graph says of tensors."""
-        return _opened(self._paths[name], torch.get_num_threads())(*tensors)
+        return self._graph(name)(*tensors)
+
+    def _graph(self, name: str) -> OnnxGraph:
+        """A graph for as many threads as torch has here; kept, so that its file may go."""
+        threads = torch.get_num_threads()
+        graph = self._open.get((name, threads))
+        if graph is None:
+            graph = self._open[name, threads] = _opened(self._paths[name], threads)
+        return graph
 
 
 @lru_cache(maxsize=32)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from spectrack.structures import Box
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.structures import Box, Target
 from spectrack.trackers.sftrack.input_maps import colours_of
 from spectrack.trackers.sftrack.state import Judgement, TargetState
+from spectrack.tracking.table import make_tracker
 
 FRAME = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
 
@@ -58,3 +61,23 @@ def test_one_that_is_covered_from_a_side_does_not():
     state = state_after(boxes, boxes)
     assert boxes[-1].area < 0.1 * boxes[0].area
     assert state.area > 0.5 * boxes[0].area
+
+
+def test_a_target_is_found_to_the_end_from_a_camera_that_draws_back():
+    """A picture seen from further and further away, going on beyond its edges as in a mirror."""
+    clip = make_clip(2, (256, 144))
+    picture, mask = clip.frames_thwc[0], clip.masks_thw[0]
+    x, y = Box.from_mask(mask).center
+    tracker, found = make_tracker("sftrack"), []
+    for t in range(36):
+        near = 0.95**t
+        moved = np.float32([[near, 0, 128 - near * x], [0, near, 72 - near * y]])
+        frame = cv2.GaussianBlur(picture, (0, 0), max(0.35 * (1 / near - 0.6), 0.01))
+        frame = cv2.warpAffine(frame, moved, (256, 144), borderMode=cv2.BORDER_REFLECT_101)
+        shown = cv2.warpAffine(mask.astype(np.float32), moved, (256, 144)) >= 0.5
+        if t == 0:
+            tracker.init(frame, Target(Box.from_mask(shown)))
+        else:
+            found.append(tracker.update(frame).found)
+    assert shown.sum() < 0.05 * mask.sum()
+    assert all(found)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from spectrack.networks.conv_lstm import State
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
-from spectrack.threads import on_one_processor
 from spectrack.trackers.pixelwise.global_attention import Attention
 from spectrack.trackers.pixelwise.network import Pixelwise
 from spectrack.trackers.pixelwise.region import Region, Theta, theta_of_mask
@@ -56,7 +55,6 @@ class PixelwiseTracker(Tracker):
         patch_hw = (self._side, self._side)
         self._first_mask = FirstMask("", None, patch_hw, self._device)
 
-    @on_one_processor
     @torch.inference_mode()
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         soft_hw = self._first_mask(frame_hwc, target)
@@ -73,7 +71,6 @@ class PixelwiseTracker(Tracker):
         self.map_mm = self._squeezed(soft_hw)
         return Prediction(target.box, soft_hw, 1.0)
 
-    @on_one_processor
     @torch.inference_mode()
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         self._predict()

@@ -249,7 +249,8 @@ class SFTracker(Tracker):
         s, state = self.settings, self._state
         hard: HardHW = soft >= 0.5
         boxes = [h.box for h in self._trusted(hypotheses) if h is not None]
-        box = self._read_box(soft, boxes, self._drawn_boxes(hypotheses)) or state.box
+        drawn = self._drawn_boxes(hypotheses)
+        box = self._read_box(soft, boxes, drawn) or state.box
         sure = state.sureness(judgement)
         agreed = 0.5 if mixed is None else _mean_agreement(mixed)
         assert self.explanation is not None
@@ -269,7 +270,6 @@ class SFTracker(Tracker):
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-        drawn = self._drawn_boxes(hypotheses)
         self._state = self._state.seen(frame, soft, box, judgement, drawn)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
 
