@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from spectrack.allocation import keep_activations
+from spectrack.networks import fbnet, mobilenet_v2
 from spectrack.networks.atrous_resnet import AtrousResNet50
 from spectrack.networks.frozen_norm import FrozenBatchNorm2d
 from spectrack.networks.iou_net import LinearBlock
-from spectrack.networks.mobilenet_v2 import InvertedResidual
+from spectrack.networks.mask_in_box import Entering, Mixing
+from spectrack.networks.packed import Activation, PackedConv2d
 from spectrack.networks.resnet import BasicBlock, Bottleneck, ResNet
-from spectrack.networks.strips import StripResidual
 
 M = TypeVar("M", bound=nn.Module)
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish)
+ACTIVATIONS: dict[type[nn.Module], Activation] = {
+    nn.ReLU: "relu",
+    nn.ReLU6: "relu6",
+    nn.Hardswish: "hardswish",
+}
+INPLACE = (nn.ReLU, nn.ReLU6, nn.Hardswish)
+PLAIN = (nn.Conv2d, mobilenet_v2.SameConv, Entering)
+"""Convolutions that do nothing besides."""
 
 
 def for_inference(network: M) -> M:
     """A copy that answers the same, up to rounding, in less time.
 
-    It is :func:`folded`, and the widest maps of a MobileNetV2 are made a strip at a time, and
-    memory is laid out channels last. Memory for maps is kept from picture to picture from now on,
-    see :func:`~spectrack.allocation.keep_activations`.
+    It is :func:`folded`, its convolutions of one pixel or of one map are
+    :class:`~spectrack.networks.packed.PackedConv2d`, and memory is laid out channels last. Memory
+    for maps is kept from picture to picture from now on, see
+    :func:`~spectrack.allocation.keep_activations`.
 
     Args:
         network: Any network of this room.
@@ -37,7 +46,7 @@ def for_inference(network: M) -> M:
     """
     keep_activations()
     fast = folded(network)
-    _in_strips(fast)
+    _pack(fast)
     return fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -78,12 +87,46 @@ def _fold(parent: nn.Module, conv_name: str, norm_name: str) -> None:
         setattr(parent, norm_name, nn.Identity())
 
 
-def _in_strips(network: nn.Module) -> None:
-    """Let the blocks of MobileNetV2 make their widest maps a strip of rows at a time."""
+def _pack(network: nn.Module) -> None:
+    """Lay out weights once where that pays: of convolutions that read one pixel or one map.
+
+    Larger ones take their time for sums, not for weights, and may have many.
+    """
     for parent in list(network.modules()):
+        if isinstance(parent, Mixing) and isinstance(parent.enter, Entering):
+            parent.enter = parent.enter.parted()
+    for parent in list(network.modules()):
+        if isinstance(parent, nn.Sequential):
+            for (name, conv), (behind, active) in pairwise(list(parent._modules.items())):
+                if conv is not None and active is not None and _fuse(parent, name, conv, active):
+                    parent._modules[behind] = nn.Identity()
+        elif isinstance(parent, fbnet.InvertedResidual | mobilenet_v2.InvertedResidual):
+            if parent.expand is not None:
+                _fuse(parent, "expand", parent.expand, parent.active)
+            _fuse(parent, "dw", parent.dw, parent.active)
+            parent.active = nn.Identity()
         for name, child in list(parent.named_children()):
-            if isinstance(child, InvertedResidual):
-                setattr(parent, name, StripResidual(child))
+            if _pays(child):
+                setattr(parent, name, PackedConv2d(child))
+
+
+def _fuse(parent: nn.Module, name: str, conv: nn.Module, active: nn.Module) -> bool:
+    """Put a convolution with its activation where it was, if that pays; whether it did."""
+    kind = next((word for each, word in ACTIVATIONS.items() if isinstance(active, each)), None)
+    if kind is None or not _pays(conv):
+        return False
+    parent._modules[name] = PackedConv2d(conv, kind)
+    return True
+
+
+def _pays(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
+    return (
+        type(layer) in PLAIN
+        and isinstance(layer, nn.Conv2d)
+        and not isinstance(layer.padding, str)
+        and layer.padding_mode == "zeros"
+        and (layer.kernel_size == (1, 1) or layer.groups == layer.in_channels)
+    )
 
 
 def _shorten(layers: nn.Sequential) -> None:
@@ -91,5 +134,5 @@ def _shorten(layers: nn.Sequential) -> None:
     for name in [n for n, layer in layers.named_children() if isinstance(layer, nn.Identity)]:
         del layers._modules[name]
     for before, after in pairwise(layers.children()):
-        if isinstance(before, nn.Conv2d) and isinstance(after, ACTIVATIONS):
+        if isinstance(before, nn.Conv2d) and isinstance(after, INPLACE):
             after.inplace = True

@@ -57,12 +57,68 @@ class Memory:
         return Memory(keys, values)
 
 
-class Mixing(nn.Module):
-    """Two depthwise separable convolutions with a skip: looks 5x5 around at little cost."""
+class Entering(nn.Conv2d):
+    """A convolution of one pixel over fine maps and enlarged coarse ones.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    As it sees one pixel, it may as well come before enlarging.
+
+    Args:
+        inputs: Maps that come in.
+        outputs: Maps that go out.
+        coarse: How many of those that come in are coarse; they are the first.
+    """
+
+    def __init__(self, inputs: int, outputs: int, coarse: int) -> None:
+        super().__init__(inputs, outputs, 1)
+        self.coarse = coarse
+
+    def forward(self, fine_nchw: Tensor, coarse_nchw: Tensor | None = None) -> Tensor:
+        """(N, inputs - coarse, H, W) and (N, coarse, H / 2, W / 2) -> (N, outputs, H, W)."""
+        if coarse_nchw is None:
+            return super().forward(fine_nchw)
+        fine = F.conv2d(fine_nchw, self.weight[:, self.coarse :], self.bias)
+        return fine + _twice(F.conv2d(coarse_nchw, self.weight[:, : self.coarse]))
+
+    def parted(self) -> nn.Module:
+        """The same as two layers, which may be packed, where there are coarse maps."""
+        return PartedEntering(self) if self.coarse else self
+
+
+class PartedEntering(nn.Module):
+    """What :class:`Entering` computes, a layer for the fine maps and one for the coarse ones.
+
+    Args:
+        whole: Its weights are copied.
+    """
+
+    def __init__(self, whole: Entering) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(inputs, outputs, 1)
+        few, weight, bias = whole.coarse, whole.weight.detach(), whole.bias
+        assert bias is not None
+        self.fine = nn.Conv2d(whole.in_channels - few, whole.out_channels, 1)
+        self.coarse = nn.Conv2d(few, whole.out_channels, 1, bias=False)
+        self.fine.weight = nn.Parameter(weight[:, few:].clone(), requires_grad=False)
+        self.fine.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+        self.coarse.weight = nn.Parameter(weight[:, :few].clone(), requires_grad=False)
+
+    def forward(self, fine_nchw: Tensor, coarse_nchw: Tensor) -> Tensor:
+        """As :meth:`Entering.forward`."""
+        fine: Tensor = self.fine(fine_nchw)
+        return fine + _twice(self.coarse(coarse_nchw))
+
+
+class Mixing(nn.Module):
+    """Two depthwise separable convolutions with a skip: looks 5x5 around at little cost.
+
+    Args:
+        inputs: Maps that come in.
+        outputs: Maps that go out.
+        coarse: How many of those that come in are of half the size; they are the first.
+    """
+
+    def __init__(self, inputs: int, outputs: int, coarse: int = 0) -> None:
+        super().__init__()
+        self.enter: nn.Module = Entering(inputs, outputs, coarse)
         self.around = nn.ModuleList(
             nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs) for _ in range(2)
         )
@@ -74,24 +130,16 @@ class Mixing(nn.Module):
 
         Args:
             x_nchw: (N, C, H, W).
-            coarse_nchw: (N, inputs - C, H / 2, W / 2), enlarged to stand before those.
+            coarse_nchw: (N, coarse, H / 2, W / 2), enlarged to stand before those.
 
         Returns:
             (N, outputs, H, W).
         """
-        x = F.relu(self._entered(x_nchw, coarse_nchw), inplace=True)
+        x = self.enter(x_nchw) if coarse_nchw is None else self.enter(x_nchw, coarse_nchw)
+        x = F.relu(x, inplace=True)
         for around, across, norm in zip(self.around, self.across, self.norms, strict=True):
             x = x + F.relu(norm(across(around(x))), inplace=True)
         return x
-
-    def _entered(self, x_nchw: Tensor, coarse_nchw: Tensor | None) -> Tensor:
-        """The first convolution. It sees one pixel, so it may as well come before enlarging."""
-        if coarse_nchw is None:
-            entered: Tensor = self.enter(x_nchw)
-            return entered
-        few, weight = coarse_nchw.shape[1], self.enter.weight
-        fine = F.conv2d(x_nchw, weight[:, few:], self.enter.bias)
-        return fine + _twice(F.conv2d(coarse_nchw, weight[:, :few]))
 
 
 class MaskInBox(nn.Module):
@@ -111,10 +159,10 @@ class MaskInBox(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(VALUES + 1))
         hints = len(HINTS)
         self.coarse = Mixing(320 + hints, COARSE)
-        self.at16 = Mixing(COARSE + 96 + VALUES + 1 + hints, AT16)
-        self.at8 = Mixing(AT16 + 32 + hints, AT8)
-        self.at4 = Mixing(AT8 + 24 + hints, AT4)
-        self.at2 = Mixing(AT4 + 16 + hints + 3, AT2)
+        self.at16 = Mixing(COARSE + 96 + VALUES + 1 + hints, AT16, COARSE)
+        self.at8 = Mixing(AT16 + 32 + hints, AT8, AT16)
+        self.at4 = Mixing(AT8 + 24 + hints, AT4, AT8)
+        self.at2 = Mixing(AT4 + 16 + hints + 3, AT2, AT4)
         self.mask = nn.Conv2d(AT2, 1, 3, padding=1)
 
     def features(self, images_nchw: Tensor, hints_nchw: Tensor) -> Features:

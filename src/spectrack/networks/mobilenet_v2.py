@@ -50,23 +50,47 @@ class Features:
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding, in real zeros after normalisation."""
+    """A convolution with TensorFlow's padding, in real zeros after normalisation.
+
+    Args:
+        inputs: Maps that come in.
+        outputs: Maps that go out.
+        kernel: Its side, odd.
+        stride: Its step.
+        dilation: Pixels between its taps.
+        groups: Maps are convolved in so many groups.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> None:
+        half = (kernel - 1) * dilation // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, kernel, stride, half, dilation, groups)
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, ceil(H / stride), ceil(W / stride))."""
-        step, reach = self.stride[0], (self.kernel_size[0] - 1) * self.dilation[0] + 1
-        if step == 1:
-            half = (reach - 1) // 2
-            return F.conv2d(x_nchw, self.weight, self.bias, 1, half, self.dilation, self.groups)
-        pads = (*self.pads(x_nchw.shape[3]), *self.pads(x_nchw.shape[2]))
-        padded = F.pad(x_nchw, pads) if any(pads) else x_nchw
-        return F.conv2d(padded, self.weight, self.bias, step, 0, self.dilation, self.groups)
+        return super().forward(same_padded(self, x_nchw))
 
-    def pads(self, size: int) -> tuple[int, int]:
-        """Zeros before and behind so many pixels."""
-        step, reach = self.stride[0], (self.kernel_size[0] - 1) * self.dilation[0] + 1
-        missing = max(reach - (size % step or step), 0)
-        return missing // 2, missing - missing // 2
+
+def same_padded(conv: nn.Conv2d, x_nchw: Tensor) -> Tensor:
+    """What a convolution with TensorFlow's padding reads: at a step of one it pads by itself."""
+    pads = (*_pads(conv, 1, x_nchw.shape[3]), *_pads(conv, 0, x_nchw.shape[2]))
+    return F.pad(x_nchw, pads) if any(pads) else x_nchw
+
+
+def _pads(conv: nn.Conv2d, axis: int, size: int) -> tuple[int, int]:
+    """Zeros before and behind so many pixels."""
+    step, reach = conv.stride[axis], (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1
+    if step == 1:
+        return 0, 0
+    missing = max(reach - (size % step or step), 0)
+    return missing // 2, missing - missing // 2
 
 
 class InvertedResidual(nn.Module):
@@ -88,13 +112,13 @@ class InvertedResidual(nn.Module):
         self.expand = SameConv(inputs, middle, 1) if widening > 1 else None
         self.dw = SameConv(middle, middle, 3, stride, dilation=dilation, groups=middle)
         self.project = SameConv(middle, outputs, 1)
+        self.active: nn.Module = nn.ReLU6(inplace=True)  # nobody else holds what it writes over
         self.adds = stride == 1 and inputs == outputs
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        # in place: nobody else holds what a convolution has made, and new memory takes time
-        x = x_nchw if self.expand is None else F.relu6(self.expand(x_nchw), inplace=True)
-        x = self.project(F.relu6(self.dw(x), inplace=True))
+        x = x_nchw if self.expand is None else self.active(self.expand(x_nchw))
+        x = self.project(self.active(self.dw(x)))
         return x + x_nchw if self.adds else x
 
 

@@ -1,0 +1,130 @@
+"""Convolutions at work on a CPU: weights laid out once, activations done while values are at hand.
+
+oneDNN, which convolves for torch on x86 processors, has an order of its own for the weights of
+every kind of processor. Given plain weights it brings them into that order in each call or, for
+convolutions of one pixel, does without and takes up to twice as long. ``torch.compile`` lays
+weights out once by two operators, which work without a compiler, too. They give what the plain
+convolution gives, up to rounding.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spectrack.networks.mobilenet_v2 import SameConv, same_padded
+
+Activation = Literal["none", "relu", "relu6", "hardswish"]
+
+FUSED: dict[Activation, tuple[str, list[float]]] = {
+    "none": ("none", []),
+    "relu": ("relu", []),
+    "relu6": ("hardtanh", [0.0, 6.0]),
+    "hardswish": ("hardswish", []),
+}
+"""What oneDNN's operator calls an activation, and its numbers."""
+
+MACHINES = ("x86_64", "AMD64", "x86-64")
+
+
+def can_pack() -> bool:
+    """Whether this installation of torch has the two operators, and oneDNN behind them."""
+    return (
+        platform.machine() in MACHINES
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+        and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
+    )
+
+
+class PackedConv2d(nn.Conv2d):
+    """A convolution for inference, and the activation behind it.
+
+    Weights are laid out when they are first used, and anew when they were changed. On a GPU, in
+    other than single precision, for gradients, and where :func:`can_pack` says no, it is the plain
+    convolution. It holds its weights twice.
+
+    Args:
+        conv: What it computes; its parameters are shared. It pads with zeros.
+        activation: What follows.
+    """
+
+    def __init__(self, conv: nn.Conv2d, activation: Activation = "none") -> None:
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,  # type: ignore[arg-type]  # torch's stubs do not know tuples of any length
+            conv.stride,  # type: ignore[arg-type]
+            conv.padding,  # type: ignore[arg-type]
+            conv.dilation,  # type: ignore[arg-type]
+            conv.groups,
+            bias=False,
+            device="meta",
+        )
+        self.weight, self.bias = conv.weight, conv.bias
+        self.activation: Activation = activation
+        self._same = isinstance(conv, SameConv)
+        self._packed: Tensor | None = None
+        self._state = (0, 0)
+
+    def forward(self, x_nchw: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, D, H', W')."""
+        if self._same:
+            x_nchw = same_padded(self, x_nchw)
+        if not self._packs(x_nchw):
+            return self._plain(x_nchw)
+        name, numbers = FUSED[self.activation]
+        x = x_nchw.contiguous(memory_format=torch.channels_last)
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self._weights(x), self.bias, *self._shape(), name, numbers, ""
+        )
+        return found
+
+    def _packs(self, x_nchw: Tensor) -> bool:
+        return (
+            x_nchw.dtype == self.weight.dtype == torch.float32
+            and x_nchw.device.type == self.weight.device.type == "cpu"
+            and x_nchw.dim() == 4
+            and x_nchw.numel() > 0
+            and not (torch.is_grad_enabled() and (x_nchw.requires_grad or self._learns()))
+            and not torch.compiler.is_compiling()
+            and can_pack()
+        )
+
+    def _learns(self) -> bool:
+        return self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
+
+    def _weights(self, x_nchw: Tensor) -> Tensor:
+        """The weights in the order that suits maps like these; others may use it as well."""
+        version = 0 if self.weight.is_inference() else self.weight._version
+        state = self.weight.data_ptr(), version
+        packed = self._packed
+        if packed is None or self._state != state:
+            packed = torch.ops.mkldnn._reorder_convolution_weight(
+                self.weight.detach(), *self._shape(), list(x_nchw.shape)
+            )
+            self._packed, self._state = packed, state
+        return packed
+
+    def _shape(self) -> tuple[list[int], list[int], list[int], int]:
+        """Padding, stride, dilation, groups."""
+        assert not isinstance(self.padding, str)
+        return list(self.padding), list(self.stride), list(self.dilation), self.groups
+
+    def _plain(self, x_nchw: Tensor) -> Tensor:
+        x = self._conv_forward(x_nchw, self.weight, self.bias)
+        if self.activation == "none":
+            return x
+        verb = {"relu": F.relu, "relu6": F.relu6, "hardswish": F.hardswish}[self.activation]
+        return verb(x, inplace=not x.requires_grad)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self._packed = None  # it cannot be moved or converted
+        return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_packed": None}  # no more can it be copied
