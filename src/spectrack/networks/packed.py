@@ -10,6 +10,7 @@ convolution gives, up to rounding.
 from __future__ import annotations
 
 import platform
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -31,6 +32,7 @@ FUSED: dict[Activation, tuple[str, list[float]]] = {
 MACHINES = ("x86_64", "AMD64", "x86-64")
 
 
+@lru_cache(maxsize=1)
 def can_pack() -> bool:
     """Whether this installation of torch has the two operators, and oneDNN behind them."""
     return (
@@ -68,6 +70,9 @@ class PackedConv2d(nn.Conv2d):
         self.weight, self.bias = conv.weight, conv.bias
         self.activation: Activation = activation
         self._same = isinstance(conv, SameConv)
+        assert not isinstance(conv.padding, str)
+        self._shape = conv.padding, conv.stride, conv.dilation, conv.groups
+        self._active = FUSED[activation]
         self._packed: Tensor | None = None
         self._state = (0, 0)
 
@@ -75,45 +80,26 @@ class PackedConv2d(nn.Conv2d):
         """(N, C, H, W) -> (N, D, H', W')."""
         if self._same:
             x_nchw = same_padded(self, x_nchw)
-        if not self._packs(x_nchw):
+        weight, bias = self.weight, self.bias  # modules look them up slowly
+        if not _suits(x_nchw, weight, bias):
             return self._plain(x_nchw)
-        name, numbers = FUSED[self.activation]
         x = x_nchw.contiguous(memory_format=torch.channels_last)
+        packed = self._weights(weight, x)
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._weights(x), self.bias, *self._shape(), name, numbers, ""
+            x, packed, bias, *self._shape, *self._active, ""
         )
         return found
 
-    def _packs(self, x_nchw: Tensor) -> bool:
-        return (
-            x_nchw.dtype == self.weight.dtype == torch.float32
-            and x_nchw.device.type == self.weight.device.type == "cpu"
-            and x_nchw.dim() == 4
-            and x_nchw.numel() > 0
-            and not (torch.is_grad_enabled() and (x_nchw.requires_grad or self._learns()))
-            and not torch.compiler.is_compiling()
-            and can_pack()
-        )
-
-    def _learns(self) -> bool:
-        return self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
-
-    def _weights(self, x_nchw: Tensor) -> Tensor:
+    def _weights(self, weight: Tensor, x_nchw: Tensor) -> Tensor:
         """The weights in the order that suits maps like these; others may use it as well."""
-        version = 0 if self.weight.is_inference() else self.weight._version
-        state = self.weight.data_ptr(), version
+        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
         packed = self._packed
         if packed is None or self._state != state:
             packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight.detach(), *self._shape(), list(x_nchw.shape)
+                weight.detach(), *self._shape, x_nchw.shape
             )
             self._packed, self._state = packed, state
         return packed
-
-    def _shape(self) -> tuple[list[int], list[int], list[int], int]:
-        """Padding, stride, dilation, groups."""
-        assert not isinstance(self.padding, str)
-        return list(self.padding), list(self.stride), list(self.dilation), self.groups
 
     def _plain(self, x_nchw: Tensor) -> Tensor:
         x = self._conv_forward(x_nchw, self.weight, self.bias)
@@ -128,3 +114,21 @@ class PackedConv2d(nn.Conv2d):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_packed": None}  # no more can it be copied
+
+
+def _suits(x_nchw: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether the operators take such maps and parameters."""
+    return (
+        x_nchw.dtype == weight.dtype == torch.float32
+        and x_nchw.is_cpu
+        and weight.is_cpu
+        and x_nchw.dim() == 4
+        and x_nchw.numel() > 0
+        and not (torch.is_grad_enabled() and _learns(x_nchw, weight, bias))
+        and not torch.compiler.is_compiling()
+        and can_pack()
+    )
+
+
+def _learns(*tensors: Tensor | None) -> bool:
+    return any(tensor is not None and tensor.requires_grad for tensor in tensors)
