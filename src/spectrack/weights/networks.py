@@ -13,7 +13,7 @@ from spectrack.weights.described import description_of, make_network
 from spectrack.weights.files import WeightFile, read_weights
 from spectrack.weights.load import find_weights, load_weights
 from spectrack.weights.matching import shapes_of
-from spectrack.weights.table import WEIGHTS, fits
+from spectrack.weights.table import WEIGHTS, exact_fit, fits
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -58,7 +58,7 @@ def load_network(weights: str, kind: type[N]) -> LoadedNetwork[N]:
         network, found, file = WEIGHTS[weights].build(), weights, None
     else:
         file = read_weights(find_weights(weights))
-        network, found = _made_for(file)
+        network, found = _made_for(file, kind)
     if not isinstance(network, kind):
         raise InputError(
             f"weights {weights} look like those of {found}; give weights of {kind.__name__}"
@@ -67,13 +67,19 @@ def load_network(weights: str, kind: type[N]) -> LoadedNetwork[N]:
     return LoadedNetwork(network.eval(), _shown(loaded.about))
 
 
-def _made_for(file: WeightFile) -> tuple[nn.Module | None, str]:
-    """The network that a file describes, or else the nearest of the table; and its name."""
+def _made_for(file: WeightFile, kind: type[nn.Module]) -> tuple[nn.Module | None, str]:
+    """The network that a file describes, or else the nearest of the table; and its name.
+
+    Args:
+        file: Already read.
+        kind: What is asked for, of which it most likely is.
+    """
     described = description_of(file)
     if described is not None:
         network = make_network(described)
         return network, type(network).__name__
-    name, _ = fits(shapes_of(file.tensors))[0]
+    shapes = shapes_of(file.tensors)
+    name = exact_fit(shapes, kind.__module__) or fits(shapes)[0][0]
     return WEIGHTS[name].build(), name
 
 

@@ -104,8 +104,7 @@ class SFTracker(Tracker):
         self._adaptation = Adaptation(self._network, s.adapt) if s.adapt > 0 else None
         if self._adaptation is not None:
             self._segment = Segmenter(self._adaptation.network)
-        steps = OnlineSettings(reach=s.reach, lengths=(1.0,) * s.iterations)
-        self._filter = WindowedOnlineFilter(size_wh, steps)
+        self._filter = _new_filter(s, size_wh)
         if isinstance(self._segment, MemorySegmenter):
             self._segment.start(frame_hwc, soft, box)
         self._mixing = self._any_size.at_size(seen_side(target.box, size_wh, s.longest))
@@ -120,7 +119,8 @@ class SFTracker(Tracker):
             for one in self._pool.inputs:
                 if one.gives_masks:  # a box tracker keeps the box that was given
                     one.correct(frame_hwc, soft)
-        self._filter.push(frame_hwc, soft)
+        if self._filter is not None:
+            self._filter.push(frame_hwc, soft)
         self.explanation = Explanation(s.names, tuple(hypotheses), None, None, signals=signals)
         if self._adaptation is not None:
             channels = self._segment(frame_hwc, [Hypothesis(box)], self._colours)
@@ -162,12 +162,13 @@ class SFTracker(Tracker):
             found = (soft, judgement) if judgement.believed else None
         if found is None and self._state.lost:
             found = self._search(frame_hwc)
-            if found is not None:  # the filter last saw a rejected mask; the next frame links here
-                self._filter.reset()
+            if found is not None and self._filter is not None:
+                self._filter.reset()  # it last saw a rejected mask; the next frame links here
                 self._filter.push(frame_hwc, found[0])
         if found is None:
             self._state = self._state.missed()
-            self._filter.reset()
+            if self._filter is not None:
+                self._filter.reset()
             empty = np.zeros(self.size_wh[::-1], dtype=np.float32)
             return Prediction(None, empty, 0.0, found=False)
         if self._adaptation is not None and channels is not None:
@@ -194,7 +195,7 @@ class SFTracker(Tracker):
         background = 1 / (1 + np.exp(-self._mixing.bias))
         soft = np.full(self.size_wh[::-1], background, dtype=np.float32)
         soft[channels.rows, channels.cols] = mixed.soft_hw
-        if not self.settings.iterations:
+        if self._filter is None:
             return soft
         forward = backward = None
         if not self._state.lost:
@@ -272,6 +273,14 @@ class SFTracker(Tracker):
                 self._finder.remember(frame, soft, tight)
         self._state = self._state.seen(frame, soft, box, judgement, drawn)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
+
+
+def _new_filter(settings: SFTrackSettings, size_wh: tuple[int, int]) -> WindowedOnlineFilter | None:
+    """The spectral filter of phase 2, where there is one: it takes a while to load."""
+    if not settings.iterations:
+        return None
+    lengths = (1.0,) * settings.iterations
+    return WindowedOnlineFilter(size_wh, OnlineSettings(reach=settings.reach, lengths=lengths))
 
 
 def _carried(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
