@@ -10,6 +10,7 @@ from spectrack import threads
 from spectrack.threads import (
     SHORT,
     beside_others,
+    meanwhile,
     on_one_processor,
     processors,
     side_by_side,
@@ -152,3 +153,42 @@ def test_its_errors_are_the_callers(two_processors):
 def test_where_there_is_one_processor_no_thread_is_asked(monkeypatch):
     monkeypatch.setattr(threads, "processors", lambda: 1)
     assert on_one_processor(threading.current_thread)() is threading.current_thread()
+
+
+def test_a_job_is_done_meanwhile_and_waited_for(two_processors):
+    go, done = threading.Event(), []
+
+    def job():
+        go.wait(20)
+        done.append(threading.get_ident())
+
+    wait = meanwhile(job)
+    assert not done
+    go.set()
+    wait()
+    wait()  # whoever reads the outcome may ask
+    assert len(done) == 1
+    assert done[0] != threading.get_ident()
+
+
+def test_what_fails_meanwhile_is_told_to_who_waits(two_processors):
+    def fail():
+        raise ZeroDivisionError
+
+    wait = meanwhile(fail)
+    with pytest.raises(ZeroDivisionError):
+        wait()
+
+
+def test_nothing_is_left_for_later_where_no_processor_is_free(monkeypatch):
+    done = []
+
+    def job():
+        done.append(threading.get_ident())
+
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    own = side_by_side([lambda: (meanwhile(job), threading.get_ident())[1]] * 2)
+    assert sorted(done) == sorted(own)
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    meanwhile(job)
+    assert done[2:] == [threading.get_ident()]

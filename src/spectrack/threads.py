@@ -111,6 +111,22 @@ def side_by_side(jobs: Sequence[Callable[[], Out]]) -> list[Out]:
     return [future.result() for future in futures]
 
 
+def meanwhile(job: Callable[[], None]) -> Callable[[], None]:
+    """Begin a job that only something later reads the outcome of.
+
+    It is done at once where no processor is free for it: with one, or on a thread of
+    :func:`side_by_side`.
+
+    Returns:
+        To be called before the outcome is read, from any thread: waits until the job has ended, and
+        raises what it raised.
+    """
+    if processors() == 1 or beside_others():
+        job()
+        return lambda: None
+    return _pool(processors(), os.getpid()).submit(job).result
+
+
 @lru_cache(maxsize=4)
 def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     # A forked process gets its own.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from random_sftrack import write_random_weights
+from spectrack import threads
 from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.structures import Box, Target
 from spectrack.trackers.flow.view import View
@@ -23,6 +24,7 @@ from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.given_box import DOUBT
+from spectrack.tracking.table import make_tracker
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -188,3 +190,37 @@ def test_masks_are_cut_before_they_are_judged(clip, tmp_path: Path, monkeypatch)
     tracker.init(clip.frames_thwc[0], clip.target)
     monkeypatch.setattr(BoxReader, "cut", lambda reader, soft, drawn: np.zeros_like(soft))
     assert not tracker.update(clip.frames_thwc[1]).found
+
+
+@pytest.mark.parametrize("name", ["sftrack", "sftrack-fast"])
+def test_frames_may_be_written_over_while_it_learns(clip, monkeypatch, name: str) -> None:
+    """What a frame teaches is learned beside the next one; a camera has one buffer for both."""
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    plain, hurried = make_tracker(name), make_tracker(name)
+    buffer = clip.frames_thwc[0].copy()
+    plain.init(clip.frames_thwc[0], clip.target)
+    hurried.init(buffer, clip.target)
+    for frame in clip.frames_thwc[1:8]:
+        buffer[:] = frame
+        first, second = plain.update(frame), hurried.update(buffer)
+        buffer[:] = 255 - frame
+        assert first.mask is not None
+        np.testing.assert_array_equal(first.mask, second.mask)
+        assert (first.box, first.score) == (second.box, second.score)
+
+
+def test_what_fails_while_it_learns_is_told_with_the_next_frame(clip, monkeypatch) -> None:
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+
+    def fail(*args: object) -> None:
+        raise ZeroDivisionError
+
+    working = make_tracker("sftrack-fast")
+    working.init(clip.frames_thwc[0], clip.target)
+    with monkeypatch.context() as broken:
+        broken.setattr("spectrack.trackers.sftrack.tracker.learn_colours", fail)
+        working.update(clip.frames_thwc[1])
+        with pytest.raises(ZeroDivisionError):
+            working.update(clip.frames_thwc[2])
+    working.init(clip.frames_thwc[0], clip.target)
+    assert working.update(clip.frames_thwc[1]).found

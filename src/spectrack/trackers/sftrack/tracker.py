@@ -10,7 +10,7 @@ contradicts starts again from it, and a lost target is searched for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
-from spectrack.threads import side_by_side
+from spectrack.threads import meanwhile
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
 from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.confidence import (
@@ -44,6 +44,7 @@ from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
 from spectrack.trackers.sftrack.weights import nothing_learned, shared_sftrack
+from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
@@ -81,6 +82,7 @@ class SFTracker(Tracker):
             weights = shared_sftrack(Path(s.weights) if s.weights else None)
         self._network = weights.feat2seg
         self._segment = self._new_segmenter()
+        self._await_learning: Callable[[], None] = lambda: None
         self._any_size = weights.mixing_of(s.names)
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
@@ -92,6 +94,7 @@ class SFTracker(Tracker):
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         s, size_wh = self.settings, self.size_wh
         self._segment = self._new_segmenter()  # the last one knew another target
+        self._await_learning = lambda: None  # what still learns belongs to that
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
             first = self._find(frame_hwc, target.box)
@@ -143,10 +146,8 @@ class SFTracker(Tracker):
         return find_in_box(self._segment, frame_hwc, box)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
-        begin = None
-        if isinstance(self._segment, MemorySegmenter):
-            begin = partial(self._segment.begin, frame_hwc)
-        hypotheses = self._pool.update(frame_hwc, begin)
+        hypotheses = self._pool.update(frame_hwc, partial(self._begin, frame_hwc))
+        self._await_learning()
         channels = self._segment(frame_hwc, self._trusted(hypotheses), self._colours)
         mixed = (
             None if channels is None else self._mixer.push(channels.soft_chw, channels.present_c)
@@ -175,6 +176,12 @@ class SFTracker(Tracker):
             assert channels.maps_kchw is not None
             self._adaptation.learn(channels.maps_kchw, channels.crops, found[0])
         return self._accept(frame_hwc, *found, hypotheses, mixed)
+
+    def _begin(self, frame_hwc: FrameHWC, place: int, hypothesis: Hypothesis) -> None:
+        """Look at the box of an input while others are still at work."""
+        if isinstance(self._segment, MemorySegmenter):
+            self._await_learning()
+            self._segment.begin(frame_hwc, place, hypothesis)
 
     def _trusted(self, hypotheses: Hypotheses) -> Hypotheses:
         """While the target is lost, box trackers that hold on to something else do not count.
@@ -261,18 +268,32 @@ class SFTracker(Tracker):
         if s.feedback:
             restarted = self._feed_back(frame, soft, hypotheses, bool(state.lost))
             self.explanation = replace(self.explanation, restarted=restarted)
+        self._state = state.seen(frame, soft, box, judgement, drawn)
         if state.shows_whole(judgement):
             rate = max(s.rate, EARLY_RATE * state.youth)
-            carried = _carried(hypotheses, soft)
-            jobs = [partial(learn_colours, self._colours, frame, carried, rate)]
-            if isinstance(self._segment, MemorySegmenter):
-                jobs.append(partial(self._segment.remember, soft, box))
-            side_by_side(jobs)
+            # Box trackers may look at the next frame meanwhile. Whoever called may write over
+            # this one by then, so learn from the copy.
+            known = self._state.frame_hwc, _carried(hypotheses, soft), rate, soft, box
+            self._await_learning = meanwhile(partial(_learn, self._colours, self._segment, *known))
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-        self._state = self._state.seen(frame, soft, box, judgement, drawn)
         return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
+
+
+def _learn(
+    colours: ColourModel,
+    segment: Segmenter | MemorySegmenter,
+    frame: FrameHWC,
+    carried: SoftHW,
+    rate: float,
+    soft: SoftHW,
+    box: Box,
+) -> None:
+    """Let a frame into what is known of the target's colours and looks."""
+    learn_colours(colours, frame, carried, rate)
+    if isinstance(segment, MemorySegmenter):
+        segment.remember(soft, box)
 
 
 def _new_filter(settings: SFTrackSettings, size_wh: tuple[int, int]) -> WindowedOnlineFilter | None:
