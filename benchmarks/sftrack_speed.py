@@ -63,7 +63,8 @@ def watch(tracker: SFTracker, spent: dict[str, float]) -> None:
         *homes, verb = path.split(".")
         for home in homes:
             owner = getattr(owner, home)
-        setattr(owner, verb, timed(getattr(owner, verb), name, spent))
+        if owner is not None:  # there is a filter only where one is asked for
+            setattr(owner, verb, timed(getattr(owner, verb), name, spent))
     for one in tracker._pool.inputs:
         one.update = timed(one.update, f"input {one.name}, by itself", spent)  # type: ignore
 

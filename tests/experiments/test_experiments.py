@@ -39,6 +39,7 @@ IN_THE_RUN = (
         "occlusions",
         "drawn_boxes",
         "drawing_back",
+        "mean_of_masks",
         "discriminative",
     ),
     *("discriminative", "guide_trust", "refine_then_fuse"),

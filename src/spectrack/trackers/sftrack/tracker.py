@@ -43,6 +43,7 @@ from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
+from spectrack.trackers.sftrack.weighted_mean import mean_of_masks
 from spectrack.trackers.sftrack.weights import nothing_learned, shared_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.base import Tracker
@@ -83,10 +84,13 @@ class SFTracker(Tracker):
         self._network = weights.feat2seg
         self._segment = self._new_segmenter()
         self._await_learning: Callable[[], None] = lambda: None
-        self._any_size = weights.mixing_of(s.names)
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest, s.runtime)
+        self._any_size = weights.mixing_of(s.names)
+        if s.masks == "mask-in-box" and s.weights != "none":
+            kinds = [one.gives_masks for one in self._pool.inputs]
+            self._any_size = mean_of_masks(s.names, kinds)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self.side_by_side = all(one.side_by_side for one in self._pool.inputs)
         self._flow = quick_flow()
