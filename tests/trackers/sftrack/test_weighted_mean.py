@@ -8,7 +8,15 @@ import pytest
 from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
-from spectrack.trackers.sftrack.weighted_mean import CARRIED, DRAWN, SLOPE, mean_of_masks
+from spectrack.trackers.sftrack.weighted_mean import (
+    CARRIED,
+    DRAWN,
+    ELSEWHERE,
+    SLOPE,
+    USUAL,
+    mean_of_masks,
+    weights_in_frame,
+)
 from spectrack.trackers.sftrack.weights import load_sftrack
 
 
@@ -26,8 +34,52 @@ def test_it_is_the_weighted_mean_cut_at_one_half() -> None:
     np.testing.assert_allclose(soft, 1 / (1 + np.exp(-SLOPE * (mean - 0.5))), atol=0.02)
     sure = np.abs(mean - 0.5) > 0.01
     np.testing.assert_array_equal((soft >= 0.5)[sure], (mean >= 0.5)[sure])
-    # what only the carried mask shows is not believed, however sure that one is of it
-    assert soft[1] < 0.5
+
+
+def weights(channels: np.ndarray, last: np.ndarray, usual: float, lost: bool = False) -> np.ndarray:
+    """Those of FEAR-XS and flow in a frame, as shares."""
+    made = mean_of_masks(["fear", "flow"], [False, True])
+    area = 0.0 if lost else float(last.sum())
+    found = np.array(weights_in_frame(made, channels, last, area, usual))
+    assert found.sum() == pytest.approx(SLOPE)
+    return found / SLOPE
+
+
+def filled(*columns: tuple[int, int]) -> np.ndarray:
+    """Masks of ten rows, each filled between two columns."""
+    masks = np.zeros((len(columns), 10, 100), dtype=np.uint8)
+    for mask, (first, end) in zip(masks, columns, strict=True):
+        mask[:, first:end] = 255
+    return masks
+
+
+def test_of_masks_of_two_sizes_the_usual_one_weighs_more() -> None:
+    last = filled((0, 30))[0] > 0
+    spread = weights(filled((0, 20), (0, 40)), last, usual=200.0)
+    shrunk = weights(filled((0, 20), (0, 40)), last, usual=400.0)
+    both_raw = np.array([DRAWN * (20 / 30 + ELSEWHERE), CARRIED * (30 / 40 + ELSEWHERE)])
+    gap = np.exp(-USUAL * np.log(401 / 201))
+    np.testing.assert_allclose(spread, (raw := both_raw * [1, gap]) / raw.sum(), rtol=1e-6)
+    np.testing.assert_allclose(shrunk, (raw := both_raw * [gap, 1]) / raw.sum(), rtol=1e-6)
+    assert spread[0] > 0.5 > shrunk[0]
+
+
+def test_a_mask_that_jumped_loses_unless_the_target_was_lost() -> None:
+    last = filled((0, 20))[0] > 0
+    jumped, stayed = weights(filled((60, 80), (0, 20)), last, usual=200.0)
+    assert stayed > 0.9
+    assert jumped == pytest.approx(DRAWN * ELSEWHERE / (DRAWN * ELSEWHERE + CARRIED * 1.05))
+    again = weights(filled((60, 80), (0, 20)), last, usual=200.0, lost=True)
+    np.testing.assert_allclose(again, [DRAWN, CARRIED])
+
+
+def test_an_empty_mask_and_one_of_the_usual_size() -> None:
+    last = filled((0, 20))[0] > 0
+    empty, there = weights(filled((0, 0), (0, 20)), last, usual=200.0)
+    assert there > 0.99
+    assert np.isfinite(empty)
+    both_empty = weights(filled((0, 0), (0, 0)), last, usual=200.0)
+    np.testing.assert_allclose(both_empty, [DRAWN, CARRIED])
 
 
 def test_one_mask_alone_is_cut_at_one_half() -> None:
@@ -37,7 +89,9 @@ def test_one_mask_alone_is_cut_at_one_half() -> None:
 
 def test_shares_of_any_inputs_sum_to_the_slope_and_agreement_does_not_count() -> None:
     made = mean_of_masks(["fear", "nanotrack", "flow"], [False, False, True])
-    np.testing.assert_allclose(made.weights, SLOPE * np.array([0.6, 0.6, 0.4]) / 1.6)
+    np.testing.assert_allclose(
+        made.weights, SLOPE * np.array([DRAWN, DRAWN, CARRIED]) / (2 * DRAWN + CARRIED)
+    )
     assert sum(made.weights) == pytest.approx(SLOPE)
     assert (made.bias, made.agreement, made.sizes) == (-SLOPE / 2, 0.0, None)
 

@@ -6,6 +6,8 @@ a_it is here the mean over the frames t - reach .. t, so that each frame comes o
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,12 @@ class OnlineMixer:
         """Frames whose agreements are held now."""
         return len(self._agreement)
 
-    def push(self, channels_chw: NDArray[Any], present_c: Any = None) -> Mixed:
+    def push(
+        self,
+        channels_chw: NDArray[Any],
+        present_c: Any = None,
+        weights: Sequence[float] | None = None,
+    ) -> Mixed:
         """Mix the channels of the next frame.
 
         Args:
@@ -50,6 +57,7 @@ class OnlineMixer:
                 holds all that the channels show: agreement and disagreement do not change by
                 what is empty in all of them.
             present_c: Which channels have a mask here, bool (C,); all by default.
+            weights: In the place of the settings' for this frame alone.
 
         Returns:
             The mixed frame.
@@ -65,7 +73,10 @@ class OnlineMixer:
             )
         bytes_chw, present = to_bytes(channels_chw), present_flags(present_c, count)
         self._agreement.append((agreement(bytes_chw, present), present))
-        return mix_frame(self.settings, bytes_chw, present, smooth_agreement(self._agreement))
+        settings = self.settings
+        if weights is not None:
+            settings = replace(settings, weights=tuple(weights))
+        return mix_frame(settings, bytes_chw, present, smooth_agreement(self._agreement))
 
     def reset(self) -> None:
         """Forget past frames, for a cut or another video."""

@@ -43,7 +43,7 @@ from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.state import EARLY_RATE, Judgement, TargetState, judge
-from spectrack.trackers.sftrack.weighted_mean import mean_of_masks
+from spectrack.trackers.sftrack.weighted_mean import mean_of_masks, weights_in_frame
 from spectrack.trackers.sftrack.weights import nothing_learned, shared_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.base import Tracker
@@ -88,7 +88,8 @@ class SFTracker(Tracker):
         self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest, s.runtime)
         self._any_size = weights.mixing_of(s.names)
-        if s.masks == "mask-in-box" and s.weights != "none":
+        self._averages = s.masks == "mask-in-box" and s.weights != "none"
+        if self._averages:
             kinds = [one.gives_masks for one in self._pool.inputs]
             self._any_size = mean_of_masks(s.names, kinds)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
@@ -153,9 +154,9 @@ class SFTracker(Tracker):
         hypotheses = self._pool.update(frame_hwc, partial(self._begin, frame_hwc))
         self._await_learning()
         channels = self._segment(frame_hwc, self._trusted(hypotheses), self._colours)
-        mixed = (
-            None if channels is None else self._mixer.push(channels.soft_chw, channels.present_c)
-        )
+        mixed = None
+        if channels is not None:
+            mixed = self._mix(channels)
         self.explanation = Explanation(self.settings.names, tuple(hypotheses), channels, mixed)
         found: tuple[SoftHW, Judgement] | None = None
         if channels is not None and mixed is not None:
@@ -200,6 +201,20 @@ class SFTracker(Tracker):
         """Those of inputs that began with a box and no mask."""
         answers = zip(self._pool.inputs, self._trusted(hypotheses), strict=True)
         return [h.box for one, h in answers if h is not None and not one.gives_masks]
+
+    def _mix(self, channels: CroppedChannels) -> Mixed:
+        """The masks of all inputs as one (phase 2)."""
+        weights, state = None, self._state
+        if self._averages and channels.present_c.sum() > 1:
+            last = state.soft_hw >= 0.5
+            weights = weights_in_frame(
+                self._mixing,
+                channels.soft_chw,
+                last[channels.rows, channels.cols],
+                0.0 if state.lost else float(np.count_nonzero(last)),
+                state.area,
+            )
+        return self._mixer.push(channels.soft_chw, channels.present_c, weights)
 
     def _filtered(self, frame: FrameHWC, channels: CroppedChannels, mixed: Mixed) -> SoftHW:
         """The mix, made consistent with the frames before by the spectral filter (phase 2)."""

@@ -1,14 +1,19 @@
 """How masks made by the network of masks in boxes are mixed: their weighted mean, cut at one half.
 
 The mixing that SFTrack++ learned is one for masks of NN_feat2seg in the boxes of flow, CSRT and
-KCF: each of them alone is seldom enough, and what two of three show is taken. Between two masks of
-a better network it came to their union, so that what one of them spread onto stayed. In the mean a
-pixel of one mask alone is believed where that mask is surer of it than the other is of its absence.
+KCF. Between two masks of a better network it came to their union most of the time, so that what one
+of them had spread onto stayed. In the mean a pixel of one mask alone is believed where that mask is
+surer of it, and weighs more, than the other. Which of two masks weighs more is for the frame to
+tell: masks spread, lose parts behind obstacles, and jump onto look-alikes, and then they are of
+another size than the target usually is, or lie elsewhere than a frame before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spectrack.spectral.mixing.settings import MixingSettings
 
@@ -16,10 +21,19 @@ SLOPE = 33.2
 """Sum of the weights, which decides how steep the mix is about one half: that of the mixing learned
 for NN_feat2seg."""
 
-DRAWN, CARRIED = 0.6, 0.4
+DRAWN, CARRIED = 0.45, 0.55
 """Shares of a mask in a box that an input draws anew in each frame, and of one about a mask that it
-carries along; what has spread is carried along, too. Chosen on 13 training sequences, five of them
-held out of the network's training (``experiments/studies/mean_of_masks.py``)."""
+carries along. More of the first keeps masks tighter where nothing hides the target, more of the
+second holds on to it where something does or a look-alike passes. Chosen between the two, on
+training sequences and on the synthetic pond (``experiments/studies/mean_of_masks.py``), as the
+numbers below."""
+
+USUAL = 2.0
+"""How fast a mask loses weight as it differs from the target's usual size: of two masks, one of
+which has spread, or has lost parts, the other is most often nearer to it."""
+
+ELSEWHERE = 0.05
+"""What is left of the weight of a mask that lies nowhere on the last one."""
 
 
 def mean_of_masks(names: Sequence[str], gives_masks: Sequence[bool]) -> MixingSettings:
@@ -39,3 +53,29 @@ def mean_of_masks(names: Sequence[str], gives_masks: Sequence[bool]) -> MixingSe
         weights=tuple(SLOPE * share / sum(raw) for share in raw),
         bias=-SLOPE / 2,
     )
+
+
+def weights_in_frame(
+    settings: MixingSettings,
+    channels_chw: NDArray[np.uint8],
+    last_hw: NDArray[np.bool_],
+    last_area: float,
+    usual_area: float,
+) -> tuple[float, ...]:
+    """The weights of a frame: of masks that differ, one of the usual size and place counts more.
+
+    Args:
+        settings: Of :func:`mean_of_masks`.
+        channels_chw: Masks of the inputs in a part of the frame, 255 for 1.
+        last_hw: The last mask of the target there.
+        last_area: Pixels of all of it; 0 where the target was not seen in the frame before.
+        usual_area: Of the target, pixels.
+    """
+    hard_chw = channels_chw >= 128
+    areas = hard_chw.sum(axis=(1, 2), dtype=np.float64)
+    gaps = np.abs(np.log((areas + 1) / (usual_area + 1)))
+    raw = np.array(settings.weights) * np.exp(-USUAL * gaps)
+    if last_area:
+        both = (hard_chw & last_hw).sum(axis=(1, 2), dtype=np.float64)
+        raw *= both / (areas + last_area - both) + ELSEWHERE
+    return tuple((raw * (sum(settings.weights) / raw.sum())).tolist())
