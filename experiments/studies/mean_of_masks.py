@@ -46,15 +46,15 @@ OTHERS = (
 )
 
 
-def as_learned(names, _):
+def as_learned(names, _, side):
     """The mixing for masks of NN_feat2seg, as it was used for these masks before."""
-    return load_sftrack().mixing_of(tuple(names))
+    return load_sftrack().mixing_of(tuple(names)).at_size(side)
 
 
 def shares(*wanted):
     """A mean of these shares."""
 
-    def mixing(names, gives_masks):
+    def mixing(names, gives_masks, _):
         made = mean_of_masks(names, gives_masks)
         total = sum(made.weights)
         return replace(made, weights=tuple(total * share for share in wanted))

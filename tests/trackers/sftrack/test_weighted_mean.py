@@ -13,6 +13,7 @@ from spectrack.trackers.sftrack.weighted_mean import (
     DRAWN,
     ELSEWHERE,
     SLOPE,
+    SMALL,
     USUAL,
     mean_of_masks,
     weights_in_frame,
@@ -97,7 +98,16 @@ def test_shares_of_any_inputs_sum_to_the_slope_and_agreement_does_not_count() ->
 
 
 def test_trackers_mix_masks_in_boxes_so_and_other_masks_as_learned() -> None:
-    default = SFTracker()._any_size
-    assert default == mean_of_masks(("fear", "flow"), (False, True))
+    kinds = (False, True)
+    assert SFTracker()._mixing_at(90.0) == mean_of_masks(("fear", "flow"), kinds)
     paper = SFTracker(SFTrackSettings.of_paper())
-    assert paper._any_size == load_sftrack().mixing_of(("flow", "csrt", "kcf"))
+    learned = load_sftrack().mixing_of(("flow", "csrt", "kcf"))
+    assert paper._mixing_at(90.0) == learned.at_size(90.0)
+
+
+def test_a_carried_mask_of_a_small_target_weighs_less() -> None:
+    made = mean_of_masks(["fear", "flow"], [False, True], side=15.0)
+    share = CARRIED * 0.25**SMALL / (CARRIED * 0.25**SMALL + DRAWN)
+    np.testing.assert_allclose(made.weights, SLOPE * np.array([1 - share, share]))
+    larger = mean_of_masks(["fear", "flow"], [False, True], side=600.0)
+    assert larger == mean_of_masks(["fear", "flow"], [False, True], side=60.0)

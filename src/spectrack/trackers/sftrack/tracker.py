@@ -24,6 +24,7 @@ from spectrack.spectral.guided.online import OnlineSettings
 from spectrack.spectral.guided.windowed import WindowedOnlineFilter
 from spectrack.spectral.mixing.mixing import Mixed
 from spectrack.spectral.mixing.online import OnlineMixer
+from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.threads import meanwhile
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
@@ -87,11 +88,8 @@ class SFTracker(Tracker):
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest, s.runtime)
-        self._any_size = weights.mixing_of(s.names)
+        self._learned_mixing = weights.mixing_of(s.names)
         self._averages = s.masks == "mask-in-box" and s.weights != "none"
-        if self._averages:
-            kinds = [one.gives_masks for one in self._pool.inputs]
-            self._any_size = mean_of_masks(s.names, kinds)
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
         self.side_by_side = all(one.side_by_side for one in self._pool.inputs)
         self._flow = quick_flow()
@@ -115,7 +113,7 @@ class SFTracker(Tracker):
         self._filter = _new_filter(s, size_wh)
         if isinstance(self._segment, MemorySegmenter):
             self._segment.start(frame_hwc, soft, box)
-        self._mixing = self._any_size.at_size(seen_side(target.box, size_wh, s.longest))
+        self._mixing = self._mixing_at(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
         self._finder = Finder(frame_hwc, soft, box, self._colours)
@@ -201,6 +199,13 @@ class SFTracker(Tracker):
         """Those of inputs that began with a box and no mask."""
         answers = zip(self._pool.inputs, self._trusted(hypotheses), strict=True)
         return [h.box for one, h in answers if h is not None and not one.gives_masks]
+
+    def _mixing_at(self, side: float) -> MixingSettings:
+        """How masks of a target of some size are mixed."""
+        if not self._averages:
+            return self._learned_mixing.at_size(side)
+        carried = [one.gives_masks for one in self._pool.inputs]
+        return mean_of_masks(self.settings.names, carried, side)
 
     def _mix(self, channels: CroppedChannels) -> Mixed:
         """The masks of all inputs as one (phase 2)."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.spectral.mixing.settings import MixingSettings
+from spectrack.spectral.mixing.settings import USUAL_SIZE, MixingSettings
 
 SLOPE = 33.2
 """Sum of the weights, which decides how steep the mix is about one half: that of the mixing learned
@@ -28,6 +28,10 @@ second holds on to it where something does or a look-alike passes. Chosen betwee
 training sequences and on the synthetic pond (``experiments/studies/mean_of_masks.py``), as the
 numbers below."""
 
+SMALL = 1.36
+"""Exponent by which a carried mask of a target below :data:`USUAL_SIZE` loses weight, as that of
+``flow`` in the mixing learned for NN_feat2seg: of few pixels flow is not to be trusted."""
+
 USUAL = 2.0
 """How fast a mask loses weight as it differs from the target's usual size: of two masks, one of
 which has spread, or has lost parts, the other is most often nearer to it."""
@@ -36,18 +40,22 @@ ELSEWHERE = 0.05
 """What is left of the weight of a mask that lies nowhere on the last one."""
 
 
-def mean_of_masks(names: Sequence[str], gives_masks: Sequence[bool]) -> MixingSettings:
+def mean_of_masks(
+    names: Sequence[str], gives_masks: Sequence[bool], side: float = USUAL_SIZE
+) -> MixingSettings:
     """The mixing of masks in boxes.
 
     Args:
         names: Of the inputs.
         gives_masks: Whether each carries a mask, not a box alone.
+        side: Square root of the target's area, pixels.
 
     Returns:
         Weights that sum to :data:`SLOPE` and a bias of minus half of it. How well inputs agree does
         not count: of two there is no majority, and for three it made no difference.
     """
-    raw = [CARRIED if carries else DRAWN for carries in gives_masks]
+    carried = CARRIED * min(side / USUAL_SIZE, 1.0) ** SMALL
+    raw = [carried if carries else DRAWN for carries in gives_masks]
     return MixingSettings(
         names=tuple(names),
         weights=tuple(SLOPE * share / sum(raw) for share in raw),
