@@ -5,11 +5,11 @@
 The default tracker makes a mask in the box of FEAR-XS and one about the mask that flow carries, and
 mixes them. The mixing learned for three inputs and another network (``SFTrackWeights.mixing_of``)
 comes to the union of two masks most of the time; beside it means with fixed shares, those that
-depend on the size and the place of each mask, and of a single input two thresholds. From the box, on
-training sequences of DAVIS-2016 at 240p: every sixth, from which no shipped network learned, and
+depend on the size and the place of each mask, and of a single input two thresholds. From the box,
+on training sequences of DAVIS-2016 at 240p: every sixth, from which no shipped network learned, and
 eight others, from which they did; and on four clips of the synthetic pond, in which the target is
-half hidden and passes a look-alike. The numbers of ``trackers/sftrack/weighted_mean.py`` were chosen
-on these runs.
+half hidden and passes a look-alike. The numbers of ``trackers/sftrack/weighted_mean.py`` were
+chosen on these runs.
 """
 
 from __future__ import annotations
