@@ -62,6 +62,12 @@ def shares(*wanted):
     return mixing
 
 
+def cut_at_half(names, gives_masks, _):
+    """A mean that is cut at one half, that of one mask, too."""
+    made = mean_of_masks(names, gives_masks)
+    return replace(made, bias=-sum(made.weights) / 2)
+
+
 def fixed(settings, *_):
     """The same weights in every frame."""
     return settings.weights
@@ -76,8 +82,8 @@ MIXINGS = {
         "**by size and place, FEAR-XS .45**": (mean_of_masks, weights_in_frame),
     },
     "sftrack-fast": {
-        "as learned for other masks: cut at .37": (as_learned, fixed),
-        "**cut at .5**": (mean_of_masks, fixed),
+        "**cut at .37**, as learned for other masks": (mean_of_masks, fixed),
+        "cut at .5": (cut_at_half, fixed),
     },
 }
 """Tracker, then what is told of the mixing, and what makes it and its weights in each frame; the

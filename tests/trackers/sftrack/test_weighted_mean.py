@@ -9,6 +9,7 @@ from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.trackers.sftrack.weighted_mean import (
+    ALONE,
     CARRIED,
     DRAWN,
     ELSEWHERE,
@@ -83,8 +84,8 @@ def test_an_empty_mask_and_one_of_the_usual_size() -> None:
     np.testing.assert_allclose(both_empty, [DRAWN, CARRIED])
 
 
-def test_one_mask_alone_is_cut_at_one_half() -> None:
-    soft = mixed(["fear"], [False], [[0.0, 0.45, 0.55, 1.0]])
+def test_one_mask_alone_is_cut_lower() -> None:
+    soft = mixed(["fear"], [False], [[0.0, ALONE - 0.03, ALONE + 0.03, 1.0]])
     np.testing.assert_array_equal(soft >= 0.5, [False, False, True, True])
 
 

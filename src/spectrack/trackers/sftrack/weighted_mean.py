@@ -32,6 +32,11 @@ SMALL = 1.36
 """Exponent by which a carried mask of a target below :data:`USUAL_SIZE` loses weight, as that of
 ``flow`` in the mixing learned for NN_feat2seg: of few pixels flow is not to be trusted."""
 
+ALONE = 0.37
+"""Value at which the masks of one input alone are cut, as in the mixing learned for NN_feat2seg:
+with one half they are better where nothing hides the target, by half a point of J, and worse behind
+lily pads, by six."""
+
 USUAL = 2.0
 """How fast a mask loses weight as it differs from the target's usual size: of two masks, one of
 which has spread, or has lost parts, the other is most often nearer to it."""
@@ -51,15 +56,16 @@ def mean_of_masks(
         side: Square root of the target's area, pixels.
 
     Returns:
-        Weights that sum to :data:`SLOPE` and a bias of minus half of it. How well inputs agree does
-        not count: of two there is no majority, and for three it made no difference.
+        Weights that sum to :data:`SLOPE` and a bias of minus half of it, or :data:`ALONE` times it.
+        How well inputs agree does not count: of two there is no majority, and for three it made no
+        difference.
     """
     carried = CARRIED * min(side / USUAL_SIZE, 1.0) ** SMALL
     raw = [carried if carries else DRAWN for carries in gives_masks]
     return MixingSettings(
         names=tuple(names),
         weights=tuple(SLOPE * share / sum(raw) for share in raw),
-        bias=-SLOPE / 2,
+        bias=-SLOPE * (0.5 if len(raw) > 1 else ALONE),
     )
 
 
