@@ -181,3 +181,21 @@ def test_what_pays_is_packed_and_graphs_are_of_plain_layers() -> None:
     assert PackedConv2d in kinds
     assert not kinds & {nn.Conv2d, SameConv, nn.ReLU6}
     assert PackedConv2d not in {type(m) for m in folded(MaskInBox()).modules()}
+
+
+def test_operators_that_changed_are_not_used(monkeypatch) -> None:
+    class Others:
+        """Operators of another version of torch: one is gone, or takes something else."""
+
+        def _reorder_convolution_weight(self, weight: torch.Tensor) -> torch.Tensor:
+            return weight
+
+    packed.can_pack.cache_clear()
+    with monkeypatch.context() as other:
+        other.setattr(torch.ops, "mkldnn", Others())
+        assert not can_pack()
+    packed.can_pack.cache_clear()
+    with monkeypatch.context() as other:
+        other.setattr("platform.machine", lambda: "aarch64")
+        assert not can_pack()
+    packed.can_pack.cache_clear()

@@ -34,13 +34,23 @@ MACHINES = ("x86_64", "AMD64", "x86-64")
 
 @lru_cache(maxsize=1)
 def can_pack() -> bool:
-    """Whether this installation of torch has the two operators, and oneDNN behind them."""
-    return (
-        platform.machine() in MACHINES
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-        and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
-    )
+    """Whether this installation of torch has the two operators, oneDNN behind them, and they work.
+
+    They are no part of torch's public interface, so they are tried once.
+    """
+    if platform.machine() not in MACHINES or not torch.backends.mkldnn.is_available():
+        return False
+    x, weight = (torch.arange(n, dtype=torch.float32, device="cpu") - 1 for n in (8, 2))
+    x, weight = x.reshape(1, 2, 2, 2), weight.reshape(1, 2, 1, 1)
+    shape = (0, 0), (1, 1), (1, 1), 1
+    try:
+        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *shape, x.shape)
+        found = torch.ops.mkldnn._convolution_pointwise(
+            x, packed, None, *shape, *FUSED["relu6"], ""
+        )
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return bool(torch.equal(found, F.relu6(F.conv2d(x, weight))))
 
 
 class PackedConv2d(nn.Conv2d):
