@@ -101,10 +101,11 @@ def _pack(network: nn.Module) -> None:
                 if conv is not None and active is not None and _fuse(parent, name, conv, active):
                     parent._modules[behind] = nn.Identity()
         elif isinstance(parent, fbnet.InvertedResidual | mobilenet_v2.InvertedResidual):
-            if parent.expand is not None:
-                _fuse(parent, "expand", parent.expand, parent.active)
-            _fuse(parent, "dw", parent.dw, parent.active)
-            parent.active = nn.Identity()
+            wide = [n for n in ("expand", "dw") if getattr(parent, n) is not None]
+            if all(_pays(getattr(parent, name)) for name in wide):
+                for name in wide:
+                    _fuse(parent, name, getattr(parent, name), parent.active)
+                parent.active = nn.Identity()
         for name, child in list(parent.named_children()):
             if _pays(child):
                 setattr(parent, name, PackedConv2d(child))

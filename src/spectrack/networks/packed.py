@@ -4,7 +4,8 @@ oneDNN, which convolves for torch on x86 processors, has an order of its own for
 every kind of processor. Given plain weights it brings them into that order in each call or, for
 convolutions of one pixel, does without and takes up to twice as long. ``torch.compile`` lays
 weights out once by two operators, which work without a compiler, too. They give what the plain
-convolution gives, up to rounding.
+convolution gives, up to rounding; but an activation in the same pass makes 0 of what is not a
+number.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def can_pack() -> bool:
 class PackedConv2d(nn.Conv2d):
     """A convolution for inference, and the activation behind it.
 
-    Weights are laid out when they are first used, and anew when they were changed. On a GPU, in
+    Weights are laid out when they are first used, and anew when they were changed (not by way of
+    ``.data``, which torch does not count as a change). On a GPU, in
     other than single precision, for gradients, and where :func:`can_pack` says no, it is the plain
     convolution. It holds its weights twice.
 

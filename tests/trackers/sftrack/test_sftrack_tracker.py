@@ -20,6 +20,7 @@ from spectrack.trackers.sftrack.feedback import Feedback
 from spectrack.trackers.sftrack.inputs import Input, seen_side
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.trackers.sftrack.weighted_mean import weights_in_frame
 from spectrack.trackers.sftrack.weights import load_sftrack, save_sftrack
 from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
@@ -195,14 +196,23 @@ def test_masks_are_cut_before_they_are_judged(clip, tmp_path: Path, monkeypatch)
 @pytest.mark.parametrize("name", ["sftrack", "sftrack-fast"])
 def test_frames_may_be_written_over_while_it_learns(clip, monkeypatch, name: str) -> None:
     """What a frame teaches is learned beside the next one; a camera has one buffer for both."""
-    monkeypatch.setattr(threads, "processors", lambda: 2)
+    waiting = []
+
+    def late(job):  # as late as may be: when the outcome is read
+        waiting.append(job)
+        return lambda: waiting.remove(job) or job() if job in waiting else None
+
     plain, hurried = make_tracker(name), make_tracker(name)
     buffer = clip.frames_thwc[0].copy()
     plain.init(clip.frames_thwc[0], clip.target)
     hurried.init(buffer, clip.target)
     for frame in clip.frames_thwc[1:8]:
         buffer[:] = frame
-        first, second = plain.update(frame), hurried.update(buffer)
+        first = plain.update(frame)
+        with monkeypatch.context() as hurry:
+            hurry.setattr("spectrack.trackers.sftrack.tracker.meanwhile", late)
+            second = hurried.update(buffer)
+        assert len(waiting) == 1
         buffer[:] = 255 - frame
         assert first.mask is not None
         np.testing.assert_array_equal(first.mask, second.mask)
@@ -224,3 +234,29 @@ def test_what_fails_while_it_learns_is_told_with_the_next_frame(clip, monkeypatc
             working.update(clip.frames_thwc[2])
     working.init(clip.frames_thwc[0], clip.target)
     assert working.update(clip.frames_thwc[1]).found
+
+
+def test_the_mix_knows_the_last_mask_and_the_usual_size(clip, monkeypatch) -> None:
+    asked = []
+
+    def told(settings, channels, last, last_area, usual):
+        asked.append((channels, last, last_area, usual))
+        return weights_in_frame(settings, channels, last, last_area, usual)
+
+    monkeypatch.setattr("spectrack.trackers.sftrack.tracker.weights_in_frame", told)
+    working = make_tracker("sftrack", largest=10_000)._tracker
+    working.init(clip.frames_thwc[0], clip.target)
+    for frame in clip.frames_thwc[1:4]:
+        before = working._state
+        working.update(frame)
+        channels, last, last_area, usual = asked.pop()
+        seen = working.explanation.channels
+        assert last.shape == channels.shape[1:]
+        whole = before.soft_hw >= 0.5
+        np.testing.assert_array_equal(last, whole[seen.rows, seen.cols])
+        assert (last_area, usual) == (whole.sum(), before.area)
+        expected = weights_in_frame(working._mixing, channels, last, last_area, usual)
+        np.testing.assert_allclose(working.explanation.mixed.weights_c, expected, rtol=1e-5)
+    working._state = working._state.missed()
+    working.update(clip.frames_thwc[4])
+    assert asked.pop()[2] == 0  # where it was says nothing once it is lost

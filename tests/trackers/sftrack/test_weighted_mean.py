@@ -107,8 +107,10 @@ def test_trackers_mix_masks_in_boxes_so_and_other_masks_as_learned() -> None:
 
 
 def test_a_carried_mask_of_a_small_target_weighs_less() -> None:
-    made = mean_of_masks(["fear", "flow"], [False, True], side=15.0)
-    share = CARRIED * 0.25**SMALL / (CARRIED * 0.25**SMALL + DRAWN)
+    made = mean_of_masks(["fear", "flow"], [False, True], side=30.0)
+    share = CARRIED * 0.5**SMALL / (CARRIED * 0.5**SMALL + DRAWN)
     np.testing.assert_allclose(made.weights, SLOPE * np.array([1 - share, share]))
+    least = mean_of_masks(["fear", "flow"], [False, True], side=16.0)
+    assert mean_of_masks(["fear", "flow"], [False, True], side=0.0) == least
     larger = mean_of_masks(["fear", "flow"], [False, True], side=600.0)
     assert larger == mean_of_masks(["fear", "flow"], [False, True], side=60.0)

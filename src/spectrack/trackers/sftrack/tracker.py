@@ -296,7 +296,7 @@ class SFTracker(Tracker):
         if state.shows_whole(judgement):
             rate = max(s.rate, EARLY_RATE * state.youth)
             # Box trackers may look at the next frame meanwhile. Whoever called may write over
-            # this one by then, so learn from the copy.
+            # this one by then, so learn from the copy; the mask that is answered stays as it is.
             known = self._state.frame_hwc, _carried(hypotheses, soft), rate, soft, box
             self._await_learning = meanwhile(partial(_learn, self._colours, self._segment, *known))
             tight = robust_box(hard)

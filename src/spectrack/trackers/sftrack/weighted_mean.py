@@ -15,34 +15,40 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.spectral.mixing.settings import USUAL_SIZE, MixingSettings
+from spectrack.spectral.mixing.settings import USUAL_SIZE, MixingSettings, size_scale
 
 SLOPE = 33.2
 """Sum of the weights, which decides how steep the mix is about one half: that of the mixing learned
 for NN_feat2seg."""
 
 DRAWN, CARRIED = 0.45, 0.55
-"""Shares of a mask in a box that an input draws anew in each frame, and of one about a mask that it
-carries along. More of the first keeps masks tighter where nothing hides the target, more of the
-second holds on to it where something does or a look-alike passes. Chosen between the two, on
-training sequences and on the synthetic pond (``experiments/studies/mean_of_masks.py``), as the
-numbers below."""
+"""Shares of a mask in a box that an input draws anew in each frame, and of one about a mask that
+the input gives, which it carries along as a rule. More of the first keeps masks tighter where
+nothing hides the target, more of the second holds on to it where something does or a look-alike
+passes. Chosen between the two, on training sequences and on the synthetic pond
+(``experiments/studies/mean_of_masks.py``)."""
 
 SMALL = 1.36
-"""Exponent by which a carried mask of a target below :data:`USUAL_SIZE` loses weight, as that of
-``flow`` in the mixing learned for NN_feat2seg: of few pixels flow is not to be trusted."""
+"""Exponent by which a carried mask of a target below :data:`USUAL_SIZE` loses weight, that of
+``flow`` in the mixing learned for NN_feat2seg: of few pixels flow is not to be trusted. OTB's
+Skiing, a target of 17 pixels, was lost without it."""
 
 ALONE = 0.37
-"""Value at which the masks of one input alone are cut, as in the mixing learned for NN_feat2seg:
-with one half they are better where nothing hides the target, by half a point of J, and worse behind
-lily pads, by six."""
+"""Value at which masks of a tracker with one input are cut, that of the mixing learned for
+NN_feat2seg. One half is better by half a point of J where nothing hides the target, and worse
+behind lily pads, on one of four clips."""
+
+REACH = 5
+"""Past frames over which agreement is averaged; it counts for the score alone."""
 
 USUAL = 2.0
 """How fast a mask loses weight as it differs from the target's usual size: of two masks, one of
-which has spread, or has lost parts, the other is most often nearer to it."""
+which has spread, or has lost parts, the other is most often nearer to it. Tried by hand beside 1
+and 4, of which neither was clearly better."""
 
 ELSEWHERE = 0.05
-"""What is left of the weight of a mask that lies nowhere on the last one."""
+"""What is left of the weight of a mask that lies nowhere on the last one. Tried by hand beside 0.2,
+with which a little was lost on the pond."""
 
 
 def mean_of_masks(
@@ -52,20 +58,21 @@ def mean_of_masks(
 
     Args:
         names: Of the inputs.
-        gives_masks: Whether each carries a mask, not a box alone.
+        gives_masks: Whether each gives a mask, not a box alone.
         side: Square root of the target's area, pixels.
 
     Returns:
-        Weights that sum to :data:`SLOPE` and a bias of minus half of it, or :data:`ALONE` times it.
-        How well inputs agree does not count: of two there is no majority, and for three it made no
-        difference.
+        Weights that sum to :data:`SLOPE` and a bias of minus half of it; of minus :data:`ALONE`
+        times it where there is one input, not where others see nothing for a while. How well inputs
+        agree does not count: of two there is no majority, and for three it made no difference.
     """
-    carried = CARRIED * min(side / USUAL_SIZE, 1.0) ** SMALL
+    carried = CARRIED * min(size_scale(side), 1.0) ** SMALL
     raw = [carried if carries else DRAWN for carries in gives_masks]
     return MixingSettings(
         names=tuple(names),
         weights=tuple(SLOPE * share / sum(raw) for share in raw),
         bias=-SLOPE * (0.5 if len(raw) > 1 else ALONE),
+        reach=REACH,
     )
 
 
