@@ -21,20 +21,25 @@ def scene(t, seed=5):
     return frame.astype(np.uint8), Box(20 + 2 * t, 30, 40, 30)
 
 
+RUNS = {"mil": 9}
+"""MIL draws its features by the clock, whatever the seed: one run in some forty loses the patch."""
 SIZES = ((120, 160), (30, 40))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_moving_patch_is_followed(kind):
-    tracker = make_tracker(kind)
-    frame, box = scene(0)
-    assert tracker.init(frame, Target(box=box)).box == box
-    for t in range(1, 12):
-        frame, box = scene(t)
-        prediction = tracker.update(frame)
-    assert prediction.found
-    assert prediction.mask is None
-    assert prediction.box.iou(box) > 0.6
+    overlaps = []
+    for _ in range(RUNS.get(kind, 1)):
+        tracker = make_tracker(kind)
+        frame, box = scene(0)
+        assert tracker.init(frame, Target(box=box)).box == box
+        for t in range(1, 12):
+            frame, box = scene(t)
+            prediction = tracker.update(frame)
+        assert prediction.found
+        assert prediction.mask is None
+        overlaps.append(prediction.box.iou(box))
+    assert np.median(overlaps) > 0.6
 
 
 def test_boxes_keep_the_fractions_they_were_given():
