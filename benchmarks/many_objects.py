@@ -101,8 +101,9 @@ def followed(name: str, counts: list[int], frames: int) -> list[tuple[float, flo
 
 def stages(options: argparse.Namespace) -> tuple[list[str], Rows]:
     """Where the time of one object goes, everything one after the other on one processor."""
-    allowed = os.sched_getaffinity(0)
+    allowed, threads = os.sched_getaffinity(0), torch.get_num_threads()
     os.sched_setaffinity(0, {min(allowed)})
+    torch.set_num_threads(1)  # two on one processor would wait for each other in every layer
     images, _, targets = given(Things(8), options.frames + WARM)
     outer = make_tracker("sftrack")
     outer.init(images[0], targets[1])
@@ -119,6 +120,7 @@ def stages(options: argparse.Namespace) -> tuple[list[str], Rows]:
         outer.update(image)
         whole.append(1e3 * (time.process_time() - begin))
     os.sched_setaffinity(0, allowed)
+    torch.set_num_threads(threads)
     told = [(name, median(one.work)) for name, one in times.items()] + [("all", median(whole))]
     return ["stage", "processor ms", "share"], [
         [name, f"{work:.1f}", f"{work / median(whole):.2f}"] for name, work in told

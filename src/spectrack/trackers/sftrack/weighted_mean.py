@@ -39,7 +39,8 @@ NN_feat2seg. One half is better by half a point of J where nothing hides the tar
 behind lily pads, on one of four clips."""
 
 REACH = 5
-"""Past frames over which agreement is averaged; it counts for the score alone."""
+"""Past frames over which agreement is averaged: it counts for the score, and for which frames the
+search for a lost target goes by."""
 
 USUAL = 2.0
 """How fast a mask loses weight as it differs from the target's usual size: of two masks, one of
