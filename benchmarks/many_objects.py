@@ -103,13 +103,14 @@ def stages(options: argparse.Namespace) -> tuple[list[str], Rows]:
     """Where the time of one object goes, everything one after the other on one processor."""
     allowed, threads = os.sched_getaffinity(0), torch.get_num_threads()
     os.sched_setaffinity(0, {min(allowed)})
-    torch.set_num_threads(1)  # two on one processor would wait for each other in every layer
     images, _, targets = given(Things(8), options.frames + WARM)
     outer = make_tracker("sftrack")
     outer.init(images[0], targets[1])
     tracker = outer._tracker  # type: ignore[attr-defined]
     for image in images[1:WARM]:
         outer.update(image)
+    # two on one processor would wait for each other in every layer; numba has set them by now
+    torch.set_num_threads(1)
     times = {name: Times() for name in STAGES}
     time_parts(tracker, STAGES, times)
     whole = []
