@@ -326,6 +326,16 @@ def test_an_upload_and_the_keyboard_alone(clip, tmp_path):
         page.wait_for_selector("small:has-text('2 keys')")
         assert keys_of(session)[1].kind == "gone"
 
+        press("h")
+        page.wait_for_selector(".q-dialog[aria-modal=true]")
+        press("ArrowRight")  # is the dialog's
+        press("Escape")
+        page.wait_for_selector(".q-dialog[aria-modal=true]", state="detached")
+        press("ArrowLeft")  # while it fades: no longer
+        page.wait_for_selector(".info:has-text('Frame 0 of')")
+        press("ArrowRight")
+        page.wait_for_selector(".info:has-text('Frame 1 of')")
+
         before = len(drawn_in(session))
         rail = page.locator(".app-rail button")
         for turn in range(TURNS):  # no tool is waited for: the one taken last is the one that draws

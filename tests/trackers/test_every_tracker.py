@@ -18,6 +18,7 @@ from small_d3s import LITTLE as LITTLE_D3S
 from small_d3s import write_small_d3s
 from small_mdnet import LITTLE, write_small_mdnet
 from small_pixelwise import write_small_pixelwise
+from spectrack import threads
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
@@ -308,8 +309,10 @@ def test_frames_and_target_stay_as_they_are(tracker):
     np.testing.assert_array_equal(mask, picture(0)[1])
 
 
-def test_memory_is_bounded(tracker):
+def test_memory_is_bounded(tracker, monkeypatch):
     """What Python and NumPy hold does not grow from one part of a clip to the next."""
+    # On one processor no job of an update is still at work, and holds something, when it has ended.
+    monkeypatch.setattr(threads, "processors", lambda: 1)
     tracker.init(FRAMES[0], TARGET)
 
     def held(rounds: int) -> int:

@@ -456,7 +456,8 @@ export default {
     // --- keyboard -----------------------------------------------------------------------------
     key(event) {
       const focus = document.activeElement, tag = focus ? focus.tagName : "";
-      if (["INPUT", "TEXTAREA", "SELECT"].includes(tag) || document.querySelector(".q-dialog")) return;
+      if (["INPUT", "TEXTAREA", "SELECT"].includes(tag)) return;
+      if (document.querySelector('.q-dialog[aria-modal="true"]')) return; // one that fades is closed
       const word = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       const big = event.shiftKey ? 10 : 1;
       if (event.ctrlKey || event.metaKey) {
