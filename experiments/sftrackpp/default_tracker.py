@@ -74,12 +74,24 @@ SYSTEMS = {
         "sftrack",
         {"mask_weights": str(ROOT / "runs" / "short_scratch" / "mask_in_box.safetensors")},
     ),
+    **{
+        f"seed-{seed}": (
+            f"mask-in-box of the whole recipe, seed {seed}",
+            "sftrack",
+            {"mask_weights": str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
+        )
+        for seed in (1, 2)
+    },
 }
 """Name to what the tables call it, the tracker and its settings."""
 
-FILTERED = ("sftrack", "sftrack-fast", "nanomask", "before", "flow", "permissive")
-"""Systems that are shown behind the filter, too."""
+ALL_DATA = ("davis", "davis-mask", "otb", "vot")
 
+TRAININGS = ("sftrack", "seed-1", "seed-2")
+"""Trainings of mask-in-box that differ in their seed; the first is the one shipped."""
+
+FILTERED = (*TRAININGS, "sftrack-fast", "nanomask", "before", "flow", "permissive")
+"""Systems that are shown behind the filter, too."""
 
 ON_DAVIS_ALONE = {"no-memory", "no-feedback", "feat2seg", "before"}
 ON_DAVIS_ALONE |= {"one-view", "spectral", "nanotrack-input", "fear-only", "flow-only"}
@@ -208,7 +220,7 @@ def _measures(sequence, data, answers, size_wh):
 def add(parser):
     """Arguments of this experiment."""
     parser.add_argument("--only", default=",".join(SYSTEMS))
-    parser.add_argument("--data", default="davis,davis-mask,otb,vot")
+    parser.add_argument("--data", default=",".join(ALL_DATA))
     parser.add_argument("--split", default="val", choices=("val", "held-out"))
     parser.add_argument("--work", type=Path, default=ROOT / "scratch" / "default_tracker")
     parser.add_argument("--processes", type=int, default=2)
@@ -259,7 +271,10 @@ def write(page, facts, options):
     def mean(system, data, how, what):
         runs = facts["runs"].get(system, {}).get(data, {}).values()
         values = [run[how][what] for run in runs if how in run and what in run[how]]
-        return f"{np.mean(values):.1f}" if values else "-"
+        return np.mean(values) if values else np.nan
+
+    def percent(value):
+        return "-" if np.isnan(value) else f"{value:.1f}"
 
     columns = (
         ("first", "davis", "online", "first"),
@@ -277,7 +292,7 @@ def write(page, facts, options):
         if system in facts["runs"]:
             runs = facts["runs"][system].get("davis", {}).values()
             cpu = f"{1000 * np.mean([r['cpu'] for r in runs]):.0f}" if runs else "-"
-            rows.append([label, *(mean(system, *c[1:]) for c in columns), cpu])
+            rows.append([label, *(percent(mean(system, *c[1:])) for c in columns), cpu])
     page.text(
         "From the box of the first frame, no future frame seen, unless the column says otherwise; "
         f"DAVIS-2016 {options.split}. Means over sequences, percent. CPU: milliseconds of "
@@ -285,6 +300,12 @@ def write(page, facts, options):
     )
     page.text(LOOKS)
     page.table(["system", *(c[0] for c in columns), "CPU ms"], rows)
+    trained = [s for s in TRAININGS if facts["runs"].get(s, {}).keys() >= set(ALL_DATA)]
+    if len(trained) > 1:
+        page.text(f"Mean and deviation of {len(trained)} trainings: {', '.join(trained)}.")
+        values = np.array([[mean(s, *c[1:]) for c in columns] for s in trained])
+        spread = zip(values.mean(0), values.std(0, ddof=1), strict=True)
+        page.table([c[0] for c in columns], [[f"{m:.1f} ± {d:.1f}" for m, d in spread]])
     shown = [s for s in SYSTEMS if facts["runs"].get(s, {}).get("davis")]
     names = sorted({n for s in shown for n in facts["runs"][s]["davis"]})
     page.text("J of each sequence, from the box, online.")
