@@ -119,6 +119,8 @@ def test_flags_become_the_plan() -> None:
     assert (asked.steps, asked.side, asked.seed) == (7, 96, 2)
     for one in (asked.first, asked.memory):
         assert (one.epochs, one.batch_size) == (3, 5)
+    apart = MaskInBoxArguments(data=folder, out=folder, memory_epochs=9, **flags).plan()
+    assert (apart.first, apart.memory) == (asked.first, replace(asked.memory, epochs=9))
 
 
 def test_the_score_is_the_mean_overlap() -> None:

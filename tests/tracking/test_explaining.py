@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,33 @@ def test_a_moment_is_what_the_tracker_says(monkeypatch):
     assert seen.inputs[2].soft_hw is None
     assert (seen.box, seen.score) == (HERE, 0.8)
     assert (lost.box, lost.result_hw, lost.note) == (None, None, "lost")
+
+
+def test_what_was_seen_of_a_shrunk_frame_is_laid_in_the_whole_one(monkeypatch):
+    moments = []
+    monkeypatch.setattr(room, "draw_moment", moments.append)
+    tracker = Scripted()
+    look = Explainer([1]).watch({1: tracker})
+    tracker.init(np.zeros((*SIZE[::-1], 3), np.uint8), Target(HERE))
+    answer = tracker.update(np.zeros((*SIZE[::-1], 3), np.uint8))
+    tracker.explanation = replace(tracker.explanation, size_wh=SIZE)
+    whole = np.zeros((3 * SIZE[1], 2 * SIZE[0], 3), np.uint8)  # twice as wide, three times as high
+    look(1, whole, {1: answer})
+    (seen,) = moments
+    assert [one.box for one in seen.inputs] == [Box(8, 12, 16, 18), Box(8, 12, 16, 18), None]
+    for found, value in ((seen.inputs[0].soft_hw, 1), (seen.mixed_hw, 0.75)):
+        assert found.shape == whole.shape[:2]
+        np.testing.assert_allclose(found[14:28, 6:22], value)  # well inside, and well outside
+        assert not found[:10].any()
+        assert not found[:, 26:].any()
+
+
+def test_a_sheet_of_nothing_says_what_is_so(still):
+    explainer = Explainer()
+    look = explainer.watch({1: Scripted()})
+    look(0, np.zeros((*SIZE[::-1], 3), np.uint8), {1: Prediction(HERE)})
+    with pytest.raises(InputError, match="nothing is known of how answers came about in 1 frames"):
+        explainer.sheet("clip")
 
 
 def test_disagreement_is_one_less_the_mean_overlap():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -334,3 +337,59 @@ def test_numbered_trackers_are_refused(frames):
 
     with pytest.raises(InputError, match="cannot start at key frames"):
         KeyframedTrack(frames, Numbered)
+
+
+class Meddled:
+    """A lock; whenever nobody holds it any more, somebody else does the next thing at once."""
+
+    def __init__(self, lock, things):
+        self._lock, self.things = lock, list(things)
+        self._depth, self._meddling = 0, False
+
+    def __enter__(self):
+        self._lock.acquire()
+        self._depth += 1
+
+    def __exit__(self, *error):
+        self._depth -= 1
+        self._lock.release()
+        if not (self._depth or self._meddling) and self.things:
+            self._meddling = True
+            self.things.pop(0)()
+            self._meddling = False
+
+
+@pytest.mark.parametrize("moment", range(4))
+@pytest.mark.parametrize("verb", ["run", "work"])
+def test_keys_may_change_at_any_moment_of_the_work(frames, moment, verb):
+    track = made(frames, {0: truth(0), 8: truth(8), 16: truth(16)})
+    wait = [lambda: None] * moment
+    change = [partial(track.remove, 8), partial(track.set, 5, true_mask(5))]
+    back = [partial(track.remove, 5), partial(track.set, 8, truth(8))]
+    track._lock = lock = Meddled(track._lock, [*wait, *change, *back, *change])
+    while lock.things:
+        getattr(track, verb)()
+    track.run()
+    assert (track.keys.keys(), track.stale(), track.work()) == ({0, 5, 16}, [], 0)
+    fresh = made(frames, {0: truth(0), 5: true_mask(5), 16: truth(16)})
+    fresh.run()
+    assert track.track().entries == fresh.track().entries
+
+
+def test_a_key_that_was_replaced_is_not_held(frames):
+    track = made(frames)
+    replaced = []
+    for wide in range(5, 15):
+        target = Target(mask=Box(10, 20, wide, 22).fill(SIZE))
+        replaced.append(weakref.ref(target.mask))
+        track.set(3, target)
+        track.work()
+    del target
+    gc.collect()
+    assert [ref() is None for ref in replaced] == [True] * 9 + [False]
+
+
+def test_what_is_left_is_known_though_somebody_asked_meanwhile(frames, tmp_path):
+    track, left = made(frames, {0: truth(0)}, folder=tmp_path), []
+    assert not track.run(lambda *_: left.append(track.work()), cancel=lambda: len(left) == 9)
+    assert track.work() == made(frames, folder=tmp_path).work()

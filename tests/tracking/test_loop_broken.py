@@ -143,3 +143,19 @@ def test_one_killed_behind_a_broken_frame_starts_on_a_whole_one(broken_folder, t
             track = run_many({1: walker}, frames, TARGETS, skip_broken=True, journal=journal)[1]
     assert [entry.box.x for entry in track] == [10, 11, 12, 13, 14, 15, 16, 16, 17, 18]
     assert len(walker.seen) == 3
+
+
+@pytest.mark.parametrize("done", [4, 5, 6, 7])
+def test_one_killed_there_before_its_object_begins_goes_on(broken_folder, tmp_path, done):
+    path, begins = tmp_path / "journal", {1: 8}
+    more = {"skip_broken": True, "starts": begins}
+    with open_video(broken_folder(4, 5)) as frames:
+        with Journal(path, {}) as journal, pytest.warns(RuntimeWarning):
+            whole = run_many({1: Walker()}, frames, TARGETS, journal=journal, **more)[1]
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[: 1 + done]))  # the head and the frames
+        with Journal(path, {}, read_journal(path)) as journal, pytest.warns(RuntimeWarning):
+            track = run_many({1: Walker()}, frames, TARGETS, journal=journal, **more)[1]
+    assert track.info["resumed_at"] == [done]
+    assert track.info["broken_frames"] == ["00004", "00005"]
+    assert track.entries == whole.entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW, Target
@@ -38,6 +38,9 @@ class Tracker(ABC):
 
     box_of_mask: Callable[[SoftHW], Box | None] | None = None
     """Its rule from a soft mask to a box, where it has one that also holds for cleaned masks."""
+
+    gives: Literal["masks", "boxes"] | None = None
+    """What it answers with, where its row of the table cannot say: it depends on what it reads."""
 
     carries_masks: ClassVar[bool] = False
     """Whether it goes on from a corrected mask without starting again; see :meth:`correct`."""

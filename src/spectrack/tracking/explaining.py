@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from spectrack.errors import InputError
 from spectrack.structures import Box, FrameHWC, Prediction, SoftHW
 from spectrack.tracking.base import Tracker
-from spectrack.tracking.explanation import Explanation
+from spectrack.tracking.explanation import Channels, Explanation
 from spectrack.tracking.loop import OnFrame
 from spectrack.video.explain import InputView, Moment, Row, draw_moment
 from spectrack.video.explain_sheet import explain_sheet
@@ -92,9 +93,14 @@ class Explainer:
         """
         sections = {f"object {key}": album.rows() for key, album in self._albums.items()}
         if not any(sections.values()):
+            if self._asked is not None and min(self._asked) >= self._frames:
+                raise InputError(
+                    f"the video has {self._frames} frames, none of those to explain; "
+                    f"give numbers below {self._frames}"
+                )
             raise InputError(
-                f"the video has {self._frames} frames, none of those to explain; "
-                f"give numbers below {self._frames}"
+                f"nothing is known of how answers came about in {self._frames} frames; "
+                "explain some in which an object is followed"
             )
         return explain_sheet(sections, title, f"{self._frames} frames")
 
@@ -181,7 +187,7 @@ def _overlap(a: Box | None, b: Box | None) -> float:
 def _moment(
     index: int, frame_hwc: FrameHWC, answer: Prediction, explanation: Explanation, note: str
 ) -> Moment:
-    size_hw = (frame_hwc.shape[0], frame_hwc.shape[1])
+    place = _Place((frame_hwc.shape[1], frame_hwc.shape[0]), explanation.size_wh)
     channels, mixed = explanation.channels, explanation.mixed
     total = 0.0 if mixed is None else float(mixed.weights_c.clip(0).sum())
     views = []
@@ -190,23 +196,41 @@ def _moment(
     ):
         soft = share = agreement = None
         if channels is not None and channels.present_c[k]:
-            map_hw = channels.soft_chw[k].astype(np.float32) / 255
-            soft = _laid(map_hw, channels.rows, channels.cols, size_hw)
+            soft = place.map(channels.soft_chw[k].astype(np.float32) / 255, channels)
         if mixed is not None:
             share = max(float(mixed.weights_c[k]), 0.0) / total if total else 0.0
             agreement = float(mixed.agreement_c[k])
-        box = None if hypothesis is None else hypothesis.box
+        box = None if hypothesis is None else place.box(hypothesis.box)
         again = name in explanation.restarted
         views.append(InputView(Path(name).name, box, soft, share, agreement, again))
     laid = None
     if mixed is not None and channels is not None:
-        laid = _laid(mixed.soft_hw, channels.rows, channels.cols, size_hw)
+        laid = place.map(mixed.soft_hw, channels)
     box = answer.box if answer.found else None
     result = answer.mask if answer.found else None
     return Moment(index, frame_hwc, tuple(views), laid, result, box, answer.score, note)
 
 
-def _laid(part_hw: SoftHW, rows: slice, cols: slice, size_hw: tuple[int, int]) -> SoftHW:
-    out = np.zeros(size_hw, dtype=np.float32)
-    out[rows, cols] = part_hw
-    return out
+class _Place:
+    """From the pixels of an explanation to those of the frame.
+
+    Args:
+        frame_wh: Size of the frame.
+        seen_wh: Of that which the tracker saw; None where that was the frame.
+    """
+
+    def __init__(self, frame_wh: tuple[int, int], seen_wh: tuple[int, int] | None) -> None:
+        self._frame_wh, self._seen_wh = frame_wh, seen_wh or frame_wh
+
+    def box(self, box: Box) -> Box:
+        """A box in the frame."""
+        across, down = (n / m for n, m in zip(self._frame_wh, self._seen_wh, strict=True))
+        return Box(box.x * across, box.y * down, box.w * across, box.h * down)
+
+    def map(self, part_hw: SoftHW, channels: Channels) -> SoftHW:
+        """A map of the part that the channels are of, laid in the frame, float32 (H, W)."""
+        out = np.zeros(self._seen_wh[::-1], dtype=np.float32)
+        out[channels.rows, channels.cols] = part_hw
+        if self._seen_wh == self._frame_wh:
+            return out
+        return np.asarray(cv2.resize(out, self._frame_wh), np.float32)

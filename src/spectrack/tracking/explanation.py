@@ -53,6 +53,8 @@ class Explanation:
         mixed: How they were mixed.
         restarted: Names of inputs that were started again after this frame.
         signals: What the score was made of, by name; empty where the target was not found.
+        size_wh: Width and height of the frames in whose pixels boxes and masks are, for a tracker
+            that shrinks the video's; None for those of the video.
     """
 
     names: tuple[str, ...]
@@ -61,3 +63,4 @@ class Explanation:
     mixed: Mixed | None
     restarted: tuple[str, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
+    size_wh: tuple[int, int] | None = None

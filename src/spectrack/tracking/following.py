@@ -68,7 +68,10 @@ class Follower:
         self._starts = starts(trackers, targets, self._begins, kept)
         self._done = 0 if kept is None else kept.frames
         self._given = None if kept is None else last_answers(kept)
-        first = min([max(self._done - 1, 0), *(start.frame for start in self._starts.values())])
+        last = max(self._done - 1, 0)
+        while last in self.broken:  # one that is broken is shown by the frame before it
+            last -= 1
+        first = min([last, *(start.frame for start in self._starts.values())])
         self.frames = enumerate(frames.salvage(first) if skip_broken or first else frames, first)
         """Index and frame of all that are to be decoded, to be handed to :meth:`step`."""
         self._size_wh: tuple[int, int] | None = None

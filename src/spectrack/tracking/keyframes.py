@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +27,7 @@ from spectrack.tracking.keys import (
     told,
     write_keys,
 )
-from spectrack.tracking.passes import OnAnswer, Passes, PassOf
+from spectrack.tracking.passes import OnAnswer, Passes, PassOf, passes_of
 from spectrack.tracking.span_answers import SpanAnswers, absent, joined_parts, solve
 from spectrack.tracking.two_ways import TwoWays
 from spectrack.tracks import Entry, Track
@@ -38,6 +38,23 @@ PASSES, SPANS = "passes", "spans"
 
 class _Cancelled(Exception):
     """The caller wants no more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """A span to answer, and all that decides its answers: keys may change before they are there.
+
+    Attributes:
+        span: Which frames.
+        passes: What they follow from.
+        name: What its answers are called.
+        cost: Frames to go through, each way and the filter counted.
+    """
+
+    span: Span
+    passes: list[PassOf]
+    name: str
+    cost: int
 
 
 class KeyframedTrack:
@@ -195,7 +212,7 @@ class KeyframedTrack:
 
     def work(self) -> int:
         """Frames that :meth:`run` would go through now, each way and the filter counted."""
-        return sum(self._cost(span) for span in self.stale())
+        return sum(one.cost for one in self._work())
 
     def entry(self, frame: int, raw: bool = False) -> Entry | None:
         """The newest answer for a frame, which may follow from earlier keys.
@@ -250,9 +267,9 @@ class KeyframedTrack:
         try:
             if not self._keys:
                 raise InputError("no key frame was given; give the object in at least one frame")
-            while stale := self.stale():
-                total = done + sum(self._cost(span) for span in stale)
-                self._solve(min(stale, key=self._urgency), count)
+            while work := self._work():
+                total = done + sum(one.cost for one in work)
+                self._solve(work[0], count)
         except _Cancelled:
             return False
         finally:
@@ -302,7 +319,9 @@ class KeyframedTrack:
         with self._lock:
             names = {self._name(span) for span in self.spans()}
             passes = {
-                self._passes.path(one).name for span in self.spans() for one in self._of(span)
+                self._passes.path(one).name
+                for span in self.spans()
+                for one in passes_of(span, self._keys)
             }
             for folder, kept in ((SPANS, names), (PASSES, passes)):
                 for path in (self._folder / folder).glob("*"):
@@ -311,26 +330,11 @@ class KeyframedTrack:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _of(self, span: Span) -> list[PassOf]:
-        """The passes of a span."""
-        found = []
-        for frame, backward in ((span.before, False), (span.after, True)):
-            if frame is not None:
-                target = self._keys[frame]
-                assert isinstance(target, Target)
-                found.append(PassOf(frame, target, backward))
-        return found
-
-    def _end(self, span: Span, one: PassOf) -> int:
-        """The frame that a pass must come to: across the span, and to the key beyond it."""
-        if one.backward:
-            return span.start
-        return span.stop if span.after is not None else span.stop - 1
-
     def _name(self, span: Span) -> str:
         """What a span's answers are called: a digest of all that decides them."""
         way = [span.start, span.stop, self._clean, asdict(self._two_ways)]
-        keys = [(one.frame, key_digest(one.target), one.backward) for one in self._of(span)]
+        passes = passes_of(span, self._keys)
+        keys = [(one.frame, key_digest(one.target), one.backward) for one in passes]
         return digest(way, keys, self._passes.identity)
 
     def _answers(self, span: Span) -> SpanAnswers | None:
@@ -360,29 +364,33 @@ class KeyframedTrack:
                     pairs = zip(found.raw, found.clean, strict=True)
                     self._shown[span.start : span.stop] = list(pairs)
 
-    def _cost(self, span: Span) -> int:
+    def _work(self) -> list[_Work]:
+        """What is to be done for the keys as they are at one moment, the most urgent first."""
         with self._lock:
-            passes = sum(self._passes.missing(one, self._end(span, one)) for one in self._of(span))
-        return passes + span.stop - span.start
+            found = []
+            for span in self.stale():
+                passes = passes_of(span, self._keys)
+                missing = sum(self._passes.missing(one, one.end(span)) for one in passes)
+                cost = missing + span.stop - span.start
+                found.append(_Work(span, passes, self._name(span), cost))
+            return sorted(found, key=lambda one: self._urgency(one.span))
 
     def _urgency(self, span: Span) -> tuple[bool, int]:
         touches = span.start <= self._newest <= span.stop
         return not touches, span.start
 
-    def _solve(self, span: Span, count: OnAnswer) -> None:
-        with self._lock:
-            passes, name = self._of(span), self._name(span)
-        for one in passes:
-            self._passes.follow(one, self._end(span, one), count)
+    def _solve(self, work: _Work, count: OnAnswer) -> None:
+        for one in work.passes:
+            self._passes.follow(one, one.end(work.span), count)
         answers = solve(
-            span,
-            next((one for one in passes if not one.backward), None),
-            next((one for one in passes if one.backward), None),
+            work.span,
+            next((one for one in work.passes if not one.backward), None),
+            next((one for one in work.passes if one.backward), None),
             self._passes,
             self._frames,
             self._clean,
             self._two_ways,
             lambda number, frame, answer: count(number, frame, answer, "done"),
         )
-        answers.save(self._folder / SPANS / f"{name}.json")
+        answers.save(self._folder / SPANS / f"{work.name}.json")
         self._take_up()

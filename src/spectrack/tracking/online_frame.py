@@ -139,12 +139,14 @@ class OnlineTracker(Tracker):
         score = min(max(sighting.score, 0.0), 1.0)
         return Prediction(self.state.box, None, score, found)
 
+    @torch.inference_mode()
     def _correct(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
         """Look about the mask's box in the next frame; what was learned stays."""
         del frame_hwc
         tight = Box.from_mask(soft_hw >= 0.5)
         if tight is not None:
             self.state.fit(centre_of(tight), pair((tight.h, tight.w)))
+            self._classifier.follow(self.state)
 
     def patches(self) -> list[tuple[Patch, float]]:
         """The patches to look at next, each with the scale that was asked for."""

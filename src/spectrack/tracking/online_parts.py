@@ -119,6 +119,13 @@ class OnlineClassifier(ABC):
             state: Of the target in this frame, after its box was made to fit.
         """
 
+    def follow(self, state: TargetState) -> None:  # noqa: B027 - most know no place
+        """Go along with a target that was put elsewhere in the frame last learned from.
+
+        Args:
+            state: Of the target, there.
+        """
+
 
 class BoxRefiner(Protocol):
     """Makes a box fit."""

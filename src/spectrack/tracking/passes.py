@@ -7,7 +7,8 @@ lies on its way; one that ended too early goes on, started again as a run that w
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from spectrack.errors import InputError
 from spectrack.structures import FrameHWC, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.journal import Journal, Kept, read_journal
-from spectrack.tracking.keys import digest, key_digest
+from spectrack.tracking.keys import Key, Span, digest, key_digest
 from spectrack.tracking.loop import run_many
 from spectrack.tracking.packed_masks import KeptSoftMasks
 from spectrack.tracking.resuming import prediction_of
@@ -47,6 +48,28 @@ class PassOf:
         """How many answers it has when it has come to a frame, that of the key included."""
         return abs(frame - self.frame) + 1
 
+    def end(self, span: Span) -> int:
+        """The frame that it must come to for a span: across it, and to the key beyond it."""
+        if self.backward:
+            return span.start
+        return span.stop if span.after is not None else span.stop - 1
+
+
+def passes_of(span: Span, keys: Mapping[int, Key]) -> list[PassOf]:
+    """The passes that the answers of a span follow from.
+
+    Args:
+        span: One of those between the keys.
+        keys: Number of the frame to key.
+    """
+    found = []
+    for frame, backward in ((span.before, False), (span.after, True)):
+        if frame is not None:
+            target = keys[frame]
+            assert isinstance(target, Target)  # what is gone is not followed
+            found.append(PassOf(frame, target, backward))
+    return found
+
 
 class Passes:
     """All passes of one object over one video.
@@ -69,7 +92,9 @@ class Passes:
         settings = self.tracker.settings
         own = dataclasses.is_dataclass(settings) and not isinstance(settings, type)
         self.settings: dict[str, Any] = dataclasses.asdict(settings) if own else {}
-        self._come: dict[PassOf, int] = {}
+        # By the name of its journal: a pass itself holds the mask of a key, replaced or not.
+        self._come: dict[str, int] = {}
+        self._lock = threading.Lock()
         self.identity = digest(type(self.tracker).__qualname__, self.settings)
         """A name for the tracker and its settings."""
 
@@ -79,10 +104,12 @@ class Passes:
 
     def missing(self, one: PassOf, frame: int) -> int:
         """How many frames must be followed for a pass to come to a frame."""
-        if one not in self._come:
-            kept = self._kept(one)
-            self._come[one] = 0 if kept is None else kept.frames
-        return max(0, one.last(frame) - self._come[one])
+        name = self.path(one).name
+        with self._lock:
+            if name not in self._come:
+                kept = self._kept(one)
+                self._come[name] = 0 if kept is None else kept.frames
+            return max(0, one.last(frame) - self._come[name])
 
     def follow(self, one: PassOf, frame: int, on_answer: OnAnswer) -> None:
         """Follow until a frame is answered; what is answered already stays.
@@ -98,7 +125,6 @@ class Passes:
         kept = self._kept(one)
         if kept is not None and kept.frames >= one.last(frame):
             return
-        self._come.pop(one, None)
         span = FrameSpan(self._frames, one.frame, frame)
         way = "backward" if one.backward else "forward"
 
@@ -107,8 +133,13 @@ class Passes:
 
         self._folder.mkdir(parents=True, exist_ok=True)
         asked = {"key": key_digest(one.target), "frame": one.frame, "backward": one.backward}
-        with Journal(self.path(one), asked, kept, soft=True) as journal:
-            run_many({1: self._make()}, span, {1: one.target}, on_frame=forward, journal=journal)
+        try:
+            with Journal(self.path(one), asked, kept, soft=True) as journal:
+                trackers, targets = {1: self._make()}, {1: one.target}
+                run_many(trackers, span, targets, on_frame=forward, journal=journal)
+        finally:
+            with self._lock:
+                self._come.pop(self.path(one).name, None)
 
     def answers(self, one: PassOf) -> Answers:
         """What a pass has answered so far; use it in a ``with`` block."""

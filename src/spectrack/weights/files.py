@@ -103,13 +103,9 @@ def read_weights(path: str | Path) -> WeightFile:
             raise InputError(
                 f"weights {path} cannot be read ({error}); give a file whose scales fit its weights"
             ) from error
-        try:
-            about = json.loads(metadata[FORMAT]) if FORMAT in metadata else dict(metadata)
-        except ValueError:
-            about = dict(metadata)
-        return WeightFile(path, "safetensors", tensors, about)
+        return WeightFile(path, "safetensors", tensors, _told(metadata))
     if path.suffix == COREML:
-        about = {"source": path.name, "sha256": sha256_of(path)}
+        about: dict[str, Any] = {"source": path.name, "sha256": sha256_of(path)}
         return WeightFile(path, "coreml", read_coreml(path), about)
     if path.suffix == ONNX:
         tensors, told = read_onnx_network(path)
@@ -148,6 +144,15 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
             save_file(whole, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}); give another file") from error
+
+
+def _told(metadata: dict[str, str]) -> dict[str, Any]:
+    """What a safetensors file says: by :data:`FORMAT`, or as it is where that is not of ours."""
+    try:
+        about = json.loads(metadata.get(FORMAT, ""))
+    except (ValueError, RecursionError):
+        about = None
+    return about if isinstance(about, dict) else dict(metadata)
 
 
 def _named_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

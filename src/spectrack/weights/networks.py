@@ -76,7 +76,7 @@ def _made_for(file: WeightFile, kind: type[nn.Module]) -> tuple[nn.Module | None
     """
     described = description_of(file)
     if described is not None:
-        network = make_network(described)
+        network = make_network(described, file)
         return network, type(network).__name__
     shapes = shapes_of(file.tensors)
     name = exact_fit(shapes, kind.__module__) or fits(shapes)[0][0]

@@ -37,6 +37,26 @@ def test_four_corners_become_the_box_around_them(tmp_path):
     assert read_boxes(file) == [Box(2, 1, 7, 7)]
 
 
+def test_empty_lines_are_frames_without_the_target_at_the_end_too(tmp_path):
+    file = tmp_path / "boxes.txt"
+    file.write_text("2,3,4,5\n\n\n")
+    assert read_boxes(file) == [Box(2, 3, 4, 5), None, None]
+    assert [e.found for e in follow(file)] == [True, False, False]
+    file.write_text("2,3,4,5\n2,3,4,5")  # the last line need not end
+    assert len(read_boxes(file)) == 2
+    file.write_text(" \n\n")
+    with pytest.raises(InputError, match="is empty"):
+        read_boxes(file)
+
+
+def test_what_a_tracker_of_files_gives_is_told(tmp_path):
+    file = tmp_path / "boxes.txt"
+    file.write_text("2,3,4,5\n")
+    assert make_tracker("external", path=str(file)).gives == "boxes"
+    write_index_png(tmp_path / "00000.png", np.ones((4, 4), np.uint8))
+    assert make_tracker("external", path=str(tmp_path)).gives == "masks"
+
+
 def test_masks_from_a_folder(tmp_path):
     for t in range(3):
         index = np.zeros((10, 12), np.uint8)

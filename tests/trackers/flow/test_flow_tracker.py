@@ -172,6 +172,41 @@ def test_bad_use_is_told():
         tracker.update(frame.astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"pixels": 0}, "pixels is 0; give a number of 1 or more"),
+        ({"pixels": -5}, "pixels is -5"),
+        ({"early": -1}, "early is -1; give a number of 0 or more"),
+        ({"patience": -1}, "patience is -1"),
+        ({"reach": -1.0}, "reach is -1"),
+        ({"grow": -1.0}, "grow is -1.0; give a number of 1 or more"),
+        ({"epsilon": 0.0}, "epsilon is 0.0; give a number over 0"),
+        ({"contrast": 0.0}, "contrast is 0"),
+        ({"doubt": 0.0}, "doubt is 0"),
+        ({"flow_sigma": -1.0}, "flow_sigma is -1.0; give a number over 0"),
+        ({"rate": 1.5}, "rate is 1.5; give a number from 0 to 1"),
+        ({"burst": float("nan")}, "burst is nan"),
+    ],
+)
+def test_settings_out_of_range_are_told(wrong, told):
+    with pytest.raises(InputError, match=told):
+        FlowTrackerSettings(**wrong)
+
+
+def test_no_early_frames_is_no_early_phase():
+    """A first mask that was found in a box then counts as one that was given."""
+    scene = Scene()
+    frames, truths = zip(*[scene(30 + 3 * t) for t in range(6)], strict=True)
+    box = Box.from_mask(truths[0])
+    alike = {"first_share": 0.5, "first_share_box": 0.5}  # else they differ in that alone
+    none, given = (FlowTracker(FlowTrackerSettings(early=n, **alike)) for n in (0, 8))
+    mask = none.init(frames[0], Target(box=box)).mask >= 0.5
+    given.init(frames[0], Target(box=box, mask=mask))
+    for frame in frames[1:]:
+        np.testing.assert_array_equal(none.update(frame).mask, given.update(frame).mask)
+
+
 @pytest.mark.data
 def test_a_real_dog(davis_root):
     import cv2

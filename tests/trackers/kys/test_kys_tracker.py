@@ -142,6 +142,38 @@ def test_what_is_known_is_kept_while_the_target_is_not_found(frames):
     np.testing.assert_array_equal(tracker.state.pos_yx, place)
 
 
+@torch.inference_mode()
+def test_what_is_known_goes_along_with_a_correction(frames):
+    """It lies as if the tracker itself had found the target there."""
+    tracker = make(absent=ALWAYS)
+    tracker.init(frames[0], Target(BOX))
+    online, states = tracker._classifier, []
+    predictor = online._predictor
+
+    def predict(*given):
+        response = predictor(*given)
+        states.append(response.state)
+        return response
+
+    online._predictor = predict
+    tracker.update(frames[1])
+    ((patch, _),) = tracker.patches()
+    known = tracker.layers(patch.cut(frames[2]))["layer3"]
+    tracker.update(frames[2])
+    there = Box(tracker.state.box.x + 37, tracker.state.box.y - 20, 22, 26)
+    soft = Box(*(round(v) for v in there)).fill((128, 96)).astype(np.float32)
+    tracker.correct(frames[2], soft)
+    off = (tracker.state.pos_yx - patch.pos_yx) / np.float32(patch.scale * 16)
+    step = [o if abs(o) > 0.2 * 6 else o - round(float(o)) for o in off]
+    assert max(abs(o) for o in off) > 1
+    move = (float(2 * step[1] / 6), float(2 * step[0] / 6))
+    torch.testing.assert_close(online.known, shifted(known, move), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(online.state, shifted(states[-1], move), atol=1e-4, rtol=1e-3)
+    before = online.known
+    tracker.correct(frames[2], soft)  # the same again moves nothing on
+    assert torch.equal(online.known, before)
+
+
 def test_memory_does_not_grow(frames):
     tracker = make(absent=ALWAYS, memory=17)
     tracker.init(frames[0], Target(BOX))

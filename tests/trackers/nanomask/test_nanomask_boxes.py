@@ -45,6 +45,15 @@ def test_a_margin_of_the_first_box_stays_and_a_tight_one_stays_tight(tmp_path, m
     np.testing.assert_allclose(answer.box.xyxy, (left, 30, 80, 50))
 
 
+def test_boxes_of_a_file_go_by_the_number_of_the_frame_and_so_does_it(tmp_path) -> None:
+    weights = write_random_mask_in_box(tmp_path / "w.safetensors")
+    boxes = tmp_path / "boxes.txt"
+    boxes.write_text("40,20,20,20\n")
+    for name, counts in ((f"external:path={boxes}", True), ("kcf", False)):
+        tracker = NanoMaskTracker(NanoMaskSettings(boxes=name, weights=str(weights)))
+        assert tracker.counts_frames == counts
+
+
 def test_a_mask_that_has_spread_is_cut_before_anything_is_learned_from_it(tmp_path) -> None:
     weights = write_random_mask_in_box(tmp_path / "w.safetensors")
     settings = NanoMaskSettings(boxes="kcf", weights=str(weights), sure=0.0)

@@ -15,7 +15,10 @@ from random_sftrack import write_random_weights
 from spectrack import threads
 from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
-from spectrack.trackers.sftrack.inputs import InputPool
+from spectrack.trackers.sftrack.boxes import BoxReader
+from spectrack.trackers.sftrack.feedback import Feedback
+from spectrack.trackers.sftrack.inputs import Input, InputPool
+from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.loop import run, run_many
 from spectrack.tracking.table import TRACKERS, TrackerEntry, make_tracker
@@ -101,7 +104,17 @@ def test_one_that_raises_in_update_is_dropped_from_there_on(fragile):
         said = pool.update(FRAME)
     assert [h is None for h in said] == [True, False]
     assert [one.failed for one in pool.inputs] == [True, False]
-    assert [h is None for h in pool.init(FRAME, TARGET)] == [True, False]
+    pool.inputs[0].init(FRAME, TARGET)  # as feedback does within a video
+    assert [h is None for h in pool.update(FRAME)] == [True, False]
+
+
+def test_one_that_failed_in_a_video_is_there_again_in_the_next(fragile):
+    pool = InputPool(["mortal", "solid"], 480)
+    for _ in range(2):
+        assert all(h is not None for h in pool.init(FRAME, TARGET))
+        assert all(h is not None for h in pool.update(FRAME))
+        with pytest.warns(RuntimeWarning, match="input mortal failed"):
+            pool.update(FRAME)
 
 
 def test_one_that_raises_while_it_prepares_is_dropped_with_a_warning(fragile, monkeypatch):
@@ -182,6 +195,59 @@ def test_a_file_of_boxes_and_a_folder_of_masks_are_inputs(clip, truth_folder, tm
             assert from_file.box == Box.from_mask(clip.masks_thw[t])
         np.testing.assert_array_equal(from_folder.soft_hw == 255, clip.masks_thw[t])
     assert not any(one.restarts for one in pool.inputs)
+
+
+@pytest.mark.parametrize("named", ["{}", "external:path={}", "nanomask:boxes=external:path={}"])
+def test_what_comes_from_files_is_known_whatever_it_is_called(truth_folder, tmp_path, named):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("1,2,30,40\n")
+    one = Input(named.format(boxes), 480)
+    assert one.counts_frames
+    assert not one.restarts
+    assert one.gives_masks == named.startswith("nanomask")
+    folder = Input(named.format(truth_folder), 480)
+    assert not folder.restarts
+    assert folder.gives_masks
+
+
+def test_a_file_is_read_on_however_it_is_contradicted(fragile, tmp_path):
+    said = [Box(5 + t, 40, 9, 8) for t in range(4)]
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("".join("{:g},{:g},{:g},{:g}\n".format(*box) for box in said))
+    pool, soft = InputPool([f"external:path={boxes}", "solid"], 480), TARGET.box.fill((90, 60))
+    reader = BoxReader("tight", None)
+    back = Feedback(SFTrackSettings(), pool.inputs, reader, TARGET.box, (90, 60))
+    hypotheses = pool.init(FRAME, TARGET)
+    for box in said[1:]:
+        assert back(FRAME, soft.astype(np.float32), hypotheses, lost=True) == ("solid",)
+        hypotheses = pool.update(FRAME)
+        assert hypotheses[0].box == box
+
+
+def test_boxes_and_masks_of_files_are_shrunk_with_the_frames(make, tmp_path):
+    """As large as the video in the file, as large as the frames that are seen in the answer."""
+    from spectrack.datasets.synthetic.scene import make_clip
+    from spectrack.tracks import write_index_png
+
+    clip = make_clip(3, size_wh=(256, 160), seed=1)
+    truths = [Box.from_mask(mask) for mask in clip.masks_thw]
+    boxes, folder = tmp_path / "boxes.csv", tmp_path / "masks"
+    boxes.write_text("".join("{:g},{:g},{:g},{:g}\n".format(*box) for box in truths))
+    folder.mkdir()
+    for t, mask in enumerate(clip.masks_thw):
+        write_index_png(folder / f"{t:05d}.png", mask.astype(np.uint8))
+    tracker = make(inputs=f"{boxes},{folder}", largest=128)
+    for t, frame in enumerate(clip.frames_thwc):
+        if t == 0:
+            tracker.init(frame, Target(mask=clip.masks_thw[0]))
+        else:
+            tracker.update(frame)
+        from_file, from_folder = tracker.explanation.hypotheses
+        half = Box(*(v / 2 for v in truths[t]))
+        assert from_file.box == from_folder.box == half
+        small = clip.masks_thw[t].reshape(80, 2, 128, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(from_folder.soft_hw / 255, small, atol=0.01)
+    assert not any(one.failed for one in tracker._tracker._pool.inputs)
 
 
 def test_settings_of_an_input_reach_its_tracker(fragile, monkeypatch):

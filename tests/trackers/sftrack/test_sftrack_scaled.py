@@ -12,6 +12,9 @@ from spectrack.structures import Box, Target
 from spectrack.trackers.sftrack.scaled import ScaledSFTracker
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.tracking.explaining import Explainer
+from spectrack.tracking.loop import run_many
+from spectrack.video.reader import open_video
 
 CHEAP = {"inputs": "kcf", "iterations": 1, "masks": "feat2seg"}
 
@@ -37,6 +40,17 @@ def test_answers_are_those_of_the_small_frames_enlarged() -> None:
         np.testing.assert_allclose(large.mask, cv2.resize(own.mask, (320, 240)), atol=1e-6)
         if own.box is not None:
             assert tuple(large.box) == pytest.approx([2 * v for v in own.box])
+
+
+def test_what_was_seen_of_shrunk_frames_is_explained_on_those_of_the_video() -> None:
+    clip = make_clip(3, size_wh=(320, 240), seed=3)
+    tracker = ScaledSFTracker(SFTrackSettings(**CHEAP, largest=160))
+    explainer = Explainer()
+    trackers, targets = {1: tracker}, {1: Target(mask=clip.masks_thw[0])}
+    look = explainer.watch(trackers)
+    run_many(trackers, open_video(clip.frames_thwc), targets, on_frame=look)
+    assert tracker.explanation.size_wh == (160, 120)
+    assert explainer.sheet("clip").ndim == 3
 
 
 def test_small_frames_pass_as_they_are_and_sizes_are_checked() -> None:

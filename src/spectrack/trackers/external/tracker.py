@@ -62,6 +62,7 @@ class ExternalTracker(Tracker):
             self._masks = MaskFolder(path, None, settings.object_id)
         else:
             self._boxes = read_boxes(path, settings.object_id, settings.one_based)
+        self.gives = "boxes" if self._masks is None else "masks"
         self._frame = -1
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
@@ -113,9 +114,9 @@ def read_boxes(
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text ({error}); give a file of boxes") from None
-    lines = text.rstrip().splitlines()
-    if not lines:
+    if not text.strip():
         raise InputError(f"{path} is empty; give a file with one box a line")
+    lines = text.splitlines()  # empty ones at the end count, too: the target has left the view
     if lines[0].startswith("frame,object,"):
         return _read_own(path, lines, object_id)
     return [_box(path, number, line, one_based) for number, line in enumerate(lines, 1)]

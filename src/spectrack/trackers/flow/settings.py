@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
+from spectrack.errors import InputError
 from spectrack.flow.estimators import Preset
+
+SHARES = {
+    "first_share",
+    "first_share_box",
+    "rate",
+    "early_rate",
+    "ghost_fade",
+    "vanish",
+    "distinct",
+    "regain",
+}
+"""Settings from 0 to 1."""
+OVER_0 = {"flow_sigma", "doubt", "epsilon", "contrast"}
+"""Settings that are divided by, or whose logarithm is taken."""
+FROM_1 = {"pixels", "grow", "burst"}
+"""Settings of 1 or more; all other numbers are 0 or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +45,8 @@ class FlowTrackerSettings:
         reach: How far the mask may grow in one frame, over the square root of its area.
         ground_weight: What was background and is carried by flow weighs this many times what was
             target: a look-alike that comes close was background before.
-        early: After a box was given, the first mask is doubted for this many frames, less and less:
+        early: After a box was given, the first mask is doubted for this many frames, less and less
+            (0: not at all):
         early_boost: the motion cue weighs this many times more, in addition,
         early_reach: the mask may grow this far,
         early_rate: and every new frame has this share in the recent colours.
@@ -43,6 +62,9 @@ class FlowTrackerSettings:
         distinct: or its colours stand out less than this share of how they first did.
         regain: It is found again when a place scores this share of how the target itself scored.
         patience: Frames for which flow from the last good frame is tried while lost.
+
+    Raises:
+        InputError: If a number is out of range.
     """
 
     preset: Preset = "medium"
@@ -74,3 +96,13 @@ class FlowTrackerSettings:
     distinct: float = 0.3
     regain: float = 0.6
     patience: int = 10
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self) if field.name != "preset"):
+            value = getattr(self, name)
+            least, most = float(name in FROM_1), 1.0 if name in SHARES else math.inf
+            inside = math.isfinite(value) and least <= value <= most
+            if not inside or (name in OVER_0 and value == 0):
+                wanted = "from 0 to 1" if name in SHARES else f"of {least:.0f} or more"
+                wanted = "over 0" if name in OVER_0 else wanted
+                raise InputError(f"{name} is {value}; give a number {wanted}")

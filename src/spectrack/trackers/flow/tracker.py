@@ -90,7 +90,7 @@ class FlowTracker(Tracker):
         index = colour_index(view.cut(frame_hwc))
         local = view.cut(soft)
         share = self.settings.first_share if given else self.settings.first_share_box
-        self._youth = 0.0 if given else 1.0
+        self._youth = 0.0 if given or not self.settings.early else 1.0
         self._colours = ColourModel(index, local, share)
         colour = self._colours.probability_hw(index)
         self._usual = contrast_of(colour, local)
@@ -217,7 +217,8 @@ class FlowTracker(Tracker):
         self._state = _State(kept_hwc, soft, ghost, rival, box, (vx, vy), area)
         self._lost = 0
         self._colours.learn(found.index, found.soft, max(s.rate, s.early_rate * self._youth))
-        self._youth = max(0.0, self._youth - 1 / s.early)
+        if self._youth:
+            self._youth = max(0.0, self._youth - 1 / s.early)
         sure = min(1.0, max(found.contrast, 0.05) / max(self._usual, 0.05))
         if sure > 0.7 and found.agreement > 0.5:
             self._finder.remember(frame, soft, box)

@@ -44,6 +44,10 @@ class KYSClassifier(OnlineFilter):
 
     known: Tensor
     state: Tensor
+    _unmoved: tuple[Tensor, Tensor]
+    """Both as they were seen, in the patch of"""
+    _view: View
+    """this view."""
 
     def __init__(self, network: KYS, settings: KYSSettings) -> None:
         s = settings
@@ -71,6 +75,7 @@ class KYSClassifier(OnlineFilter):
         kernel = self.filters.shape[-1]
         label = gaussian_label((float(y), float(x)), sigma, cells_hw, kernel, maps.device)
         self.known, self.state = maps, self._predictor.first_state(to_cells(label[None, None]))
+        self._unmoved, self._view = (self.known, self.state), view
         share = self._kys.window / search
         self._window = clipped_window(cells_hw, share, maps) if share else None
 
@@ -82,7 +87,7 @@ class KYSClassifier(OnlineFilter):
         if s.volume == "mean":
             volume = volume / (maps.shape[1] * PATCH**2)
         response = self._predictor(volume, to_cells(appearance), self.state, s.appearance)
-        self.known, self.state = maps, response.state
+        self.known, self.state = self._unmoved = maps, response.state
         scores = to_corners(response.score)
         if self._window is not None:
             scores = scores * self._window
@@ -92,15 +97,22 @@ class KYSClassifier(OnlineFilter):
     def learn(self, number: int, sighting: Sighting, view: View, state: TargetState) -> None:
         """Remember and learn as DiMP does; put what is known where the next frame looks for it."""
         super().learn(number, sighting, view, state)
-        offset = (state.pos_yx - view.pos_yx) / np.float32(view.scale * STRIDE)
-        height, width = self.known.shape[-2:]
+        self._view = view
+        self.follow(state)
+
+    def follow(self, state: TargetState) -> None:
+        """Put what is known, from where it was seen, where the next frame looks for it."""
+        offset = (state.pos_yx - self._view.pos_yx) / np.float32(self._view.scale * STRIDE)
+        known, cells = self._unmoved
+        height, width = known.shape[-2:]
         y, x = (
             recentring(float(off), size, self._kys.central)
             for off, size in zip(offset, (height, width), strict=True)
         )
         if (y, x) != (0.0, 0.0):
             step = (2 * x / width, 2 * y / height)
-            self.known, self.state = shifted(self.known, step), shifted(self.state, step)
+            known, cells = shifted(known, step), shifted(cells, step)
+        self.known, self.state = known, cells
 
 
 def sight(

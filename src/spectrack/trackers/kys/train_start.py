@@ -54,11 +54,12 @@ def start_from(weights: str | Path, seed: int) -> tuple[KYS, dict[str, Any], Run
         InputError: If they are of another network.
     """
     file = read_weights(find_weights(weights))
-    described = dict(description_of(file) or KYS50)
+    told = description_of(file)
+    described = dict(told or KYS50)
     if described.get("kind") == "dimp" and described.get("learner", "dimp") == "dimp":
         described = {"kind": "kys"} | {k: described[k] for k in SIZES if k in described}
     torch.manual_seed(seed)
-    network = make_network(described)
+    network = make_network(described, file if told else None)
     tensors = {_renamed(name): tensor for name, tensor in file.tensors.items()}
     differences = compare(shapes_of(network.state_dict()), shapes_of(tensors))
     whole = not differences.missing

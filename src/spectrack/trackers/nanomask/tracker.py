@@ -42,6 +42,7 @@ class NanoMaskTracker(Tracker):
         s: NanoMaskSettings = self.settings
         name, own = named(s.boxes)
         self._boxes = make_tracker(name, **with_runtime(name, own, s.runtime))
+        self.counts_frames = self._boxes.counts_frames
         self.side_by_side = self._boxes.side_by_side
         memory = TargetMemory(s.memory, s.every)
         self._drawn = GivenBox()

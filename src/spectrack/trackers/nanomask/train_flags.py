@@ -36,12 +36,20 @@ class MaskInBoxArguments(StillsArguments):
     """
 
     NAME: ClassVar[str] = "mask-in-box"
-    LEAST: ClassVar[Mapping[str, int]] = {"epochs": 1, "steps": 1, "batch": 1, "seed": 0}
+    LEAST: ClassVar[Mapping[str, int]] = {
+        "epochs": 1,
+        "memory_epochs": 1,
+        "steps": 1,
+        "batch": 1,
+        "seed": 0,
+    }
 
     start: Annotated[str, arg(metavar="WEIGHTS")] = "deeplabv3_mnv2"
     """Weights of MobileNetV2 to start from: a name, or a file; "none" starts from nothing."""
     epochs: OptionalCount = None
-    """Epochs of each of the two stages."""
+    """Epochs of each of the two stages; 50 by default."""
+    memory_epochs: OptionalCount = None
+    """Epochs of the second stage, where they are others than those of the first."""
     steps: OptionalCount = None
     """Steps an epoch; 50 by default."""
     batch: OptionalCount = None
@@ -59,6 +67,7 @@ class MaskInBoxArguments(StillsArguments):
         return super().asked() | {
             "start": self.start,
             "epochs": self.epochs,
+            "memory_epochs": self.memory_epochs,
             "steps": self.steps,
             "batch": self.batch,
             "side": self.side,
@@ -108,8 +117,11 @@ class MaskInBoxArguments(StillsArguments):
             changes["epochs"] = self.epochs
         if self.batch is not None:
             changes["batch_size"] = self.batch
+        later = changes
+        if self.memory_epochs is not None:
+            later = changes | {"epochs": self.memory_epochs}
         return replace(
-            plan, first=replace(plan.first, **changes), memory=replace(plan.memory, **changes)
+            plan, first=replace(plan.first, **changes), memory=replace(plan.memory, **later)
         )
 
     def _about(self) -> dict[str, Any]:

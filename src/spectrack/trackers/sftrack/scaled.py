@@ -6,6 +6,8 @@ half the sides: what it takes then does not grow with the camera.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -39,6 +41,7 @@ class ScaledSFTracker(Tracker):
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         self._scale = min(1.0, self.settings.largest / max(self.size_wh))
+        self._tracker.video_wh = self.size_wh
         given = target.mask if target.mask is not None and target.mask.any() else None
         mask = None
         if given is not None:
@@ -57,8 +60,10 @@ class ScaledSFTracker(Tracker):
         return self._large(answer)
 
     def _explain(self) -> None:
-        """What the tracker saw is in pixels of its frames, so of others nothing can be shown."""
-        self.explanation = self._tracker.explanation if self._scale == 1 else None
+        """What the tracker saw is in pixels of its frames; enlarging it is for who looks at it."""
+        found = self._tracker.explanation
+        assert found is not None
+        self.explanation = replace(found, size_wh=self._tracker.size_wh)
 
     def _small(self, image: FrameHWC) -> FrameHWC:
         if self._scale == 1:

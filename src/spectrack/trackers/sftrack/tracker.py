@@ -74,6 +74,8 @@ class SFTracker(Tracker):
     Settings = SFTrackSettings
     reads_boxes = True
     explains = True
+    video_wh: tuple[int, int] | None = None
+    """Size of the video's frames where those seen here are shrunk; set before :meth:`init`."""
 
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
@@ -120,7 +122,7 @@ class SFTracker(Tracker):
         self._state = TargetState.first(frame_hwc, soft, box, self._colours, given is None)
         self._read_box.start(target.box, soft)
         self._feed_back = Feedback(s, self._pool.inputs, self._read_box, box, size_wh)
-        hypotheses = self._pool.init(frame_hwc, Target(target.box, target.mask))
+        hypotheses = self._pool.init(frame_hwc, target, self.video_wh)
         if given is None:
             for one in self._pool.inputs:
                 if one.gives_masks:  # a box tracker keeps the box that was given

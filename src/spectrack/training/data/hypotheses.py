@@ -19,6 +19,7 @@ from spectrack.datasets.base import VideoSequence as Video
 from spectrack.errors import InputError
 from spectrack.storage import Progress, replacing
 from spectrack.structures import Box, Target
+from spectrack.tracking.base import Tracker
 from spectrack.tracking.table import make_tracker
 
 LENGTH = 40
@@ -32,7 +33,8 @@ class Hypotheses:
     Attributes:
         video: The video.
         trackers: Their names.
-        starts_t: For every frame the frame in which the trackers were started, int (T,).
+        starts_t: For every frame the frame in which the trackers were started, int (T,); 0 where
+            that is yet to come.
         boxes_tk4: x, y, w, h, float32 (T, K, 4); NaN where a tracker found nothing.
         masks: For every frame the soft mask of each tracker: zlib-packed bytes (255 for 1) of
             (H, W), or b"" where it has none.
@@ -98,11 +100,12 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
     starts = np.zeros(len(video), dtype=np.int32)
     masks: list[list[bytes]] = []
     size_wh, start = (0, 0), 0
-    running = [make_tracker(name) for name in names]
+    target: Target | None = None
+    running: list[Tracker] = []
     with video.frames() as frames:
         for t, frame in enumerate(frames):
             size_wh = (frame.shape[1], frame.shape[0])
-            due = t == 0 or (length is not None and t - start >= length)
+            due = target is None or (length is not None and t - start >= length)
             truth = video.truth_mask(t) if due else None
             box = video.truth_box(t, truth) if due else None
             if box is not None:
@@ -111,6 +114,9 @@ def _run(video: Video, names: tuple[str, ...], length: int | None) -> Hypotheses
                 start, target = t, Target(box, truth if given else None)
                 running = [make_tracker(name) for name in names]
             starts[t] = start
+            if target is None:  # nothing can be said before there is truth
+                masks.append([b""] * len(names))
+                continue
             row = []
             for k, tracker in enumerate(running):
                 answer = tracker.init(frame, target) if start == t else tracker.update(frame)
