@@ -2,6 +2,8 @@
 
 A worker dies with its parent, even when that is killed by ``kill -9``: at once on Linux, where the
 kernel is asked to see to it, and elsewhere when a thread sees the parent's end of a pipe close.
+Linux tells of the end of a thread, the one that started the worker: where that is not the parent's
+main thread, which lasts as long as the parent, the pipe alone is watched.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import threading
 from multiprocessing import parent_process
 
 PR_SET_PDEATHSIG = 1
-"""Linux: the signal that a process gets when its parent dies."""
+"""Linux: the signal that a process gets when the thread that started it ends."""
 
 
 def die_with_parent() -> None:
@@ -65,5 +67,15 @@ def _mapped_bytes() -> int:
 
 def _ask_kernel() -> None:
     """Let Linux kill this process when its parent dies; it works while we compute, too."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and _child_of_main_thread():
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _child_of_main_thread() -> bool:
+    """Whether the main thread of the parent started this process; False where nobody knows."""
+    parent = os.getppid()
+    try:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as handle:
+            return str(os.getpid()) in handle.read().split()
+    except OSError:
+        return False

@@ -10,8 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
-from multiprocessing.process import BaseProcess
+from multiprocessing import get_context
 from typing import TypeVar
 
 from spectrack.errors import InputError
@@ -50,7 +49,6 @@ def each(
     """
     if threads is None:
         threads = max(1, (os.cpu_count() or 1) // workers)
-    others = set(active_children())
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_become_worker, initargs=(threads,)
     )
@@ -69,13 +67,13 @@ def each(
                 submit(more(outcome))
                 yield name, outcome
     except BrokenProcessPool as error:
-        _stop(pool, set(active_children()) - others)
+        _stop(pool)
         raise InputError(
             "a worker process died, as it does when memory runs out; what is finished is kept, "
             "start again with fewer --jobs"
         ) from error
     except BaseException:
-        _stop(pool, set(active_children()) - others)
+        _stop(pool)
         raise
     pool.shutdown()
 
@@ -97,8 +95,10 @@ def _ctrl_c_later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stop(pool: ProcessPoolExecutor, children: set[BaseProcess]) -> None:
+def _stop(pool: ProcessPoolExecutor) -> None:
     """End the workers: those that do not listen, because they compute, are killed."""
+    # Only the pool knows which they are: other threads may have started children meanwhile.
+    children = list(pool._processes.values())
     pool.shutdown(wait=False, cancel_futures=True)
     for child in children:
         child.terminate()

@@ -63,6 +63,11 @@ def test_semi_supervised(root):
         assert frames.size_wh == (32, 24)
 
 
+def test_runs_on_other_frames_have_another_name(root):
+    (root / "JPEGImages" / "480p").rename(root / "JPEGImages" / "1080p")
+    assert Davis2017(root, frames="1080p").name == "DAVIS-2017 val 480p, frames 1080p"
+
+
 def test_unsupervised(root):
     davis = open_dataset("davis2017", root, task="unsupervised")
     assert (davis.name, davis.protocol) == (

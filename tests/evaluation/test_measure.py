@@ -94,6 +94,17 @@ def test_an_object_without_an_answer_has_empty_masks(root, tracks, tmp_path):
     assert st.evaluate(tmp_path / "cat", truth)["J"] == 0.5  # the cat is perfect, the ape is not
 
 
+def test_a_late_object_alone_is_scored_as_it_is_beside_others(root, tracks):
+    """Behind the frame in which the truth first shows it, whatever was said before."""
+    truth = np.stack([ids == 2 for ids in TRUTH])
+    answer = np.stack([moved(t, 2) for t in range(len(TRUTH))])
+    answer[0, :5] = True
+    wanted = [jaccard(answer[t], truth[t]) for t in range(2, 5)]
+    assert st.evaluate(answer, truth)["J"] == pytest.approx(np.mean(wanted))
+    with pytest.raises(st.InputError, match="the truth holds no object"):
+        st.evaluate(answer, np.zeros_like(truth))
+
+
 def test_consistency_of_several(root, tracks):
     truth = root / "valid" / "Annotations" / "zoo"
     scores = st.evaluate(tracks, truth, root / "valid" / "JPEGImages" / "zoo")
@@ -106,3 +117,14 @@ def test_several_answers_for_one_object_are_told(tracks):
     truth = np.stack([ids == 1 for ids in TRUTH])
     with pytest.raises(st.InputError, match="holds objects 1, 2 but the truth one"):
         st.evaluate(tracks, truth)
+
+
+def test_object_ids_in_memory_are_objects(root):
+    """As the same numbers in a folder of masks are."""
+    truth = root / "valid" / "Annotations" / "zoo"
+    ids = np.stack([moved(t, 1) + 2 * moved(t, 2) * ~moved(t, 1) for t in range(len(TRUTH))])
+    ids = ids.astype(np.uint8)
+    scores = st.evaluate(ids, truth)
+    assert scores == st.evaluate(ids, np.stack(TRUTH))
+    assert 0 < scores["J"] < 1
+    assert st.evaluate(np.stack(TRUTH), truth)["J"] == 1

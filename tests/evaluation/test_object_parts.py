@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,13 @@ def test_what_follows_all_objects_at_once_is_one_unit(uneven, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []
     assert [r.frames for r in run_dataset(jointly, dataset, tmp_path, {})] == [FRAMES]
     assert asked == ["crowd", "crowd"]
+
+
+def test_sequences_that_cannot_be_followed_are_named(uneven):
+    """No object is given, or frames are of other pixels than the truth."""
+    method = Method("uneven", clean=False)
+    with pytest.raises(InputError, match="sequence 'crowd' has no object that is given"):
+        follow_job(method, replace(crowd(), starts={}), "crowd")
+    small = ArrayFrames(np.zeros((FRAMES, 20, 30, 3), np.uint8))
+    with pytest.raises(InputError, match="is 60x40 but its frames are 30x20; follow in frames of"):
+        follow_job(method, replace(crowd(), open_frames=lambda: small), "crowd")

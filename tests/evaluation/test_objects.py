@@ -7,10 +7,11 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spectrack.datasets.base import Dataset, VideoSequence
-from spectrack.errors import InputError
-from spectrack.evaluation.report import as_dict, tables
+from spectrack.errors import InputError, InputWarning
+from spectrack.evaluation.report import as_dict, rows_of, tables
 from spectrack.evaluation.results import Result
 from spectrack.evaluation.score import score_folder, score_objects, score_result
 from spectrack.metrics.boundary import boundary_f
@@ -193,6 +194,69 @@ def test_proposals_are_assigned_so_that_the_sum_is_best(folder):
         assert score.values["F"].tolist() == f
 
 
+def test_an_empty_proposal_is_better_than_a_poor_one(folder):
+    """Fewer proposals than objects: empty ones may be assigned, too, and every way is tried."""
+    truth = TRUTH.copy()
+    truth[2:][truth[2:] == 2] = 0  # object 2 leaves early
+    found = np.zeros_like(truth)
+    found[:2] = truth[:2] == 2
+    found[2:5, :, :10] = truth[2:5, :, :10] == 1  # some of object 1, and then nothing
+    for stem, ids in zip(STEMS, found, strict=True):
+        write_index_png(folder / "herd" / f"{stem}.png", ids)
+    herd = sequence(truth, {1: 0, 2: 0})
+
+    def quality(number, mine):
+        pairs = [(found[t] == mine, truth[t] == number) for t in range(1, 7)]
+        return np.mean([(jaccard(*p) + boundary_f(*p)) / 2 for p in pairs])
+
+    best = max(permutations([1, 9]), key=lambda way: quality(1, way[0]) + quality(2, way[1]))
+    scores = score_folder(folder, Dataset("herds", [herd]), protocol="davis_unsupervised")
+    means = [(s.summary("J").mean + s.summary("F").mean) / 2 for s in scores.sequences]
+    assert means == pytest.approx([quality(1, best[0]), quality(2, best[1])])
+    assert best == (1, 9)
+    assert quality(1, 1) < quality(2, 1)  # alone it would have been of object 2
+
+
+def test_late_objects_are_left_out(folder):
+    """Object 2 is given where only the last frame follows, which does not count."""
+    late = sequence(starts={1: 0, 2: 6, 5: 3})
+    with pytest.warns(InputWarning, match="herd/2 cannot be scored"):
+        scores = score_folder(folder, Dataset("herds", [late]))
+    assert [s.name for s in scores.sequences] == ["herd/1", "herd/5"]
+    hidden = sequence(annotated=lambda t: t <= 3)
+    with pytest.warns(InputWarning, match="herd/5 cannot be scored"):
+        scores = score_folder(folder, Dataset("herds", [hidden]))
+    assert [s.name for s in scores.sequences] == ["herd/1", "herd/2"]
+
+
+def test_what_no_frame_has_stops_nothing(folder, tmp_path):
+    """Contours of empty masks have no T: that object has a dash, and the mean is of the others."""
+    for stem, ids in zip(STEMS, ANSWER, strict=True):
+        write_index_png(folder / "herd" / f"{stem}.png", ids * (ids != 2))
+    scores = score_folder(folder, Dataset("herds", [sequence()]), stability=True)
+    one, two, five = (s.summary("T") for s in scores.sequences)
+    assert (math.isnan(two.mean), two.frames) == (True, 0)
+    assert scores.mean("T") == pytest.approx((one.mean + five.mean) / 2)
+    assert as_dict(scores)["sequences"]["herd/2"]["T"]["frames"] == 0
+    headers, rows = rows_of(scores)
+    assert rows[1][headers.index("T")] == "-"
+
+
+def test_ids_that_lost_their_palette(folder):
+    """A frame of one id besides 0 is of that object, and ids may be 16 or more."""
+    truth = np.where(TRUTH == 5, np.uint8(20), TRUTH)
+    herds = Dataset("herds", [sequence(truth, {1: 0, 2: 0, 20: 3})])
+    for t, stem in enumerate(STEMS):
+        ids = truth[t] * (truth[t] != 1) if t > 4 else truth[t]  # object 1 is lost
+        Image.fromarray(ids).save(folder / "herd" / f"{stem}.png")
+    scores = score_folder(folder, herds)
+    assert [s.values["J"].tolist() for s in scores.sequences] == [
+        [1, 1, 1, 1, 0, 0],
+        [1] * 6,
+        [1] * 3,
+    ]
+
+
 def test_objects_without_a_proposal_are_empty(folder):
     for stem, ids in zip(STEMS, TRUTH, strict=True):
         write_index_png(folder / "herd" / f"{stem}.png", (ids == 5) * np.uint8(3))
@@ -258,9 +322,13 @@ def test_over_time(folder):
 def test_refusals(folder):
     with pytest.raises(InputError, match="has 3 objects; score them with score_objects"):
         score_result(Result.of_folder(folder, sequence()), sequence())
-    late = sequence(starts={1: 0, 2: 6})
-    with pytest.raises(InputError, match="object 2 of sequence 'herd' has 8 frames; where it is"):
+    late = sequence(starts={1: 7, 2: 6})
+    with pytest.raises(InputError, match="'herd' has no frame with truth that is scored behind"):
         score_objects(Result.of_folder(folder, late), late)
+    with pytest.raises(InputError, match="'herd' has no frame with truth that is scored behind"):
+        score_folder(folder, Dataset("herds", [late]))
+    with pytest.raises(InputError, match="'herd' has no object that is given"):
+        Result.of_folder(folder, sequence(starts={}))
     one = sequence(starts={1: 0})
     rows = ["frame,object,x,y,w,h,score,found", "00000,1,1,1,2,2,1,1", "00000,2,1,1,2,2,1,1"]
     (folder / "herd" / "boxes.csv").write_text("\n".join(rows) + "\n")

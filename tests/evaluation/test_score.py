@@ -54,6 +54,16 @@ def test_first_and_last_frame_may_be_missing(result_folder, ponds):
     assert after.mean("J") == before.mean("J")
 
 
+def test_the_last_frame_must_be_there_where_it_counts(result_folder, ponds):
+    """By DAVIS it does not count, by the protocols of boxes it does, and VOT's masks have it."""
+    assert score_folder(result_folder, ponds, protocol="vot").sequences[0].stems[-1] == "00006"
+    (result_folder / "koi" / "00006.png").unlink()
+    score_folder(result_folder, ponds, protocol="davis")
+    for protocol in ("otb", "lasot", "vot"):
+        with pytest.raises(InputError, match="lacks frames 00006 of sequence 'koi'"):
+            score_folder(result_folder, ponds, protocol=protocol)
+
+
 def test_missing_frames_and_sequences_are_named(result_folder, ponds):
     for t in (2, 4):
         (result_folder / "carp" / f"{t:05d}.png").unlink()
@@ -100,6 +110,21 @@ def test_every_object_id_is_foreground_and_soft_masks_are_cut(tmp_path, clips):
             Image.fromarray(soft).save(folder / f"{stem}.png")
     scores = score_folder(tmp_path, Dataset("ponds", [clip.sequence("koi")]))
     assert scores.mean("J") == 1
+
+
+def test_a_soft_mask_that_fades_is_not_taken_for_ids(tmp_path, clips):
+    """Its folder tells that it is soft, not its own few and low levels."""
+    clip = clips["koi"]
+    folder = tmp_path / "koi"
+    folder.mkdir()
+    for t, (stem, mask) in enumerate(zip(clip.stems, clip.masks_thw, strict=True)):
+        soft = np.where(mask, 200, 5 * (t % 2)).astype(np.uint8)
+        if t == 3:
+            soft = np.where(mask, 9, 3).astype(np.uint8)
+        soft[0, 0] = 12
+        Image.fromarray(soft).save(folder / f"{stem}.png")
+    score = score_folder(tmp_path, Dataset("ponds", [clip.sequence("koi")])).sequences[0]
+    assert score.values["J"].tolist() == [1, 1, 0, 1, 1]
 
 
 def test_track_equals_folder(result_folder, ponds, clips, track_of):
@@ -180,7 +205,7 @@ def test_short_sequences_are_refused(clips, track_of):
     clip = clips["koi"]
     known = clip.sequence("koi")
     short = VideoSequence("koi", known.stems[:2], known.open_frames, known.read_mask)
-    with pytest.raises(InputError, match="at least 3"):
+    with pytest.raises(InputError, match="no frame with truth that is scored"):
         score_track(track_of(clip.masks_thw[:2]), short)
 
 

@@ -118,6 +118,7 @@ def test_truth_scores_one(tmp_path):
         ({"video_id": 99}, "video 99 and category 3, which tiny does not have"),
         ({"video_id": [1]}, "which tiny does not have"),
         ({"category_id": 4}, "category 4"),
+        ({"category_id": [3]}, "which tiny does not have"),
         ({"score": "high"}, "lacks video_id, category_id, score or segmentations"),
         ({"score": float("nan")}, "a finite score"),
         ({"segmentations": []}, "has 0 masks"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -120,6 +121,19 @@ def test_anchors_forward_and_backward():
         for index, line in zip(order[1:], lines[1:], strict=True):
             box = Box(truth_at(index).x + 5, 8, 20, 10)
             assert parse_region(line) == (None if index == 60 else box)
+
+
+def test_anchors_that_the_challenge_names():
+    """Some of them were moved by hand; one whose target is out of sight cannot be a start."""
+    ways = np.zeros(120)
+    ways[[0, 57, 100, 119]] = 1, 1, -1, -1
+    moved = replace(sequence_of(120, hidden=frozenset({119})), frame_values={"anchor": ways})
+    told = json.loads(VotRun(Scripted(), moved).multi_start().files["answers.json"])
+    assert [(a["frame"], a["backward"]) for a in told["anchors"]] == [
+        (0, False),
+        (57, False),
+        (100, True),
+    ]
 
 
 @pytest.fixture

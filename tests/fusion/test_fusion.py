@@ -10,7 +10,13 @@ from spectrack.datasets.davis import Davis2016
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
 from spectrack.fusion.objects import NoMasks, fuse_objects
-from spectrack.fusion.stream import channel_names, fuse_video, mix_channels, read_ahead
+from spectrack.fusion.stream import (
+    channel_names,
+    fuse_video,
+    mix_channels,
+    named_sources,
+    read_ahead,
+)
 from spectrack.metrics.regions import jaccard_t
 from spectrack.refinement.streaming import refine_video
 from spectrack.spectral.mixing.settings import MixingSettings
@@ -234,6 +240,23 @@ def test_weights_are_matched_by_name(clip, channels):
     assert [c["weight"] for c in fused.info["channels"]] == [8.0, 0.0]
     with pytest.raises(InputError, match="made for channels b, a and the masks are a, c"):
         st.fuse({"a": channels[0], "c": channels[1]}, clip.frames_thwc, weights)
+
+
+def test_sources_that_come_to_the_same_name_are_refused(channels):
+    """An array is named by its number, which a folder may be called."""
+    array = channels[0]
+    assert list(named_sources([array, "/x/a", array])) == ["1", "a", "3"]
+    for sources in ([array, "/x/1"], ["/x/2", array], ["/x/a", "/y/a", "/x/b"]):
+        with pytest.raises(InputError, match="two channels are named"):
+            named_sources(sources)
+
+
+def test_weights_that_follow_the_size_are_refused(clip, channels):
+    names = ("a", "b")
+    weights = MixingSettings(names=names, weights=(4.0, 4.0), bias=-4.0, sizes=(1.0, 0.0))
+    given = dict(zip(names, channels, strict=False))
+    with pytest.raises(InputError, match="follow the size of the target"):
+        st.fuse(given, clip.frames_thwc, weights)
 
 
 def moved(masks_thw):

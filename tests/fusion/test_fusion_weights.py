@@ -20,6 +20,7 @@ MIXING = MixingSettings(
     reach=4,
     pairwise_weights=(1.0, 1e-7),
     pairwise_bias=0.5,
+    sizes=(1.0 / 7, -0.25),
 )
 
 

@@ -12,7 +12,9 @@ from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction
 from spectrack.tracks import Track, Tracks
 from spectrack.video.export import VideoWriter, write_overlay, write_video
+from spectrack.video.frames import ArrayFrames, BrokenFrame
 from spectrack.video.reader import open_video
+from spectrack.video.writer import LEAST_FPS
 from video_clips import numbered_frame, read_number
 
 
@@ -88,8 +90,8 @@ def test_writer_refuses(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "a.gif", 24, (8, 8))
     with pytest.raises(InputError, match="does not exist"):
         VideoWriter(tmp_path / "none" / "a.mp4", 24, (8, 8))
-    for fps in (0, -1, float("nan")):
-        with pytest.raises(InputError, match="rate above 0"):
+    for fps in (0, -1, float("nan"), float("inf"), 0.0004, 1001):
+        with pytest.raises(InputError, match=r"a rate from 0\.001 to 1000"):
             VideoWriter(tmp_path / "a.mp4", fps, (8, 8))
     with pytest.raises(InputError, match="no frame"):
         VideoWriter(tmp_path / "a.mp4", 24, (8, 8)).close()
@@ -116,6 +118,23 @@ def test_overlay_draws_every_object(tmp_path: Path) -> None:
         change = np.abs(image.astype(int) - frames[i]).mean(axis=2)
         assert change[25:35, 12 + i : 28 + i].mean() > 15
         assert change[25:35, 62 + i : 78 + i].mean() > 15
+
+
+def test_the_slowest_video_is_written(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", _frames(2), fps=LEAST_FPS)
+    np.testing.assert_allclose(open_video(path).times_s, [0, 1000])
+
+
+def test_frames_behind_the_track_are_not_decoded(tmp_path: Path) -> None:
+    class Broken(ArrayFrames):
+        def __iter__(self):
+            yield from list(super().__iter__())[:2]
+            raise BrokenFrame("frame 2 is damaged; repair it")
+
+    frames = Broken(np.stack([numbered_frame(i) for i in range(5)]))
+    assert len(open_video(write_overlay(tmp_path / "o.mp4", frames, _track(2)))) == 2
+    with pytest.raises(InputError, match="frame 2 is damaged"):
+        write_overlay(tmp_path / "o.mp4", frames, _track(3))
 
 
 def test_overlay_needs_the_right_video(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ from PIL import Image
 
 from spectrack.errors import InputError
 from spectrack.tracks import davis_palette, write_index_png
-from spectrack.video.masks import MaskFolder, read_hard_mask, read_mask
+from spectrack.video.masks import (
+    MaskFolder,
+    kind_of,
+    read_hard_mask,
+    read_mask,
+    read_mask_as,
+)
 from spectrack.video.reader import open_video
 from spectrack.video.targets import read_targets
 
@@ -217,6 +223,97 @@ def test_one_object_throughout(tmp_path: Path) -> None:
     np.testing.assert_array_equal(free[1], both == 2)
     with pytest.raises(InputError, match="several objects"):
         MaskFolder(tmp_path)[1]
+
+
+def _save_ids(folder: Path, ids_thw: np.ndarray, kind: str) -> list[Path]:
+    """Ids as files that do not say what they are: grey, or a NumPy array, or in colours."""
+    folder.mkdir()
+    files = []
+    for t, ids in enumerate(ids_thw):
+        path = folder / f"{t:05d}.{'npy' if kind == 'npy' else 'png'}"
+        if kind == "npy":
+            np.save(path, ids.astype(np.int32))
+        else:
+            _grey(path, davis_palette()[ids] if kind == "rgb" else ids.astype(kind))
+        files.append(path)
+    return files
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "npy", "rgb"])
+def test_files_of_object_ids_are_read_alike(tmp_path: Path, kind: str) -> None:
+    ids_thw = np.zeros((5, *SHAPE), np.uint8)
+    ids_thw[0, :3], ids_thw[0, 5:8] = 1, 2  # both, the second alone, none, one that is grey in
+    ids_thw[1, 5:8] = 2  # the palette, and void
+    ids_thw[3, 9:] = 7
+    ids_thw[4, :1] = 255
+    files = _save_ids(tmp_path / "ids", ids_thw, kind)
+    assert kind_of(files) == "index"
+    for path, ids in zip(files, ids_thw, strict=True):
+        read = read_mask_as(path, "index")
+        assert read.dtype == np.uint8
+        np.testing.assert_array_equal(read, ids, err_msg=path.name)
+    masks = MaskFolder(tmp_path / "ids")
+    assert masks.objects == [1, 2, 7]
+    for object_id in (1, 2, 7):
+        one = masks.of_object(object_id)
+        for t, ids in enumerate(ids_thw):
+            np.testing.assert_array_equal(one[t], ids == object_id)
+
+
+def test_grey_rgb_that_is_not_of_the_palette_holds_its_levels(tmp_path: Path) -> None:
+    ids_thw = np.zeros((2, *SHAPE), np.uint8)
+    ids_thw[0, :3], ids_thw[:, 5:8] = 1, 2
+    files = [
+        _grey(tmp_path / f"{t}.png", np.repeat(ids[..., None], 3, 2))
+        for t, ids in enumerate(ids_thw)
+    ]
+    assert kind_of(files) == "index"
+    for path, ids in zip(files, ids_thw, strict=True):
+        np.testing.assert_array_equal(read_mask_as(path, "index"), ids)
+
+
+def test_one_bit_files_among_object_ids_are_object_1(tmp_path: Path) -> None:
+    write_index_png(tmp_path / "0.png", _disk().astype(np.uint8) * 2)
+    Image.fromarray(_disk()).save(tmp_path / "1.png")
+    np.save(tmp_path / "2.npy", np.zeros(SHAPE, bool))
+    masks = MaskFolder(tmp_path)
+    assert masks.objects == [1, 2]
+    for object_id, frame in ((2, 0), (1, 1)):
+        for t in range(3):
+            expected = _disk() & (t == frame)
+            np.testing.assert_array_equal(masks.of_object(object_id)[t], expected)
+
+
+def test_files_that_cannot_be_ids_are_judged_by_themselves(tmp_path: Path) -> None:
+    soft = _soft().astype(np.float32)
+    np.save(tmp_path / "a.npy", soft)
+    _grey(tmp_path / "b.png", np.rint(soft * 65535).astype(np.uint16))
+    for name, tolerance in (("a.npy", 1e-7), ("b.png", 1e-5)):
+        read = read_mask_as(tmp_path / name, "index")
+        np.testing.assert_allclose(read, soft, atol=tolerance)
+    np.save(tmp_path / "c.npy", np.zeros(SHAPE, np.float32))
+    assert read_mask_as(tmp_path / "c.npy", "index").dtype == np.uint8
+
+
+@pytest.mark.parametrize("last", [2, 0])
+def test_void_alone_in_a_frame_is_no_object(tmp_path: Path, last: int) -> None:
+    """Unless no frame has another: then it is what the mask is of."""
+    ids_thw = np.zeros((3, *SHAPE), np.uint8)
+    ids_thw[0, :2] = ids_thw[2, 4:6] = 255
+    ids_thw[2, 8:] = last
+    for t, ids in enumerate(ids_thw):
+        write_index_png(tmp_path / f"{t}.png", ids)
+    masks, only = MaskFolder(tmp_path), last or 255
+    assert masks.objects == [only]
+    for t, ids in enumerate(ids_thw):
+        np.testing.assert_array_equal(masks[t], ids == only)
+
+
+def test_void_alone_does_not_choose_among_several(tmp_path: Path) -> None:
+    for t, value in enumerate((255, 1, 2)):
+        write_index_png(tmp_path / f"{t}.png", _disk().astype(np.uint8) * value)
+    with pytest.raises(InputError, match=r"several objects \(1, 2\) where one is wanted"):
+        MaskFolder(tmp_path)[0]
 
 
 def test_result_folder_is_entered(tmp_path: Path) -> None:

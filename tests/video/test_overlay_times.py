@@ -16,6 +16,7 @@ from spectrack.tracks import Track
 from spectrack.video.cut import FirstFrames
 from spectrack.video.export import write_overlay
 from spectrack.video.reader import open_video
+from spectrack.video.salvage import HeldFrames
 from video_clips import numbered_frame
 
 SIZE = (96, 64)
@@ -127,6 +128,13 @@ def test_the_sound_stays_in_step(tmp_path: Path, name, codec, audio, rate, kept)
     middle = samples[round(1.2 * rate) : round(1.8 * rate)]
     peak = np.abs(np.fft.rfft(middle)).argmax() * rate / len(middle)
     assert peak == pytest.approx(TONE, abs=3)
+
+
+def test_broken_frames_that_are_passed_over_cost_no_sound(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "a.mp4", STAMPS, "aac")
+    with open_video(source) as frames:
+        out = write_overlay(tmp_path / "o.mp4", HeldFrames(frames), track_of(len(STAMPS)))
+    np.testing.assert_array_equal(heard(out)[1], heard(overlay_of(source, tmp_path / "p.mp4"))[1])
 
 
 def test_sound_ends_with_the_pictures(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import spectrack as st
 from spectrack.errors import InputError
 from spectrack.tracks import write_index_png
 from spectrack.video.reader import open_video
-from spectrack.video.soft_masks import missing_stems, open_masks
+from spectrack.video.soft_masks import in_memory, missing_stems, open_masks
 
 
 def test_indexed_masks_open_one_object_each(tmp_path, rng):
@@ -31,6 +32,20 @@ def test_indexed_masks_open_one_object_each(tmp_path, rng):
     assert list(open_masks(tmp_path, frames, 4)) == [4]
     with pytest.raises(InputError, match="no object 2; it has 1, 4"):
         open_masks(tmp_path, frames, 2)
+
+
+def test_an_object_that_leaves_does_not_hand_its_number_on(tmp_path):
+    frames = open_video(np.zeros((3, 20, 30, 3), np.uint8))
+    index = np.zeros((3, 20, 30), np.uint8)
+    index[0, 2:6, 2:8], index[:2, 10:15, 20:25] = 1, 2  # the first leaves, then the second
+    index[2, :1] = 255
+    for t in range(3):
+        Image.fromarray(index[t]).save(tmp_path / f"{t:05d}.png")
+    opened = open_masks(tmp_path, frames)
+    assert list(opened) == [1, 2]
+    for key, masks in [*opened.items(), *open_masks(tmp_path, frames, 2).items()]:
+        for t in range(3):
+            np.testing.assert_array_equal(masks[t], index[t] == key)
 
 
 def test_soft_grey_masks_keep_their_levels_and_gaps_are_told(tmp_path, rng):
@@ -55,3 +70,59 @@ def test_integer_arrays_are_hard():
         open_masks(array[0], frames)
     with pytest.raises(InputError, match="outside"):
         open_masks(array.astype(np.float32), frames)
+
+
+def _ids() -> np.ndarray:
+    ids = np.zeros((3, 20, 30), np.int64)
+    ids[:, 3:5], ids[1:, 8:9], ids[0, 12:14] = 3, 7, 255
+    return ids
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda ids: ids,
+        lambda ids: ids[:, None],
+        list,
+        iter,
+        lambda ids: dict(enumerate(ids)),
+        lambda ids: pytest.importorskip("torch").from_numpy(ids),
+    ],
+    ids=["array", "4d", "list", "generator", "dict", "tensor"],
+)
+def test_ids_in_memory_are_objects_as_they_are_on_disk(give):
+    frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), _ids()
+    found = open_masks(give(ids), frames)
+    assert list(found) == [3, 7]
+    for key, masks in [*found.items(), *open_masks(give(ids), frames, 7).items()]:
+        for t in range(3):
+            np.testing.assert_array_equal(masks[t], ids[t] == key)
+    assert list(open_masks(give(ids), frames, 7)) == [7]
+    with pytest.raises(InputError, match="no object 5; it has 3, 7"):
+        open_masks(give(ids), frames, 5)
+    with pytest.raises(InputError, match="objects 3, 7 were given where those of one"):
+        in_memory(give(ids), frames)
+    with pytest.raises(InputError, match="ids outside 0 to 255"):
+        open_masks(give(ids * 100), frames)
+    with pytest.raises(InputError, match="choose one with object_id"):
+        st.refine(give(ids), np.zeros((3, 20, 30, 3), np.uint8))
+
+
+@pytest.mark.parametrize("value", [1, 255])
+@pytest.mark.parametrize("give", [lambda ids: ids, list], ids=["array", "list"])
+def test_two_levels_of_whole_numbers_are_one_mask(give, value):
+    frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), np.zeros((3, 20, 30), np.uint8)
+    ids[1, 3:5] = value
+    for asked in (None, 4):
+        ((key, masks),) = open_masks(give(ids), frames, asked).items()
+        assert key == (asked or 1)
+        for t in range(3):
+            np.testing.assert_array_equal(masks[t], ids[t] > 0)
+
+
+def test_a_list_of_ids_is_of_ids_throughout():
+    frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), _ids()
+    assert open_masks([ids[0], None, ids[2]], frames)[3][1] is None
+    for other in (ids[1] == 3, (ids[1] == 3).astype(np.float32)):
+        with pytest.raises(InputError, match="mask 1 has no object ids where others"):
+            open_masks([ids[0], other, ids[2]], frames)

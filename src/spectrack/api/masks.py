@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from spectrack.api.videos import open_frames
@@ -106,7 +107,8 @@ def refine_all(
             opened = open_masks(masks, frames, object_id, resize)
         if one and len(opened) > 1:
             shown = ", ".join(map(str, opened))
-            raise InputError(f"{masks} holds objects {shown}; choose one with object_id")
+            source = masks if isinstance(masks, str | PathLike) else "what was given as masks"
+            raise InputError(f"{source} holds objects {shown}; choose one with object_id")
         for key, soft_masks in opened.items():
             known = fixed.get(key, ()) if isinstance(fixed, Mapping) else fixed
             held = {"fixed": known} if known else {}  # recipes of others may know none

@@ -136,6 +136,7 @@ def _results(run: Run) -> Path | None:
 def _told(of: Comparison, out: Path) -> str:
     """The ranks in a few lines."""
     from spectrack.evaluation.comparison.figures import figure_of, shown
+    from spectrack.evaluation.comparison.tables import about_left_out
 
     rows = [("rank", "run", figure_of(of.main).label, "interval")]
     for run in of.runs:
@@ -144,4 +145,4 @@ def _told(of: Comparison, out: Path) -> str:
         if math.isnan(cell.low):
             ends = "-"
         rows.append((str(cell.rank or "-"), run.name, shown(cell.value, of.main), ends))
-    return f"{table(rows)}\nreport: {out}"
+    return "\n".join(filter(None, (table(rows), about_left_out(of), f"report: {out}")))

@@ -78,6 +78,28 @@ class VideoSequence:
         """Ids of the objects, ascending; (1,) where truth is of one object."""
         return tuple(sorted(self.starts))
 
+    @property
+    def first_start(self) -> int:
+        """The first frame in which an object is given.
+
+        Raises:
+            InputError: If there is no object.
+        """
+        self.check_objects()
+        return min(self.starts.values())
+
+    def check_objects(self) -> None:
+        """Refuse a sequence without an object.
+
+        Raises:
+            InputError: If no object is given.
+        """
+        if not self.starts:
+            raise InputError(
+                f"sequence {self.name!r} has no object that is given; choose a part of the data "
+                "set with truth, or leave the sequence out"
+            )
+
     def frames(self) -> Frames:
         """Open the frames; use it as a context manager or close it."""
         return self.open_frames()

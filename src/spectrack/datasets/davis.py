@@ -70,8 +70,10 @@ class Davis2016(Dataset):
         )
         listed = read_split(folder, split, (resolution, "2016"))
         wanted = places.choose(sequences, listed, f"{data_set} {split}")
+        of_frames = f", frames {frames}" if frames not in (None, resolution) else ""
         super().__init__(
-            f"{data_set} {split} {resolution}", [_sequence(name, places) for name in wanted]
+            f"{data_set} {split} {resolution}{of_frames}",
+            [_sequence(name, places) for name in wanted],
         )
 
 

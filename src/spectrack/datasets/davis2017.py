@@ -79,8 +79,9 @@ class Davis2017(Dataset):
         first = ("2019", "2017") if alone and split.startswith("test") else ("2017",)
         listed = read_split(folder, split, first)
         wanted = places.choose(sequences, listed, f"{data_set} {split}")
+        of_frames = f", frames {frames}" if frames not in (None, resolution) else ""
         super().__init__(
-            f"{data_set} {'unsupervised ' if alone else ''}{split} {resolution}",
+            f"{data_set} {'unsupervised ' if alone else ''}{split} {resolution}{of_frames}",
             {
                 name: partial(
                     indexed_sequence,

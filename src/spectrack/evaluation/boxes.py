@@ -40,7 +40,7 @@ def score_result_boxes(result: Result, sequence: VideoSequence, protocol: Protoc
     Raises:
         InputError: If nothing of the sequence can be scored, as where its truth is hidden.
     """
-    start, total = min(sequence.starts.values()), len(sequence)
+    start, total = sequence.first_start, len(sequence)
     size_wh = None
     if protocol.bounded:
         with sequence.frames() as frames:

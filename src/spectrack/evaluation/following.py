@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from spectrack.datasets.base import VideoSequence
+from spectrack.errors import InputError
 from spectrack.evaluation.answers import Answer
 from spectrack.evaluation.method import Data, Method
 from spectrack.evaluation.object_parts import (
@@ -55,6 +56,7 @@ def follow_job(
     Raises:
         InputError: If the sequence or the tracker cannot be used.
     """
+    sequence.check_objects()
     _, object_id = parts_of(job)
     if method.mode in WAYS or len(sequence.object_ids) == 1:
         return follow(method, sequence, progress)
@@ -94,6 +96,7 @@ def _followed(
     starts = {object_id: sequence.starts[object_id]}
     keeper = SoftKeeper()
     with method.at_work() as tracker, sequence.frames() as frames:
+        _check_size(sequence, object_id, frames.size_wh)
         trackers = {object_id: tracker}
         track = run_many(
             trackers,
@@ -108,3 +111,18 @@ def _followed(
     given = None if targets[object_id].mask is None else starts[object_id]
     soft = keeper.masks(track.size_wh)
     return ObjectPart(track, seconds, sequence.object_ids, given, soft)
+
+
+def _check_size(sequence: VideoSequence, object_id: int, size_wh: tuple[int, int]) -> None:
+    """Refuse frames of another size than the truth, whose boxes would be of other pixels.
+
+    Raises:
+        InputError: If they are.
+    """
+    truth = sequence.truth_object(sequence.starts[object_id], object_id)
+    if truth is not None and truth.shape[::-1] != size_wh:
+        height, width = truth.shape
+        raise InputError(
+            f"the truth of sequence {sequence.name!r} is {width}x{height} but its frames are "
+            f"{size_wh[0]}x{size_wh[1]}; follow in frames of the truth's size"
+        )

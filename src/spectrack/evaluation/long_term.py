@@ -57,7 +57,7 @@ def score_long_term(
     """
     rows = {}
     for number, (name, sequence) in enumerate(dataset.items(), 1):
-        rows[name] = _overlaps(Result.of_folder(results, sequence), sequence)
+        rows[name] = _overlaps(Result.of_folder(results, sequence, last=True), sequence)
         if progress is not None:
             progress(number, len(dataset))
     thresholds = confidence_thresholds([sure for _, sure in rows.values()], resolution)
@@ -78,7 +78,7 @@ def _overlaps(result: Result, sequence: VideoSequence) -> tuple[FloatN, FloatN]:
         )
     with sequence.frames() as frames:
         size_wh = frames.size_wh
-    start = min(sequence.starts.values())
+    start = sequence.first_start
     counted = [i for i in range(start + 1, len(sequence)) if i not in sequence.ignored]
     overlaps = []
     for index in counted:

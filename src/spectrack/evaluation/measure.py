@@ -20,7 +20,7 @@ from spectrack.video.given_masks import SoftMasks, TrackMasks
 from spectrack.video.mask_files import MASK_FILE_SUFFIXES
 from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
-from spectrack.video.soft_masks import MaskSource, in_memory, objects_in, open_masks
+from spectrack.video.soft_masks import MaskSource, objects_in, objects_in_memory, open_masks
 
 Objects = Mapping[int, SoftMasks]
 
@@ -113,12 +113,6 @@ def _sequence(wanted: Objects, names: Sequence[str], frames: Frames | None) -> V
     def truth(index: int, object_id: int) -> HardHW | None:
         return _hard(wanted[object_id], index)
 
-    if len(wanted) == 1:
-        (masks,) = wanted.values()
-        return VideoSequence(
-            "the video", tuple(names), open_frames, lambda index: _hard(masks, index)
-        )
-
     def any_object(index: int) -> HardHW | None:
         masks = [mask for i in wanted if (mask := truth(index, i)) is not None]
         return np.logical_or.reduce(masks) if masks else None
@@ -127,6 +121,10 @@ def _sequence(wanted: Objects, names: Sequence[str], frames: Frames | None) -> V
     starts = {i: first for i, first in seen.items() if first is not None}
     if not starts:
         raise InputError("the truth holds no object; give masks with one at least")
+    if len(wanted) == 1:
+        return VideoSequence(
+            "the video", tuple(names), open_frames, any_object, starts={1: min(starts.values())}
+        )
     return VideoSequence(
         "the video", tuple(names), open_frames, any_object, read_object=truth, starts=starts
     )
@@ -172,8 +170,9 @@ def _open(source: MaskSource | Tracks, frames: Frames | None) -> tuple[Objects, 
             return open_masks(path, frames), _names(frames, len(frames))
         folder = MaskFolder(source, frames)
         return objects_in(folder), list(folder.stems)
-    masks = in_memory(source, frames)
-    return {1: masks}, _names(frames if isinstance(source, Mapping) else None, len(masks))
+    found = objects_in_memory(source, frames)
+    count = len(next(iter(found.values())))
+    return found, _names(frames if isinstance(source, Mapping) else None, count)
 
 
 def _names(frames: Frames | None, count: int) -> list[str]:

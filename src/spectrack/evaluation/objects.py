@@ -16,6 +16,9 @@ from spectrack.metrics.boundary import region_and_contour
 from spectrack.metrics.protocols import MaskRules
 from spectrack.structures import HardHW
 
+NOTHING = -1
+"""Number of an empty proposal: no file holds it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredObject:
@@ -60,8 +63,9 @@ def scored_objects(result: Result, sequence: VideoSequence, rules: MaskRules) ->
         sequence: The truth.
         rules: Which answers belong to which object, and whether the last frame counts.
 
-    Raises:
-        InputError: If an object is given so late that no frame behind it can be scored.
+    Returns:
+        One an object, in the order of ids, without those that have no frame behind the one in
+        which they are given that can be scored.
     """
     end = len(sequence) - (not rules.last)
     ids = sequence.object_ids
@@ -77,18 +81,19 @@ def scored_objects(result: Result, sequence: VideoSequence, rules: MaskRules) ->
     out = []
     for i in ids:
         frames = range(sequence.starts[i] + 1, end)
-        if not frames:
-            whose = f"object {i} of sequence" if several else "sequence"
-            behind = "the first frame" if sequence.starts[i] == 0 else "where it is given"
-            what = f"{behind} and the last are not" if not rules.last else f"{behind} is not"
-            raise InputError(
-                f"{whose} {sequence.name!r} has {len(sequence)} frames; {what} scored, so give at "
-                f"least {3 - rules.last} from there on"
-            )
-        name = f"{sequence.name}/{i}" if several else sequence.name
         truth = _alone(sequence, i) if several else sequence
+        if not _any_truth(truth, frames):
+            continue
+        name = f"{sequence.name}/{i}" if several else sequence.name
         out.append(ScoredObject(name, i, truth, answers[i], frames))
     return out
+
+
+def _any_truth(sequence: VideoSequence, frames: range) -> bool:
+    """Whether one of some frames can be scored."""
+    if sequence.read_mask is None:  # whether boxes are known is told by their protocol
+        return len(frames) > 0
+    return any(i not in sequence.ignored and sequence.truth_mask(i) is not None for i in frames)
 
 
 def _read_once(sequence: VideoSequence) -> VideoSequence:
@@ -117,7 +122,8 @@ def _assigned(result: Result, sequence: VideoSequence, end: int) -> dict[int, Re
     """The answers for each object where a method numbered what it found as it liked.
 
     Quality is the mean of J and F over the frames that are scored; a proposal is empty in frames
-    where it does not occur, and so is the answer for an object without one.
+    where it does not occur. Where proposals are fewer than objects, empty ones make up for it, as
+    in the benchmark's tool: they are right where an object is out of sight.
     """
     ids = sequence.object_ids
     proposals, quality, counted = _qualities(result, sequence, end)
@@ -125,21 +131,20 @@ def _assigned(result: Result, sequence: VideoSequence, end: int) -> dict[int, Re
     numbered = replace(result, read_ids=result.proposals)
     out = {}
     for object_id, place in zip(ids, chosen, strict=True):
-        # No file holds object -1: its masks are empty.
-        number = -1 if place is None else proposals[place]
-        out[object_id] = numbered.of_object(number)
+        assert place is not None  # there are enough for all
+        out[object_id] = numbered.of_object(proposals[place])
     return out
 
 
 def _qualities(
     result: Result, sequence: VideoSequence, end: int
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Ids of the proposals, sums of (J + F) / 2 of shape (P, G), and counted frames (G,)."""
+    """Ids of the proposals, at least G, sums of (J + F) / 2 (P, G), and counted frames (G,)."""
     ids = sequence.object_ids
     sums: dict[int, np.ndarray] = {}
     nothing = np.zeros(len(ids))  # what an empty proposal has gathered
     counted = np.zeros(len(ids))
-    for index in range(min(sequence.starts.values()) + 1, end):
+    for index in range(sequence.first_start + 1, end):
         truths = dict(_truths(sequence, index))
         if not truths:
             continue
@@ -165,8 +170,9 @@ def _qualities(
             row += gained.get(number, empty)
         nothing += empty
     proposals = sorted(sums)
-    quality = np.array([sums[number] for number in proposals]).reshape(-1, len(ids))
-    return proposals, quality, counted
+    lacking = max(0, len(ids) - len(proposals))
+    quality = np.array([*(sums[number] for number in proposals), *[nothing] * lacking])
+    return [*proposals, *[NOTHING] * lacking], quality.reshape(-1, len(ids)), counted
 
 
 def _truths(sequence: VideoSequence, index: int) -> Iterator[tuple[int, HardHW]]:

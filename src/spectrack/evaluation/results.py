@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError, InputWarning
 from spectrack.evaluation.result_boxes import only_object, read_box_rows
-from spectrack.metrics.protocols import MaskRules
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import BOXES, MASKS, Track, Tracks
 from spectrack.video.alignment import constant_offset, offset_sentence
 from spectrack.video.folder import natural_key
-from spectrack.video.masks import read_mask
+from spectrack.video.masks import kind_of, read_mask_as
 
 SHOWN = 5
 
@@ -100,17 +99,22 @@ class Result:
 
     @classmethod
     def of_folder(
-        cls, results: str | Path, sequence: VideoSequence, rules: MaskRules | None = None
+        cls,
+        results: str | Path,
+        sequence: VideoSequence,
+        last: bool = False,
+        whole: bool = False,
     ) -> Result:
         """The files of one sequence in a folder of results.
 
         Frames that are not scored may be missing: those up to the one in which the first object is
-        given, those without true masks, and the last one where the rules say so.
+        given, those whose truth is not known, and the last one where it does not count.
 
         Args:
             results: The folder.
             sequence: Which one.
-            rules: Which frames are scored; those of DAVIS where left out.
+            last: Whether the last frame counts where truth is masks; it does not for DAVIS.
+            whole: Every frame behind the first must be there, scored or not.
 
         Raises:
             InputError: If the folder, the sequence's folder in it or frames are missing; the
@@ -129,15 +133,19 @@ class Result:
         there = in_order({path.stem: path for path in masks.glob("*.png")}, sequence, masks)
         told = read_box_rows(folder / BOXES) if (folder / BOXES).is_file() else None
         answered = set(there) if there or told is None else {stem for stem, _ in told}
-        _check_complete(folder, sequence, answered, rules or MaskRules())
+        unanswered = [i for i in range(1, len(sequence)) if sequence.stems[i] not in answered]
+        if missing := unanswered if whole else _scored(unanswered, sequence, last):
+            raise _incomplete(folder, sequence, missing)
         stems, several = sequence.stems, len(sequence.object_ids) > 1
+        # Of several objects there may be one in a frame, or none; a soft mask may fade.
+        kind = cache(lambda: "index" if several else kind_of(list(there.values())))
 
         @lru_cache(1)
         def ids(index: int) -> Ids | None:
             path = there.get(stems[index])
             if path is None:
                 return None
-            values = read_mask(path)
+            values = read_mask_as(path, kind())
             soft = np.issubdtype(values.dtype, np.floating)
             numbered: Ids = (values >= 0.5 if soft else values).astype(np.uint8)
             return numbered
@@ -220,26 +228,23 @@ def in_order(there: dict[str, Path], sequence: VideoSequence, folder: Path) -> d
     return {mine: there[its] for mine, its in zip(sequence.stems, stems, strict=True)}
 
 
-def _check_complete(
-    folder: Path, sequence: VideoSequence, answered: set[str], rules: MaskRules
-) -> None:
-    """Refuse results that lack a frame which is scored.
-
-    Raises:
-        InputError: Naming the frames.
-    """
+def _scored(frames: Iterable[int], sequence: VideoSequence, last: bool) -> list[int]:
+    """Those of some frames that are scored."""
     masked = sequence.read_mask is not None
-    end = len(sequence) - (masked and not rules.last)
-    missing = []
-    for index in range(min(sequence.starts.values()) + 1, end):
-        if sequence.stems[index] in answered or index in sequence.ignored:
-            continue
-        if not masked or sequence.truth_mask(index) is not None:
-            missing.append(sequence.stems[index])
-    if missing:
-        names = ", ".join(missing[:SHOWN])
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        raise InputError(
-            f"{folder} lacks frames {names}{more} of sequence {sequence.name!r}; "
-            "give an answer for every frame"
-        )
+    counted = range(sequence.first_start + 1, len(sequence) - (masked and not last))
+    return [
+        index
+        for index in frames
+        if index in counted
+        and index not in sequence.ignored
+        and (not masked or sequence.truth_mask(index) is not None)
+    ]
+
+
+def _incomplete(folder: Path, sequence: VideoSequence, missing: Sequence[int]) -> InputError:
+    names = ", ".join(sequence.stems[index] for index in missing[:SHOWN])
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    return InputError(
+        f"{folder} lacks frames {names}{more} of sequence {sequence.name!r}; "
+        "give an answer for every frame"
+    )

@@ -10,14 +10,15 @@ follow the protocol's own rule for boxes; see :mod:`spectrack.metrics.protocols`
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrack.datasets.base import Dataset, VideoSequence
-from spectrack.errors import InputError
+from spectrack.datasets.base import Dataset, VideoSequence, shortened
+from spectrack.errors import InputError, InputWarning
 from spectrack.evaluation.boxes import find_protocol, score_result_boxes
 from spectrack.evaluation.long_term import score_long_term
 from spectrack.evaluation.objects import ScoredObject, scored_objects, without_void
@@ -31,6 +32,10 @@ from spectrack.metrics.regions import box_iou
 from spectrack.tracks import Track, Tracks
 
 Progress = Callable[[str, int, int], None]
+
+
+class NothingToScore(InputError):
+    """A sequence has no frame that can be scored."""
 
 
 def score_objects(
@@ -55,14 +60,21 @@ def score_objects(
         stability: Measure T too, how steady contours are (slow).
 
     Returns:
-        One score an object, in the order of ids.
+        One score an object, in the order of ids, without objects that no frame with truth shows
+        behind the one in which they are given.
 
     Raises:
-        InputError: If the sequence has too few frames, a mask does not fit, or the protocol is
+        InputError: If there is no such frame at all, a mask does not fit, or the protocol is
             unknown.
     """
     chosen = None if protocol is None else find_protocol(protocol)
     objects = scored_objects(result, sequence, MaskRules() if chosen is None else chosen.masks)
+    if not objects:
+        raise NothingToScore(
+            f"sequence {sequence.name!r} has no frame with truth that is scored behind the one in "
+            "which an object is given; give a longer one, or a part of the data set with truth, or "
+            "send results to its server (spectrack submit)"
+        )
     values: list[dict[str, NDArray[np.float64]]] = [{} for _ in objects]
     masked = result.read_mask is not None and sequence.read_mask is not None
     if chosen is None or sequence.read_mask is not None:
@@ -142,26 +154,53 @@ def score_folder(
         stability: Measure T too.
 
     Raises:
-        InputError: If sequences or frames are missing (named), or a mask cannot be used.
+        InputError: If sequences or frames are missing (named), a mask cannot be used, or nothing
+            can be scored; objects of which no frame can be are left out with a warning.
     """
     chosen = None if protocol is None else find_protocol(protocol)
     rules = MaskRules() if chosen is None else chosen.masks
     # All of the folder is looked through before the first mask is read.
-    opened = [Result.of_folder(results, sequence, rules) for sequence in dataset.values()]
+    last = rules.last or (chosen is not None and chosen.last)
+    opened = [Result.of_folder(results, sequence, last) for sequence in dataset.values()]
     scores: list[SequenceScore] = []
+    left_out: list[str] = []
+    nothing: NothingToScore | None = None
     for number, (result, sequence) in enumerate(zip(opened, dataset.values(), strict=True), 1):
         fps = None if timings is None else timings.get(sequence.name)
-        scores += score_objects(
-            result, sequence, consistency, None, fps, protocol, stability=stability
-        )
+        found: list[SequenceScore] = []
+        try:
+            found = score_objects(
+                result, sequence, consistency, None, fps, protocol, stability=stability
+            )
+        except NothingToScore as error:
+            nothing = error
+        scores += found
+        left_out += _left_out(sequence, found)
         if progress is not None:
             progress(sequence.name, number, len(opened))
+    if nothing is not None and not scores:
+        raise nothing
+    if left_out:
+        warnings.warn(
+            f"{shortened(left_out)} cannot be scored, as no frame with truth counts behind the one "
+            "in which they are given, and were left out",
+            InputWarning,
+            stacklevel=2,
+        )
     name = Path(results).resolve().name
     seen = dataset.seen if rules.grouped else None
     long_term = None
     if chosen is not None and chosen.confidence:
         long_term = score_long_term(results, dataset).total.figures
     return Scores(name, dataset.name, tuple(scores), protocol, seen, long_term)
+
+
+def _left_out(sequence: VideoSequence, scores: Sequence[SequenceScore]) -> list[str]:
+    """Names of the objects that have no score."""
+    ids = sequence.object_ids
+    names = [f"{sequence.name}/{i}" for i in ids] if len(ids) > 1 else [sequence.name]
+    scored = {score.name for score in scores}
+    return [name for name in names if name not in scored]
 
 
 def _score_frames(objects: Sequence[ScoredObject]) -> list[NDArray[np.float64]]:

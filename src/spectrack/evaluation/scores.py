@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.metrics.success import BoxScore
-from spectrack.metrics.summary import Summary, Sums, seen_and_unseen, summarise
+from spectrack.metrics.summary import NO_SUMMARY, Summary, Sums, seen_and_unseen, summarise
 
 MEASURES = ("J", "F", "box_iou", "tcont", "tcont_self", "T")
 
@@ -41,8 +41,9 @@ class SequenceScore:
     category: str | None = None
 
     def summary(self, measure: str) -> Summary:
-        """Mean, recall and decay of a measure."""
-        return summarise(self.values[measure])
+        """Mean, recall and decay of a measure; NaN where no frame has it."""
+        scores = self.values[measure]
+        return NO_SUMMARY if np.isnan(scores).all() else summarise(scores)
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,8 @@ def score_tubes(
             ) from None
         if isinstance(video, int) and video in strangers:
             continue
-        if not isinstance(video, int) or video not in videos or kind not in names:
+        numbered = isinstance(video, int) and isinstance(kind, int)
+        if not numbered or video not in videos or kind not in names:
             raise InputError(
                 f"{where} is of video {video!r} and category {kind!r}, which {dataset.name} does "
                 "not have"

@@ -19,11 +19,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.answers import ANSWERS, Answer
 from spectrack.evaluation.region_overlap import region_overlap, truth_region
-from spectrack.metrics.anchors import place_anchors
+from spectrack.metrics.anchors import Anchor, place_anchors
 from spectrack.metrics.restarts import SKIPPED
 from spectrack.storage import Progress
 from spectrack.structures import Prediction
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 RESTARTED_FILE = "{name}_001.txt"
 ANCHORED_FILE = "{name}_{frame:08d}.txt"
+ANCHORS = "anchor"
+"""Name of the numbers that tell where runs begin: 1 forward, -1 backward, 0 none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +94,7 @@ class VotRun:
             InputError: See :meth:`supervised`.
         """
         total, begun = self._frames(), time.perf_counter()
-        anchors = place_anchors(total, visible=self._visible)
+        anchors = self._anchors(total)
         if not anchors:
             raise self._nothing()
         work = sum(len(anchor.frames(total)) for anchor in anchors)
@@ -110,6 +114,14 @@ class VotRun:
                 files[ANCHORED_FILE.format(name=self.sequence.name, frame=anchor.frame)] = lines
         runs = [{"frame": anchor.frame, "backward": anchor.backward} for anchor in anchors]
         return self._answer("multi-start", files, runs, begun)
+
+    def _anchors(self, total: int) -> list[Anchor]:
+        """Those that the challenge names, of which some were moved by hand, or the usual ones."""
+        ways = self.sequence.frame_values.get(ANCHORS)
+        if ways is None or not ways.any():
+            return place_anchors(total, visible=self._visible)
+        named = [Anchor(int(frame), bool(ways[frame] < 0)) for frame in np.flatnonzero(ways)]
+        return [anchor for anchor in named if self._visible(anchor.frame)]
 
     def _frames(self) -> int:
         if len(self.sequence.object_ids) > 1:

@@ -67,7 +67,8 @@ def fuse_video(
         each channel, and the doubt of each frame.
 
     Raises:
-        InputError: If there are no frames or no masks, or numbers or sizes do not fit.
+        InputError: If there are no frames or no masks, numbers or sizes do not fit, or the weights
+            follow the target's size.
     """
     return result_of(fuse_steps(frames, channels, mixing, preset, progress, flow))
 
@@ -214,11 +215,13 @@ def named_sources(
     if isinstance(sources, Mapping):
         return dict(sources)
     folders = [Path(source) for source in sources if isinstance(source, str | Path)]
-    names = iter(channel_names(folders))
-    return {
-        next(names) if isinstance(source, str | Path) else str(number): source
+    of_folders = iter(channel_names(folders))
+    names = [
+        next(of_folders) if isinstance(source, str | Path) else str(number)
         for number, source in enumerate(sources, start=1)
-    }
+    ]
+    _refuse_twice(names, "give a dict of names of your own to masks")
+    return dict(zip(names, sources, strict=True))
 
 
 def no_mask_at_all(channels: Sequence[SoftMasks]) -> list[str]:
@@ -270,12 +273,14 @@ def channel_names(folders: Sequence[Path]) -> list[str]:
     if len(paths) > 1 and len({path.name for path in paths}) == 1:
         paths = [path.parent for path in paths]
     names = [path.name for path in paths]
+    _refuse_twice(names, "give names of your own as NAME=FOLDER")
+    return names
+
+
+def _refuse_twice(names: Sequence[str], advice: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(
-            f"two channels are named {twice[0]}; give names of your own as NAME=FOLDER"
-        )
-    return names
+        raise InputError(f"two channels are named {twice[0]}; {advice}")
 
 
 def _common_length(channels: Sequence[SoftMasks], names: Sequence[str]) -> int:

@@ -38,6 +38,8 @@ def save_mixing(
         tensors["pairwise_weights"] = np.array(mixing.pairwise_weights, dtype=np.float64)
     if mixing.pairwise_bias is not None:
         tensors["pairwise_bias"] = np.array([mixing.pairwise_bias], dtype=np.float64)
+    if mixing.sizes is not None:
+        tensors["sizes"] = np.array(mixing.sizes, dtype=np.float64)
     # One entry: the file format keeps several in no fixed order, and equal weights should give
     # equal bytes.
     metadata = {FORMAT: json.dumps({"channels": mixing.names, "about": about or {}})}
@@ -92,4 +94,5 @@ def _mixing(channels: list[str], tensors: dict[str, Any]) -> MixingSettings:
         reach=int(reach) if math.isfinite(reach) else -1,
         pairwise_weights=numbers("pairwise_weights") if "pairwise_weights" in tensors else None,
         pairwise_bias=numbers("pairwise_bias")[0] if "pairwise_bias" in tensors else None,
+        sizes=numbers("sizes") if "sizes" in tensors else None,
     )

@@ -95,7 +95,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "got10k": Protocol(overlap_steps=100, first="left out", bounded=True),
     # One pass without restarts, overlap with the rotated region (Kristan et al., VOT2014, section
     # 2.1: accuracy), frames without a region left out. Restarts and EAO are not part of it.
-    "vot": Protocol(first="left out", polygons=True),
+    "vot": Protocol(first="left out", polygons=True, masks=MaskRules(last=True)),
     # VOT-LT (Lukezic et al., 2018): the target may be absent, and how sure a tracker is counts.
     "vot_long_term": Protocol(
         first="left out", polygons=True, masks=MaskRules(last=True), confidence=True

@@ -6,6 +6,7 @@ many sequences; sums of parts (processes, machines, resumed runs) add to the sum
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +36,10 @@ class Summary:
     recall: float
     decay: float
     frames: int
+
+
+NO_SUMMARY = Summary(math.nan, math.nan, math.nan, 0)
+"""Of a sequence without a score, as T has none where every mask is empty."""
 
 
 def decay_bins(frames: int) -> list[slice]:
@@ -105,9 +110,11 @@ class Sums:
 
     @classmethod
     def of(cls, *summaries: Summary) -> Sums:
-        """Sums over sequences."""
+        """Sums over sequences, without those that have no score."""
         total = cls()
         for s in summaries:
+            if not s.frames:
+                continue
             has = not np.isnan(s.decay)
             decay = s.decay if has else 0.0
             total += cls(1, s.mean, s.recall, decay, int(has), s.frames, s.mean * s.frames)
@@ -162,7 +169,8 @@ def seen_and_unseen(
     out = {}
     for name, values in (("J", j), ("F", f)):
         for group, wanted in (("seen", True), ("unseen", False)):
-            mine = [v for v, kind in zip(values, seen, strict=True) if kind == wanted]
+            known = zip(values, seen, strict=True)
+            mine = [v for v, kind in known if kind == wanted and not math.isnan(v)]
             out[f"{name}_{group}"] = _ratio(sum(mine), len(mine))
     return out | {"G": sum(out.values()) / len(out)}
 

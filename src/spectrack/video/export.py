@@ -7,6 +7,7 @@ so an error or Ctrl-C leaves nothing half-written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from spectrack.errors import InputError
@@ -71,7 +72,7 @@ def write_overlay(
     timed = times_s is not None and varies(times_s[:total], rate)
     sound = None if times_s is None else open_sound(frames.media, float(times_s[0]))
     with VideoWriter(path, rate, frames.size_wh, timed=timed, sound=sound) as writer:
-        for done, (frame, _) in enumerate(zip(frames, range(total), strict=False), start=1):
+        for done, frame in enumerate(islice(frames, total), start=1):
             time_s = None if times_s is None else float(times_s[done - 1] - times_s[0])
             writer.write(overlay_frame(frame, objects, done - 1, soft), time_s)
             if progress is not None:

@@ -144,8 +144,8 @@ def load_image(path: Path, what: str = "image") -> tuple[str, NDArray[Any]]:
 def read_image(path: str | Path) -> FrameHWC:
     """Read an image as uint8 RGB of shape (H, W, 3).
 
-    EXIF rotation is honoured, 16 bits become 8 by rounding, grey is repeated, palettes are looked
-    up and alpha is dropped.
+    EXIF rotation is honoured, 16 bits become 8 by rounding (PNGs in colour lose their lower bits
+    instead), grey is repeated, palettes are looked up and alpha is dropped.
 
     Raises:
         InputError: If the file is missing, truncated, corrupt or no image.

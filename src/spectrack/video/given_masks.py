@@ -1,8 +1,14 @@
-"""Masks that a program holds as one soft mask a frame: a track, an array, or one by one."""
+"""Masks that a program holds as one soft mask a frame: a track, an array, or one by one.
+
+Whole numbers are object ids, as in files; they are one mask where only 0 and 1, or 0 and 255, occur
+in all frames.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import cv2
@@ -13,7 +19,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Mask, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.given import as_array
-from spectrack.video.mask_kinds import unit_values
+from spectrack.video.mask_kinds import VOID, unit_values
 
 OneMask: TypeAlias = NDArray[Any] | Mask | None
 
@@ -85,27 +91,26 @@ class ArrayMasks:
 
 
 class ListMasks:
-    """Masks one by one: arrays or tensors (H, W), run lengths, or None where a frame has none.
+    """Masks one by one, those of one object; see :func:`open_list`.
 
     Args:
-        masks: One a frame.
+        masks: One a frame, checked: floats (H, W), run lengths, or None where a frame has none.
         names: Names of the frames, for :func:`missing_stems`.
 
     Attributes:
         missing: Indices of frames without a mask.
 
     Raises:
-        InputError: If one is no mask, all are missing, or they differ in size.
+        InputError: If all are missing, or they differ in size.
     """
 
-    def __init__(self, masks: Iterable[OneMask], names: Sequence[str] | None = None) -> None:
-        self._masks: list[OneMask] = []
-        sizes = set()
-        for number, mask in enumerate(masks):
-            kept = _one_mask(mask, number)
-            self._masks.append(kept)
-            if kept is not None:
-                sizes.add((kept.height, kept.width) if isinstance(kept, Mask) else kept.shape)
+    def __init__(self, masks: Sequence[OneMask], names: Sequence[str] | None = None) -> None:
+        self._masks = masks
+        sizes = {
+            (mask.height, mask.width) if isinstance(mask, Mask) else mask.shape
+            for mask in masks
+            if mask is not None
+        }
         if len(sizes) > 1:
             shown = " and ".join(f"{w}x{h}" for h, w in sorted(sizes)[:2])
             raise InputError(f"masks of {shown} were given; give masks of one size")
@@ -121,7 +126,7 @@ class ListMasks:
         mask = self._masks[index]
         if isinstance(mask, Mask):
             return mask.decode().astype(np.float32)
-        return None if mask is None else _soft_of(mask)
+        return None if mask is None else _checked(mask)
 
 
 class ResizedMasks:
@@ -147,7 +152,104 @@ class ResizedMasks:
         return np.asarray(cv2.resize(mask, self._size_wh, interpolation=way), dtype=np.float32)
 
 
-def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | None:
+def open_array(
+    masks_thw: NDArray[Any], object_id: int | None = None, source: str = "the array"
+) -> dict[int, SoftMasks]:
+    """Masks in an array, one entry an object.
+
+    Args:
+        masks_thw: As for :class:`ArrayMasks`.
+        object_id: Only this object of several; the number of a single one.
+        source: What holds them, for messages.
+
+    Raises:
+        InputError: As :class:`ArrayMasks`, or if ids are outside 0 to 255 or lack this object.
+    """
+    array = as_array(masks_thw)
+    whole = ArrayMasks(array)
+    if array.dtype.kind not in "iu":
+        return {object_id or 1: whole}
+    found: set[int] = set()
+    for mask in array:
+        found.update(np.unique(mask).tolist())
+    if _is_one(found):
+        return {object_id or 1: whole}
+    if min(found) < 0 or max(found) > VOID:
+        raise InputError(f"{source} holds ids outside 0 to 255; expected object ids")
+    ids = sorted(found - {0, VOID})
+    return chosen({i: ArrayMasks(array, i) for i in ids}, object_id, source)
+
+
+def open_list(
+    masks: Iterable[OneMask], names: Sequence[str] | None = None, object_id: int | None = None
+) -> dict[int, SoftMasks]:
+    """Masks one by one, one entry an object.
+
+    Args:
+        masks: Arrays or tensors (H, W), run lengths, or None where a frame has no mask; where
+            arrays hold object ids, all must.
+        names: Names of the frames, for :func:`missing_stems`.
+        object_id: Only this object of several; the number of a single one.
+
+    Raises:
+        InputError: If one is no mask, all are missing, they differ in size or in what they mean,
+            or there is no such object.
+    """
+    kept = [_one_mask(mask, number) for number, mask in enumerate(masks)]
+    found = {i for mask in kept if isinstance(mask, _Numbered) for i in mask.objects}
+
+    def of(number: int) -> ListMasks:
+        return ListMasks([m.of(number) if isinstance(m, _Numbered) else m for m in kept], names)
+
+    if _is_one(found):
+        return {object_id or 1: of(max(found, default=1))}
+    for number, mask in enumerate(kept):
+        if not isinstance(mask, _Numbered | None):
+            raise InputError(
+                f"mask {number} has no object ids where others of the list have; "
+                "give ids in all of them, or the masks of one object"
+            )
+    return chosen({i: of(i) for i in sorted(found - {VOID})}, object_id, "the list")
+
+
+def chosen(
+    objects: Mapping[int, SoftMasks], object_id: int | None, source: str | Path
+) -> dict[int, SoftMasks]:
+    """All objects, or the one that was asked for.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    if object_id is None:
+        return dict(objects)
+    if object_id not in objects:
+        known = ", ".join(map(str, objects))
+        raise InputError(f"{source} holds no object {object_id}; it has {known}")
+    return {object_id: objects[object_id]}
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """The object ids of a frame, compressed.
+
+    Args:
+        size_wh: Width and height.
+        objects: Object id to its mask, of those that are there.
+    """
+
+    size_wh: tuple[int, int]
+    objects: dict[int, Mask]
+
+    def of(self, object_id: int) -> Mask:
+        return self.objects.get(object_id) or Mask.empty(self.size_wh)
+
+
+def _is_one(found: set[int]) -> bool:
+    """Whether whole numbers are one mask, not the ids of objects."""
+    return found <= {0, 1} or found <= {0, VOID}
+
+
+def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | _Numbered | None:
     """Check one mask of a list; hard ones are kept compressed."""
     if mask is None or isinstance(mask, Mask):
         return mask
@@ -162,11 +264,12 @@ def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | None:
     if array.dtype.kind == "f":
         _checked(array)
         return array
-    return Mask.encode(array)
-
-
-def _soft_of(array: NDArray[Any]) -> SoftHW:
-    return _checked(array) if array.dtype.kind == "f" else (array != 0).astype(np.float32)
+    if array.dtype.kind == "b":
+        return Mask.encode(array)
+    if array.min() < 0 or array.max() > VOID:
+        raise InputError(f"mask {number} holds ids outside 0 to 255; expected object ids")
+    ids = [i for i in np.unique(array).tolist() if i]
+    return _Numbered(array.shape[::-1], {i: Mask.encode(array == i) for i in ids})
 
 
 def _checked(array: NDArray[Any]) -> SoftHW:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from spectrack.structures import SoftHW
 from spectrack.video.files import VideoFile
 from spectrack.video.frames import Frames
 from spectrack.video.given import load_array
-from spectrack.video.mask_kinds import VOID
-
-if TYPE_CHECKING:
-    from spectrack.video.given_masks import SoftMasks
+from spectrack.video.given_masks import SoftMasks, chosen, open_array
 
 MASK_FILE_SUFFIXES = frozenset(
     {".npy", ".npz", ".json", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm"}
@@ -37,9 +33,9 @@ def open_mask_file(
     ==================  ==========================================================================
     file                meaning
     ==================  ==========================================================================
-    ``.npy``, ``.npz``  array (T, H, W): bool or floats in [0, 1] are one object; integers are
-                        object ids, or one object where only 0 and 1, or 0 and 255, occur. A
-                        ``.npy`` is read frame by frame.
+    ``.npy``, ``.npz``  array (T, H, W), see :mod:`spectrack.video.given_masks`: bool or floats in
+                        [0, 1] are one object, integers object ids. A ``.npy`` is read frame by
+                        frame.
     ``.json``           COCO run lengths, see :func:`spectrack.video.run_lengths.read_run_lengths`
     a video             white is foreground; see :class:`VideoMasks`
     ==================  ==========================================================================
@@ -64,7 +60,7 @@ def open_mask_file(
     if kind == ".json":
         from spectrack.video.run_lengths import read_run_lengths
 
-        return _chosen(dict(read_run_lengths(path, frames)), object_id, path)
+        return chosen(read_run_lengths(path, frames), object_id, path)
     if kind in {".npy", ".npz"}:
         return _of_array(path, object_id)
     return {object_id or 1: VideoMasks(path)}
@@ -114,31 +110,7 @@ class VideoMasks:
 
 
 def _of_array(path: Path, object_id: int | None) -> dict[int, SoftMasks]:
-    from spectrack.video.given_masks import ArrayMasks
-
     array = load_array(path, "masks")
     if array.ndim not in {3, 4}:
         raise InputError(f"masks {path} have shape {array.shape}; expected (frames, height, width)")
-    if array.dtype.kind not in "iu":
-        return {object_id or 1: ArrayMasks(array)}
-    found: set[int] = set()
-    for mask in array:
-        found.update(np.unique(mask).tolist())
-    if found <= {0, 1} or found <= {0, VOID}:
-        return {object_id or 1: ArrayMasks(array)}
-    if min(found) < 0 or max(found) > VOID:
-        raise InputError(f"masks {path} hold ids outside 0 to 255; expected object ids")
-    ids = sorted(found - {0, VOID})
-    return _chosen({i: ArrayMasks(array, i) for i in ids}, object_id, path)
-
-
-def _chosen(
-    objects: dict[int, SoftMasks], object_id: int | None, path: Path
-) -> dict[int, SoftMasks]:
-    if object_id is None:
-        return objects
-    if object_id not in objects:
-        raise InputError(
-            f"{path} holds no object {object_id}; it has {', '.join(map(str, objects))}"
-        )
-    return {object_id: objects[object_id]}
+    return open_array(array, object_id, str(path))

@@ -14,7 +14,10 @@ any other grey (8 or 16 bits)               soft mask, full scale is 1
 ``.npy``/``.npz``, floats in [0, 1]         soft mask
 ==========================================  ===================================================
 
-Whether a grey file is hard is judged by its levels only when :func:`judge` is told nothing more.
+A file alone is judged by its levels. In a folder some frames say less than others: an object left,
+a soft mask faded to two levels. So :func:`judge` can be told what kind the folder is. Among object
+ids every file of whole numbers up to 255, and every empty one, holds ids; among soft masks every
+grey one is soft.
 """
 
 from __future__ import annotations
@@ -40,10 +43,17 @@ _MOST_TINT = 32
 
 @dataclass(frozen=True)
 class RawMask:
-    """A decoded file; grey ones are not yet judged."""
+    """A decoded file; grey ones are not yet judged.
+
+    Attributes:
+        kind: What the file is sure to be; "grey" is to be judged.
+        array: Its values, shape (H, W).
+        coloured: Whether grey was saved as RGB, where it may be colours of the palette.
+    """
 
     kind: Literal["hard", "index", "soft", "grey"]
     array: NDArray[Any]
+    coloured: bool = False
 
 
 def load_mask(path: Path) -> RawMask:
@@ -65,7 +75,7 @@ def load_mask(path: Path) -> RawMask:
     if array.ndim == 3:
         rgb = array[..., :3]
         if (rgb[..., :1] == rgb).all():
-            return RawMask("grey", rgb[..., 0])
+            return RawMask("grey", rgb[..., 0], coloured=True)
         if path.suffix.lower() in {".jpg", ".jpeg", ".webp"} and _nearly_grey(rgb):
             return RawMask("grey", np.rint(rgb.mean(axis=2)).astype(np.uint8))
         return RawMask("index", _ids_of_colours(rgb, path))
@@ -89,9 +99,8 @@ def _load_numpy(path: Path) -> RawMask:
         if array.min() < 0 or array.max() > VOID:
             raise InputError(f"mask {path} holds ids outside 0 to 255; expected object ids")
         ids = array.astype(np.uint8)
-        return (
-            RawMask("hard", ids > 0) if set(np.unique(ids)) <= {0, VOID} else RawMask("index", ids)
-        )
+        # 0 and 255 mean the same as in a grey picture: a hard mask, or void among object ids.
+        return RawMask("grey" if set(np.unique(ids)) <= {0, VOID} else "index", ids)
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"mask {path} has dtype {array.dtype}; expected bool, integers or floats")
     return RawMask("soft", unit_values(array, f"mask {path}"))
@@ -118,16 +127,18 @@ def unit_values(values: NDArray[np.floating[Any]], source: str) -> NDArray[np.fl
     return out if low >= 0 and high <= 1 else np.clip(out, 0, 1)
 
 
-def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
+def judge(raw: RawMask, folder: Kind | None = None) -> tuple[Kind, NDArray[Any]]:
     """Say what a file means: bool, uint8 ids or float32 in [0, 1], shape (H, W).
 
     Args:
         raw: The decoded file.
-        soft: Take grey for soft whatever its levels, because its neighbours are.
+        folder: What kind the folder is that it is from; None judges it by itself.
     """
+    if folder == "index" and raw.kind != "index" and _may_be_ids(raw.array):
+        return "index", _ids_of(raw)
     if raw.kind != "grey":
         return raw.kind, raw.array
-    if not soft:
+    if folder != "soft":
         levels = np.unique(raw.array)
         if len(levels) <= 1 or (len(levels) == 2 and levels[0] == 0):
             return "hard", raw.array > 0
@@ -137,6 +148,26 @@ def judge(raw: RawMask, soft: bool) -> tuple[Kind, NDArray[Any]]:
     full = 1.0 if floating else 255.0 if raw.array.dtype == np.uint8 else 65535.0
     values = np.clip(raw.array.astype(np.float32) / np.float32(full), 0, 1)
     return "soft", values
+
+
+def _may_be_ids(array: NDArray[Any]) -> bool:
+    """Whether values are whole numbers of 0 to 255; floats are where all are 0."""
+    if array.dtype.kind not in "biu":
+        return not array.any()
+    return bool(array.min() >= 0 and array.max() <= VOID)
+
+
+def _ids_of(raw: RawMask) -> NDArray[np.uint8]:
+    """A file among object ids; an object may be alone with a palette's colour that is grey."""
+    ids = raw.array.astype(np.uint8)
+    if not raw.coloured:
+        return ids
+    greys = {int(r): i for i, (r, g, b) in enumerate(davis_palette()) if r == g == b}
+    if not set(np.unique(ids).tolist()) <= set(greys):
+        return ids
+    table = np.zeros(256, dtype=np.uint8)
+    table[list(greys)] = list(greys.values())
+    return table[ids]
 
 
 def _nearly_grey(rgb_hwc: NDArray[np.uint8]) -> bool:

@@ -2,14 +2,16 @@
 
 :mod:`spectrack.video.mask_kinds` tells what a file means. In a folder the grey files are judged
 together: where one is soft, all are, so that a frame in which a soft mask fades to two levels is
-not taken for a hard one.
+not taken for a hard one; where they are object ids, all are, so that a frame which one of several
+objects has left is not taken for a hard mask of the other.
 """
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,7 +41,38 @@ def read_mask(path: str | Path) -> NDArray[Any]:
         InputError: If the file is missing, truncated, corrupt, no mask, or holds NaN or values
             outside [0, 1].
     """
-    return judge(load_mask(Path(path)), soft=False)[1]
+    return judge(load_mask(Path(path)))[1]
+
+
+def kind_of(files: Sequence[Path]) -> Kind:
+    """What kind the mask files of a folder are, judged together from a few spread over it.
+
+    Args:
+        files: All of them, in order.
+
+    Raises:
+        InputError: As :func:`read_mask`.
+    """
+    step = max(1, len(files) // _SAMPLED)
+    kinds = {judge(load_mask(file))[0] for file in files[::step][: _SAMPLED + 1]}
+    return "soft" if "soft" in kinds else "index" if "index" in kinds else "hard"
+
+
+def read_mask_as(path: Path, kind: Kind) -> NDArray[Any]:
+    """Read one mask file as what it means in a folder of a kind.
+
+    Args:
+        path: The file.
+        kind: What kind the folder is, see :func:`kind_of`.
+
+    Returns:
+        As :func:`read_mask`; of a folder of object ids uint8 ids, but for a file that cannot be
+        any.
+
+    Raises:
+        InputError: As :func:`read_mask`.
+    """
+    return judge(load_mask(path), kind)[1]
 
 
 def read_hard_mask(path: str | Path, object_id: int | None = None) -> HardHW:
@@ -57,10 +90,13 @@ def read_hard_mask(path: str | Path, object_id: int | None = None) -> HardHW:
 
 def object_ids(mask_hw: NDArray[Any]) -> list[int]:
     """Ids of the objects in a mask from :func:`read_mask`; [1] for hard and soft masks."""
-    if mask_hw.dtype != np.uint8:
-        return [1]
-    ids = [int(i) for i in np.unique(mask_hw) if i]
-    return [i for i in ids if i != VOID] or ids
+    return objects_among(_ids_there(mask_hw))
+
+
+def objects_among(ids: Iterable[int]) -> list[int]:
+    """The objects among ids, ascending: no background, and no void unless nothing else is there."""
+    found = sorted(set(ids) - {0})
+    return [i for i in found if i != VOID] or found
 
 
 def single_object(mask_hw: NDArray[Any], object_id: int | None, source: str) -> SoftHW:
@@ -70,15 +106,8 @@ def single_object(mask_hw: NDArray[Any], object_id: int | None, source: str) -> 
         InputError: If several objects are there and none was chosen.
     """
     if mask_hw.dtype == np.uint8:
-        ids = object_ids(mask_hw)
         if object_id is None:
-            if len(ids) > 1:
-                shown = ", ".join(map(str, ids))
-                raise InputError(
-                    f"{source} holds several objects ({shown}) where one is wanted; "
-                    "choose one by its id"
-                )
-            object_id = ids[0] if ids else 1
+            object_id = _only(object_ids(mask_hw), source) or 1
         return (mask_hw == object_id).astype(np.float32)
     if object_id not in {None, 1}:
         raise InputError(
@@ -139,7 +168,7 @@ class MaskFolder:
             if frames is not None and frames.stems is not None
             else [f"{i:05d}" if file is None else file.stem for i, file in enumerate(self._files)]
         )
-        self.kind = self._judge([f for f in self._files if f is not None])
+        self.kind = kind_of([f for f in self._files if f is not None])
         self.size_wh = frames.size_wh if frames is not None else self._size_of_first()
 
     def __len__(self) -> int:
@@ -153,7 +182,7 @@ class MaskFolder:
         file = self._files[index]
         if file is None:
             return None
-        _, mask = judge(load_mask(file), soft=self.kind == "soft")
+        mask = read_mask_as(file, self.kind)
         width, height = self.size_wh
         if mask.shape != (height, width) and not self._any_size:
             raise InputError(
@@ -161,9 +190,10 @@ class MaskFolder:
                 f"{width}x{height}; give masks of the same size"
             )
         if self.object_id is None and mask.dtype == np.uint8:
-            ids = object_ids(mask)
-            if len(ids) == 1:
-                self.object_id = ids[0]  # the same object in all frames
+            ids, source = object_ids(mask), str(file)
+            if ids == [VOID]:  # an object only where no frame has another
+                ids, source = self.objects, self.source
+            self.object_id = _only(ids, source)  # the same one in all frames
         return single_object(mask, self.object_id, str(file))
 
     def hard(self, index: int) -> HardHW | None:
@@ -174,6 +204,18 @@ class MaskFolder:
     def file(self, index: int) -> Path | None:
         """The file of a frame's mask, or None where it is missing."""
         return self._files[index]
+
+    @cached_property
+    def objects(self) -> list[int]:
+        """Ids of all objects in numbered masks, which are read for it; none in other kinds.
+
+        Raises:
+            InputError: If a mask cannot be read.
+        """
+        if self.kind != "index":
+            return []
+        files = [file for file in self._files if file is not None]
+        return objects_among(i for file in files for i in _ids_there(read_mask_as(file, self.kind)))
 
     def of_object(self, object_id: int) -> Self:
         """The same masks for another object."""
@@ -194,13 +236,27 @@ class MaskFolder:
             self.warnings = [aligned.warning]
             warnings.warn(aligned.warning, InputWarning, stacklevel=3)
 
-    def _judge(self, files: list[Path]) -> Kind:
-        """Read a few files spread over the folder and say what kind they are."""
-        step = max(1, len(files) // _SAMPLED)
-        kinds = {judge(load_mask(file), soft=False)[0] for file in files[::step][: _SAMPLED + 1]}
-        return "soft" if "soft" in kinds else "index" if "index" in kinds else "hard"
-
     def _size_of_first(self) -> tuple[int, int]:
         first = next(file for file in self._files if file is not None)
         height, width = load_mask(first).array.shape
         return width, height
+
+
+def _ids_there(mask_hw: NDArray[Any]) -> list[int]:
+    """All ids in a mask, background and void among them; [1] for hard and soft masks."""
+    found: list[int] = np.unique(mask_hw).tolist() if mask_hw.dtype == np.uint8 else [1]
+    return found
+
+
+def _only(ids: Sequence[int], source: str) -> int | None:
+    """The only object among ids, None where there is none.
+
+    Raises:
+        InputError: If there are several.
+    """
+    if len(ids) > 1:
+        shown = ", ".join(map(str, ids))
+        raise InputError(
+            f"{source} holds several objects ({shown}) where one is wanted; choose one by its id"
+        )
+    return ids[0] if ids else None

@@ -81,7 +81,7 @@ class HeldFrames(Frames):
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self.source, self.name, self.stems = frames.source, frames.name, frames.stems
-        self.size_wh, self.fps = frames.size_wh, frames.fps
+        self.size_wh, self.fps, self.media = frames.size_wh, frames.fps, frames.media
         self._walk: Iterator[FrameHWC] = iter(())
         self._next = -1
 

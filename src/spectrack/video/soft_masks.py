@@ -17,14 +17,15 @@ from spectrack.video.alignment import align_stems
 from spectrack.video.folder import IMAGE_SUFFIXES
 from spectrack.video.given import is_tensor
 from spectrack.video.given_masks import (
-    ArrayMasks,
     ListMasks,
     OneMask,
     ResizedMasks,
     SoftMasks,
     TrackMasks,
+    open_array,
+    open_list,
 )
-from spectrack.video.masks import MaskFolder, object_ids, read_mask
+from spectrack.video.masks import MaskFolder
 from spectrack.video.reader import Frames
 
 MaskSource: TypeAlias = (
@@ -51,7 +52,8 @@ def open_masks(
     Args:
         source: A track; an array or tensor (T, H, W); a list, generator or dict (frame number or
             name to mask) of masks; a result folder or a folder of mask files; or one file: ``.npy``
-            or ``.npz`` (T, H, W), run lengths (``.json``), or a video of masks.
+            or ``.npz`` (T, H, W), run lengths (``.json``), or a video of masks. Integers are object
+            ids wherever they are from.
         frames: The video they belong to.
         object_id: Only this object of indexed masks.
         resize: Bring masks of another size to that of the frames.
@@ -65,30 +67,52 @@ def open_masks(
     if isinstance(source, str | Path):
         opened = _from_disk(Path(source), frames, object_id, resize)
     else:
-        opened = {object_id or 1: in_memory(source, frames)}
+        opened = objects_in_memory(source, frames, object_id)
     return {key: _fitted(masks, frames, resize) for key, masks in opened.items()}
 
 
 def in_memory(source: Any, frames: Frames | None = None) -> SoftMasks:
-    """Masks that are no files; see :func:`open_masks`.
+    """Masks of one object that are no files; see :func:`objects_in_memory`.
 
     Raises:
-        InputError: If they are no masks, or names do not fit the frames.
+        InputError: As there, or if they hold several objects.
+    """
+    found = objects_in_memory(source, frames)
+    if len(found) > 1:
+        raise InputError(
+            f"masks of objects {', '.join(map(str, found))} were given where those of one are "
+            "wanted; give the masks of one (masks == id)"
+        )
+    return next(iter(found.values()))
+
+
+def objects_in_memory(
+    source: Any, frames: Frames | None = None, object_id: int | None = None
+) -> dict[int, SoftMasks]:
+    """Masks that are no files, one entry an object; see :func:`open_masks`.
+
+    Args:
+        source: As there, but for files.
+        frames: The video; masks by frame need it.
+        object_id: Only this object of several; the number of a single one.
+
+    Raises:
+        InputError: If they are no masks, names do not fit the frames, or there is no such object.
     """
     if isinstance(source, Track):
-        return TrackMasks(source)
+        return {object_id or 1: TrackMasks(source)}
     if isinstance(source, np.ndarray) or is_tensor(source):
-        return ArrayMasks(source)
+        return open_array(source, object_id)
     if isinstance(source, Mapping):
         if frames is None:
             raise InputError("masks by frame need the video; give it too or give a list of masks")
-        return _by_frame(source, frames)
+        return open_list(_by_frame(source, frames), frames.stems, object_id)
     if not isinstance(source, Iterable):
         raise InputError(
             f"a {type(source).__name__} was given as masks; "
             "give a folder, a file, a track, an array, a list or a dict"
         )
-    return ListMasks(source, None if frames is None else frames.stems)
+    return open_list(source, None if frames is None else frames.stems, object_id)
 
 
 @contextmanager
@@ -123,8 +147,8 @@ def missing_stems(masks: SoftMasks) -> list[str]:
     return [stems[i] if stems else f"{i:05d}" for i in masks.missing]
 
 
-def _by_frame(source: Mapping[Any, OneMask], frames: Frames) -> ListMasks:
-    """Masks by number or name of their frame."""
+def _by_frame(source: Mapping[Any, OneMask], frames: Frames) -> list[OneMask]:
+    """Masks that were given by number or name of their frame, one a frame."""
     count = len(frames)
     if not source:
         raise InputError("an empty dict of masks was given; give at least one mask")
@@ -143,7 +167,7 @@ def _by_frame(source: Mapping[Any, OneMask], frames: Frames) -> ListMasks:
                     f"{count - 1}; give frame numbers from 0 or the names of the frames"
                 )
             masks[int(key)] = mask
-    return ListMasks(masks, frames.stems)
+    return masks
 
 
 def _fitted(masks: SoftMasks, frames: Frames, resize: bool) -> SoftMasks:
@@ -188,11 +212,9 @@ def _from_disk(
     folder = MaskFolder(path, frames, object_id, any_size)
     if object_id is None:
         return objects_in(folder)
-    ids = _ids_in(folder)
-    if folder.kind == "index" and object_id not in ids:
-        raise InputError(
-            f"{path} holds no object {object_id}; it has {', '.join(map(str, ids)) or 'none'}"
-        )
+    if folder.kind == "index" and object_id not in folder.objects:
+        known = ", ".join(map(str, folder.objects)) or "none"
+        raise InputError(f"{path} holds no object {object_id}; it has {known}")
     return {object_id: folder}
 
 
@@ -205,12 +227,4 @@ def objects_in(folder: MaskFolder) -> dict[int, SoftMasks]:
     Raises:
         InputError: If a mask cannot be read.
     """
-    return {i: folder.of_object(i) for i in _ids_in(folder)} or {1: folder}
-
-
-def _ids_in(folder: MaskFolder) -> list[int]:
-    """Ids of the objects in numbered masks; none where masks are not numbered."""
-    if folder.kind != "index":
-        return []
-    files = [file for i in range(len(folder)) if (file := folder.file(i)) is not None]
-    return sorted(set().union(*(object_ids(read_mask(file)) for file in files)))
+    return {i: folder.of_object(i) for i in folder.objects} or {1: folder}

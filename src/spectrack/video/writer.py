@@ -19,6 +19,8 @@ from spectrack.video.sound import Sound
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709, _LIMITED = 1, 1
+LEAST_FPS, MOST_FPS = 1e-3, 1e3
+"""Frames per second that a video may have."""
 _CLOCK = 90000
 """Ticks a second of timed videos, as MPEG has them."""
 
@@ -31,7 +33,7 @@ class VideoWriter:
 
     Args:
         path: File to write: .mp4, .mov or .mkv.
-        fps: Frames per second, > 0.
+        fps: Frames per second, from ``LEAST_FPS`` to ``MOST_FPS``.
         size_wh: Width and height of the frames.
         quality: x264's constant rate factor; lower is better, 18 looks like the source.
         lossless: Keep every RGB value exactly (H.264 in RGB; few browsers play it).
@@ -56,10 +58,10 @@ class VideoWriter:
         kind = _FORMATS.get(self.path.suffix.lower())
         if kind is None:
             raise InputError(f"{path} cannot be written as video; give a name ending in .mp4")
-        if not (np.isfinite(fps) and 0 < fps <= 1000) or min(size_wh) < 1:
+        if not LEAST_FPS <= fps <= MOST_FPS or min(size_wh) < 1:
             raise InputError(
                 f"a video of {size_wh[0]}x{size_wh[1]} at {fps} frames per second was asked for; "
-                "give a size and a rate above 0"
+                f"give a size above 0 and a rate from {LEAST_FPS:g} to {MOST_FPS:g}"
             )
         if not self.path.parent.is_dir():
             raise InputError(f"folder {self.path.parent} does not exist; make it first")

@@ -12,7 +12,9 @@ from scipy import stats
 
 from spectrack.errors import InputError
 from spectrack.evaluation.comparison.figures import compare, shown
+from spectrack.evaluation.comparison.page import page
 from spectrack.evaluation.comparison.runs import read_run, read_runs, run_of
+from spectrack.evaluation.comparison.tables import as_markdown
 
 
 def test_what_is_read(written):
@@ -129,6 +131,39 @@ def test_runs_over_other_sequences_are_compared_on_the_common_ones(written):
         InputError, match="figure 'J' was not measured of all runs; choose from auc"
     ):
         compare(runs, "J")
+
+
+def test_figures_of_a_whole_run_are_left_out_where_runs_have_other_sequences(vot):
+    """Failures are a sum, EAO is of all together: neither can be had of some sequences."""
+    runs = []
+    for name, counts in (("a", (1, 2, 3)), ("b", (2, 2))):
+        values = dict(zip("xyz", counts, strict=False))
+        sequences = {k: {"failures": v, "accuracy": v / 4} for k, v in values.items()}
+        total = {"failures": sum(counts), "accuracy": np.mean(counts) / 4, "eao": 0.3}
+        runs.append(run_of({**vot, "result": name, "sequences": sequences, "total": total}))
+    made = compare(runs, resamples=20)
+    assert (made.main, made.figures, made.left_out) == (
+        "accuracy",
+        ("accuracy",),
+        ("eao", "failures"),
+    )
+    assert {run.name: made.cells[run.name, "accuracy"].value for run in runs} == {
+        "a": 0.375,
+        "b": 0.5,
+    }
+    assert not made.whole
+    assert "left out: EAO, failures." in as_markdown(made)
+    assert "Expected average overlap" not in page(made)
+    assert "left out: EAO, failures." in page(made)
+    with pytest.raises(InputError, match="'failures' is known over all of a run only"):
+        compare(runs, "failures")
+    assert compare(runs[:1], resamples=20).left_out == ()
+
+
+def test_expected_overlaps_of_other_lengths_are_not_ranked(vot):
+    runs = [run_of(vot), run_of({**vot, "result": "b", "eao_interval": [2, 4]})]
+    with pytest.raises(InputError, match=r"of 2 to 3 frames.* and lengths of 2 to 4 frames"):
+        compare(runs)
 
 
 def test_what_does_not_belong_together_is_told(written, tmp_path):

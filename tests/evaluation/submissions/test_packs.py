@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from spectrack.datasets.base import Dataset
 from spectrack.errors import InputError
 from spectrack.evaluation.submissions.base import Job, check_pack, write_pack
 from spectrack.evaluation.submissions.table import BENCHMARKS
@@ -144,6 +147,22 @@ def test_results_that_do_not_fit_are_not_packed(name, job, results, ponds, tmp_p
         write_pack(BENCHMARKS[name], mine, path)
     assert not path.exists()
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_runs_that_were_cut_off_are_not_packed(name, job, box_ponds, tmp_path):
+    """Truth of a test part is known in the first frame alone, but its server wants all."""
+    folder = tmp_path / "mine"
+    shutil.copytree(job.results, folder)
+    shutil.rmtree(folder / "koi" / "masks", ignore_errors=True)
+    boxes = folder / "koi" / "boxes.csv"
+    boxes.write_text("".join(boxes.read_text().splitlines(keepends=True)[:-2]))
+    hidden = [
+        replace(one, ignored=frozenset(range(1, len(one.stems)))) for one in box_ponds.values()
+    ]
+    mine = replace(job, dataset=Dataset("hidden", hidden), results=folder)
+    with pytest.raises(InputError, match="lacks frames 00010, 00015 of sequence 'koi'"):
+        write_pack(BENCHMARKS[name], mine, tmp_path / "pack.zip")
 
 
 @pytest.mark.parametrize("name", ["lasot"])

@@ -130,6 +130,24 @@ def test_online_in_a_window_equals_the_whole_frame():
     assert windowed.held == whole.held
 
 
+def test_a_cut_leaves_the_window_where_it_is():
+    """What is forgotten are frames: a target that is found again is most often still inside."""
+    frames, masks, flow = moving(3)
+    later = [np.roll(image, 8, axis=1) for image in (frames[2], masks[2])]
+    windowed, other = (
+        WindowedOnlineFilter((240, 160), OnlineSettings(reach=6), pixels=120 * 80) for _ in range(2)
+    )
+    windowed.push(frames[2], masks[2])
+    view = windowed._view
+    windowed.reset()
+    assert windowed.held == 0
+    after = windowed.push(*later, flow, -flow)
+    assert windowed._view == view
+    alone = other.push(*later)
+    assert other._view != view
+    np.testing.assert_allclose(after, alone, atol=1e-5)
+
+
 def test_small_frames_go_through_the_online_filter_as_they_are():
     frames, masks, flow = moving(3)
     whole, windowed = OnlineFilter((240, 160)), WindowedOnlineFilter((240, 160))

@@ -58,3 +58,14 @@ def test_it_forgets_slowly_and_wholly_when_told():
     assert once == pytest.approx(0.4 * (0.5 - 0.1 / LASTING / (2 * BAND)))
     trust.reset()
     assert trust(moving(0), moving(0), FLOW) == pytest.approx(0.2)
+
+
+def test_buffers_that_the_caller_writes_over_change_nothing():
+    masks = [moving(t, 4, 14 + t % 2) for t in range(6)]
+    guides = [moving(t) for t in range(6)]
+    trust, mask, guide, found = GuideTrust(0.4), moving(0), moving(0), []
+    for given in zip(masks, guides, strict=True):
+        mask[:], guide[:] = given
+        found.append(trust(mask, guide, FLOW))
+        mask[:] = guide[:] = 0
+    assert found == shares(masks, guides)

@@ -72,6 +72,34 @@ def test_weights_that_follow_the_size_are_those_of_the_settings(side: float) -> 
     np.testing.assert_allclose(soft.detach().numpy(), found, atol=2e-6)
 
 
+@pytest.mark.parametrize("side", [16.0, 40.0, 60.0, 100.0, 256.0])
+@pytest.mark.parametrize("weights", [(3.0, 2.0, -2.5), (2.0, -4.0, 1.5), (1.0, -1.0, 0.0)])
+def test_weights_of_both_signs_follow_the_size_as_they_learned_to(weights, side: float) -> None:
+    """Their plain sum nearly cancels or changes its sign on the way from small to large."""
+    start = replace(START, weights=weights, pairwise_weights=None, sizes=(1.0, -0.5, 0.3))
+    ones = torch.ones(1, 3)
+    model = LearnedMixing(start).double()
+    scale = torch.tensor([size_scale(side)], dtype=torch.float64)
+    expected = model.frame_weights(model.weights_c, ones, ones.bool(), scale)
+    found = start.at_size(side).weights
+    np.testing.assert_allclose(found, expected[0].detach().numpy(), rtol=1e-5)
+    assert np.sign(found).tolist() == np.sign(weights).tolist()
+
+
+def test_whole_numbers_can_be_learned_from() -> None:
+    whole = MixingSettings(
+        names=("a", "b"),
+        weights=(4, 4),
+        bias=-4,
+        agreement=1,
+        pairwise_weights=(1, 2),
+        sizes=(0, 1),
+    )
+    model = LearnedMixing(whole, "apart", learn_sizes=True)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert model.settings() == replace(whole, pairwise_bias=-4.0)
+
+
 def test_exponents_of_the_size_are_learned_only_where_asked() -> None:
     sizes = replace(START, pairwise_weights=None, sizes=(1.0, -0.5, 0.0))
     model = LearnedMixing(sizes)

@@ -7,6 +7,7 @@ import pytest
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.mixing import MixStream, agreement, frame_weights, to_bytes
+from spectrack.spectral.mixing.online import OnlineMixer
 from spectrack.spectral.mixing.settings import MixingSettings
 
 NAMES = ("a", "b", "c", "d")
@@ -129,6 +130,14 @@ def test_cancelling_weights_keep_their_size() -> None:
     weights, seen = np.array([1.0, -1.0]), np.ones(2, bool)
     found = frame_weights(weights, np.array([0.5, 0.5]), seen, 2.0)
     np.testing.assert_allclose(found, weights)
+
+
+def test_weights_that_follow_the_size_are_not_mixed_as_if_they_did_not() -> None:
+    sized = MixingSettings(names=("a",), weights=(8.0,), bias=-4.0, sizes=(1.0,))
+    for mixer in (lambda s: MixStream(s, (33, 21)), OnlineMixer):
+        with pytest.raises(InputError, match="follow the size of the target"):
+            mixer(sized)
+        mixer(sized.at_size(90.0))
 
 
 def test_stream_can_be_used_again_after_flush() -> None:

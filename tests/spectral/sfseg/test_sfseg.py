@@ -120,6 +120,26 @@ def test_other_types_are_taken_as_they_are(kind):
     np.testing.assert_array_equal(sfseg(hard.astype(kind), None, "paper"), expected)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kernel", ["numba", "torch", "gradient"])
+def test_small_floats_are_filtered_in_float32(clip, kind, kernel):
+    soft, feature = (torch.from_numpy(a).to(kind) for a in clip)
+    expected = sfseg(soft.float(), feature.float(), "published", "torch")
+    given = soft.clone().requires_grad_() if kernel == "gradient" else soft
+    found = sfseg(given, feature, "published", "auto" if kernel == "gradient" else kernel)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.detach(), expected, atol=1e-5)
+    if kernel == "gradient":
+        found.sum().backward()
+        assert given.grad.dtype == kind
+
+
+def test_whole_numbers_beside_a_feature_that_learns(clip):
+    hard, feature = (clip[0] > 0.5).astype(np.uint8), torch.from_numpy(clip[1]).requires_grad_()
+    found = sfseg(torch.from_numpy(hard), feature)
+    np.testing.assert_allclose(found.detach(), sfseg(hard, clip[1]), atol=1e-5)
+
+
 def test_input_is_neither_changed_nor_shared(clip):
     soft, feature = clip[0].copy(), clip[1].copy()
     soft.flags.writeable = feature.flags.writeable = False
@@ -153,6 +173,8 @@ def test_one_bad_pixel_is_refused(clip, bad):
     with pytest.raises(InputError, match="NaN"):
         sfseg(torch.from_numpy(broken).requires_grad_(), None)
     with pytest.raises(InputError, match="NaN"):
+        sfseg(torch.from_numpy(clip[0]).requires_grad_(), torch.from_numpy(broken))
+    with pytest.raises(InputError, match="NaN"):
         scale_feature(broken)
 
 
@@ -167,7 +189,16 @@ def test_one_bad_pixel_is_refused(clip, bad):
         (np.zeros((2, 3, 3)), np.full((2, 3, 3), 7.0), "scale_feature"),
     ],
 )
-def test_bad_arrays_are_refused(soft, feature, words):
+@pytest.mark.parametrize("kind", ["array", "tensor", "gradient"])
+def test_bad_input_is_refused(soft, feature, words, kind):
+    if kind != "array":
+        if soft.dtype.kind == "U":
+            pytest.skip("torch has no words")
+        soft = torch.from_numpy(soft)
+        feature = None if feature is None else torch.from_numpy(feature)
+    if kind == "gradient":
+        feature = torch.zeros(soft.shape) if feature is None else feature
+        feature.requires_grad_()
     with pytest.raises(InputError, match=words):
         sfseg(soft, feature)
 

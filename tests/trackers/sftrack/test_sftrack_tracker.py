@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,11 +197,17 @@ def test_masks_are_cut_before_they_are_judged(clip, tmp_path: Path, monkeypatch)
 @pytest.mark.parametrize("name", ["sftrack", "sftrack-fast"])
 def test_frames_may_be_written_over_while_it_learns(clip, monkeypatch, name: str) -> None:
     """What a frame teaches is learned beside the next one; a camera has one buffer for both."""
-    waiting = []
+    waiting, turn = [], threading.Lock()
 
     def late(job):  # as late as may be: when the outcome is read
+        def outcome():
+            with turn:  # whoever else reads it meanwhile waits, too
+                if job in waiting:
+                    waiting.remove(job)
+                    job()
+
         waiting.append(job)
-        return lambda: waiting.remove(job) or job() if job in waiting else None
+        return outcome
 
     plain, hurried = make_tracker(name), make_tracker(name)
     buffer = clip.frames_thwc[0].copy()

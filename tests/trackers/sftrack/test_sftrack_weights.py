@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from random_sftrack import write_random_weights
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.settings import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings, size_scale
 from spectrack.trackers.sftrack.feat2seg import Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
 from spectrack.trackers.sftrack.weights import (
@@ -84,6 +84,37 @@ def test_mixing_for_other_inputs_keeps_the_sum_of_weights(weights: SFTrackWeight
     np.testing.assert_allclose(other.weights, np.array([2.0, 6.0, 3.0]) * 9 / 11)
     assert (other.bias, other.agreement, other.reach) == (-4.5, 3.0, 5)
     assert other.sizes is None
+
+
+def test_mixing_of_inputs_whose_weights_nearly_cancel_keeps_their_sizes(
+    weights: SFTrackWeights,
+) -> None:
+    mixing = replace(weights.mixing, weights=(5.0, -1.0, -4.5))
+    for names, raw in ((("flow", "kcf"), (5.0, -4.5)), (("csrt", "kcf"), (-1.0, -4.5))):
+        found = replace(weights, mixing=mixing).mixing_of(names).weights
+        total = sum(mixing.weights)
+        flips = total * sum(raw) < 0
+        share = 10.5 / sum(map(abs, raw)) if flips else total / sum(raw)
+        np.testing.assert_allclose(found, np.array(raw) * share)
+        assert np.sign(found).tolist() == np.sign(raw).tolist()
+
+
+def test_shipped_mixing_is_the_same_to_the_bit() -> None:
+    """Its weights are above 0: they keep their plain sum."""
+    learned = load_sftrack().mixing
+    total = sum(learned.weights)
+    known = dict(zip(learned.names, learned.weights, strict=True))
+    for names in (("flow",), ("flow", "csrt"), ("flow", "csrt", "kcf"), ("kcf", "mosse", "csrt")):
+        raw = [known.get(name, total / 3) for name in names]
+        mixing = load_sftrack().mixing_of(names)
+        assert mixing.weights == tuple(w * (total / sum(raw)) for w in raw)
+        for side in (5.0, 33.0, 60.0, 111.0, 300.0):
+            scale = size_scale(side)
+            powered = [
+                w * scale**p for w, p in zip(mixing.weights, mixing.sizes or (), strict=True)
+            ]
+            share = sum(mixing.weights) / sum(powered)
+            assert mixing.at_size(side).weights == tuple(w * share for w in powered)
 
 
 def test_what_a_size_means_for_an_input_goes_with_its_name(

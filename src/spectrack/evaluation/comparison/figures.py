@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,8 @@ class Comparison:
         figures: Names of the figures that any has, in order.
         main: The figure that ranks them.
         sequences: Names of the sequences that all have.
+        left_out: Figures that are known over all sequences of a run only (EAO, counts of failures),
+            where runs have others besides; curves are left out then, too.
         cells: Run's name and figure to what it reached.
         resamples: Draws behind the intervals.
         seed: Of the draws.
@@ -106,6 +108,7 @@ class Comparison:
     figures: tuple[str, ...]
     main: str
     sequences: tuple[str, ...]
+    left_out: tuple[str, ...]
     cells: Mapping[tuple[str, str], Cell]
     resamples: int
     seed: int
@@ -132,6 +135,11 @@ class Comparison:
             (word, len(places), [_mean(row[places]) for row in values])
             for word, places in sorted(told.items())
         ]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all runs have the same sequences."""
+        return all(len(run.sequences) == len(self.sequences) for run in self.runs)
 
     @property
     def videos(self) -> list[str]:
@@ -167,7 +175,8 @@ def compare(
         level: Of the intervals.
 
     Raises:
-        InputError: If there is no run, no sequence that all have, or no such figure.
+        InputError: If there is no run, no sequence that all have, or no such figure, or EAO is
+            over other lengths.
     """
     if not runs:
         raise InputError("no run was given; give one report at least")
@@ -177,7 +186,18 @@ def compare(
     whole = all(len(run.sequences) == len(common) for run in runs)
     known = [f for f in FIGURES if any(f in run.means for run in runs)]
     others = dict.fromkeys(f for run in runs for f in run.means if f not in FIGURES)
-    figures = (*known, *others)
+    measured = (*known, *others)
+    left_out: tuple[str, ...] = ()
+    if whole:
+        _check_lengths(runs)
+    else:
+        left_out = tuple(f for f in measured if not all(_is_mean(run, f) for run in runs))
+    if main in left_out:
+        raise InputError(
+            f"the runs have other sequences, and {main!r} is known over all of a run only; give "
+            "runs over the same sequences, or another figure"
+        )
+    figures = tuple(f for f in measured if f not in left_out)
     shared = [f for f in figures if all(f in run.means for run in runs)]
     if main is None:
         main = next((f for f in shared if figure_of(f).high is not None), None)
@@ -185,20 +205,42 @@ def compare(
         raise InputError(
             f"figure {main!r} was not measured of all runs; choose from {', '.join(shared)}"
         )
-    made = Comparison(tuple(runs), figures, main, tuple(common), {}, resamples, seed, level)
+    made = Comparison(
+        tuple(runs), figures, main, tuple(common), left_out, {}, resamples, seed, level
+    )
     cells: dict[tuple[str, str], Cell] = {}
     for figure in figures:
-        cells |= _cells(made, figure, whole)
+        cells |= _cells(made, figure)
     order = sorted(runs, key=lambda run: (cells[run.name, main].rank or len(runs) + 1, run.name))
-    return Comparison(tuple(order), figures, main, tuple(common), cells, resamples, seed, level)
+    return replace(made, runs=tuple(order), cells=cells)
 
 
-def _cells(of: Comparison, figure: str, whole: bool) -> dict[tuple[str, str], Cell]:
+def _check_lengths(runs: Sequence[Run]) -> None:
+    """Refuse EAO over different lengths.
+
+    Raises:
+        InputError: Naming them.
+    """
+    lengths = sorted({run.lengths for run in runs if "eao" in run.means})
+    if len(lengths) > 1:
+        raise InputError(
+            f"EAO of these runs is over {' and '.join(lengths[:2])}; score them with the same --eao"
+        )
+
+
+def _is_mean(run: Run, figure: str) -> bool:
+    """Whether what is quoted of a run is the plain mean over its sequences, or not there."""
+    values = np.array([run.value(name, figure) for name in run.sequences])
+    quoted = run.means.get(figure, math.nan)
+    return math.isnan(quoted) or bool(np.isclose(quoted, _mean(values), rtol=0, atol=1e-9))
+
+
+def _cells(of: Comparison, figure: str) -> dict[tuple[str, str], Cell]:
     """A figure of every run."""
     values = of.values_ks(figure)
     means = np.array([_mean(row) for row in values])
     quoted = np.array([run.means.get(figure, math.nan) for run in of.runs])
-    if not whole:  # over the common sequences, or not at all
+    if not of.whole:  # over the common sequences, or not at all
         quoted = means
     high = figure_of(figure).high
     sign = -1.0 if high is False else 1.0

@@ -24,7 +24,7 @@ from spectrack.evaluation.comparison.plots import (
 )
 from spectrack.evaluation.comparison.runs import Run
 from spectrack.evaluation.comparison.strips import Strips
-from spectrack.evaluation.comparison.tables import about_intervals
+from spectrack.evaluation.comparison.tables import about_intervals, about_left_out
 from spectrack.metrics.success import NORMALISED_AT, PRECISION_AT
 
 CURVES = {
@@ -79,6 +79,7 @@ def page(of: Comparison, strips: Sequence[Strips] = (), title: str = "") -> str:
         runs=[_row(of, run, place) for place, run in enumerate(of.runs)],
         best=any(not math.isnan(of.cells[run.name, of.main].best) for run in of.runs),
         intervals=about_intervals(of),
+        left_out=about_left_out(of),
         legend=[(k, v) for k, v in LEGEND if any(w in labels for w in k.split(", "))],
         plots=list(_plots(of)),
         attributes=_attributes(of),
@@ -132,7 +133,7 @@ def _plots(of: Comparison) -> list[dict[str, Any]]:
     if not all(math.isnan(point.low) for point in points):
         what += ", with its interval"
     out.append({"title": main.label, "svg": Markup(interval_plot(points, what)), "legend": []})
-    for name, (figure, axis, title) in CURVES.items():
+    for name, (figure, axis, title) in CURVES.items() if of.whole else ():
         lines = [
             Line(
                 _named(of, run, figure), place, run.curves[name].thresholds, run.curves[name].share

@@ -24,9 +24,10 @@ def as_markdown(of: Comparison) -> str:
     for run in of.runs:
         cells = [_with_interval(of, run.name, figure) for figure in of.figures]
         rows.append([_plain(run.name), *cells, _rate(run.fps)])
+    notes = [f"{_scored_by(of)}.", about_intervals(of), about_left_out(of)]
     parts = [
         f"# {_plain(of.runs[0].dataset)}\n",
-        f"{_scored_by(of)}. {about_intervals(of)}\n",
+        f"{' '.join(filter(None, notes))}\n",
         markdown(headers, rows),
     ]
     if of.main in of.by_sequence:
@@ -111,6 +112,7 @@ def as_dict(of: Comparison) -> dict[str, Any]:
             "dataset": of.runs[0].dataset,
             "protocol": of.runs[0].protocol,
             "main": of.main,
+            "left_out": list(of.left_out),
             "resamples": of.resamples,
             "seed": of.seed,
             "level": of.level,
@@ -128,6 +130,14 @@ def about_intervals(of: Comparison) -> str:
         f"Intervals hold {100 * of.level:g} % of {of.resamples:,} draws of the "
         f"{len(set(of.videos))} sequences with replacement (bootstrap, seed {of.seed})."
     )
+
+
+def about_left_out(of: Comparison) -> str:
+    """Which figures cannot be compared, in a sentence; empty where all can."""
+    if not of.left_out:
+        return ""
+    names = ", ".join(figure_of(figure).label for figure in of.left_out)
+    return f"Runs have other sequences besides; figures over all of a run are left out: {names}."
 
 
 def latex_text(text: str) -> str:

@@ -82,7 +82,7 @@ def boxes_of(results: Path, sequence: VideoSequence) -> list[Box]:
     Raises:
         InputError: If there is no result, frames are missing, or no box comes first.
     """
-    result = Result.of_folder(results, sequence)
+    result = Result.of_folder(results, sequence, whole=True)
     box = sequence.truth_box(0)
     boxes = []
     for index in range(len(sequence)):

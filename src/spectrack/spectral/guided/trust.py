@@ -43,17 +43,22 @@ class GuideTrust:
         """The share in the next frame.
 
         Args:
-            soft_hw: Its mask, float32 (H, W).
-            guide_hw: The guide, float32 (H, W).
+            soft_hw: Its mask, float32 (H, W); of the size of the one before. It is copied.
+            guide_hw: The guide, float32 (H, W); it is copied, too.
             backward_hw2: Flow to the frame before; None where there is none: half the share at
                 first, and after a cut what it was.
         """
-        last, self._last = self._last, (soft_hw, guide_hw)
-        if last is not None and backward_hw2 is not None:
-            pairs = zip(last, self._last, strict=True)
-            mask, guide = (overlap(warp(a, backward_hw2), b) for a, b in pairs)
-            self._frames = min(self._frames + 1, LASTING)
-            self._steadier += (guide - mask - self._steadier) / self._frames
+        now = soft_hw, guide_hw
+        if self._last is None:
+            self._last = soft_hw.copy(), guide_hw.copy()
+        else:
+            if backward_hw2 is not None:
+                pairs = zip(self._last, now, strict=True)
+                mask, guide = (overlap(warp(a, backward_hw2), b) for a, b in pairs)
+                self._frames = min(self._frames + 1, LASTING)
+                self._steadier += (guide - mask - self._steadier) / self._frames
+            for kept, new in zip(self._last, now, strict=True):
+                np.copyto(kept, new)  # the caller may write over its own
         return self._most * min(max(0.5 + self._steadier / (2 * BAND), 0.0), 1.0)
 
 

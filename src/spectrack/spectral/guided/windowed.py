@@ -84,7 +84,10 @@ class WindowedOnlineFilter:
         return out
 
     def reset(self) -> None:
-        """Forget all frames, for a cut or another video."""
+        """Forget all frames, for a cut; the window stays where it is until the target leaves it.
+
+        For another video make a filter of its own.
+        """
         self._filter.reset()
 
     def _raised(self, soft: Plane) -> Plane:

@@ -6,6 +6,7 @@ exponent and to the channels, so that networks that make the channels can be tra
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -36,18 +37,20 @@ class LearnedMixing(nn.Module):
     ) -> None:
         super().__init__()
         self.start = start
-        self.weights_c = nn.Parameter(torch.tensor(start.weights))
-        self.bias = nn.Parameter(torch.tensor(start.bias))
-        self.agreement = nn.Parameter(torch.tensor(start.agreement), learn_agreement)
+        # Settings may hold whole numbers, which have no gradient.
+        tensor = partial(torch.tensor, dtype=torch.float32)
+        self.weights_c = nn.Parameter(tensor(start.weights))
+        self.bias = nn.Parameter(tensor(start.bias))
+        self.agreement = nn.Parameter(tensor(start.agreement), learn_agreement)
         self.sizes_c: nn.Parameter | None = None
         if learn_sizes or start.sizes is not None:
             exponents = start.sizes or (0.0,) * len(start.names)
-            self.sizes_c = nn.Parameter(torch.tensor(exponents), learn_sizes)
+            self.sizes_c = nn.Parameter(tensor(exponents), learn_sizes)
         self.pairwise_c: nn.Parameter | None = None
         if pairwise == "apart":
-            self.pairwise_c = nn.Parameter(torch.tensor(start.pairwise_weights or start.weights))
+            self.pairwise_c = nn.Parameter(tensor(start.pairwise_weights or start.weights))
             bias = start.bias if start.pairwise_bias is None else start.pairwise_bias
-            self.pairwise_bias = nn.Parameter(torch.tensor(bias))
+            self.pairwise_bias = nn.Parameter(tensor(bias))
 
     @classmethod
     def even(

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from spectrack.errors import InputError
 from spectrack.spectral.mixing.kernels import consensus_overlap, mix
-from spectrack.spectral.mixing.settings import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings, factor_to_sum
 from spectrack.threads import threads_for
 
 
@@ -56,12 +56,15 @@ class MixStream:
     Args:
         settings: Channels and their weights.
         size_wh: Width and height of the frames.
+
+    Raises:
+        InputError: If the size is not positive, or the weights follow the target's size.
     """
 
     def __init__(self, settings: MixingSettings, size_wh: tuple[int, int]) -> None:
         if min(size_wh) < 1:
             raise InputError(f"frames of {size_wh[0]}x{size_wh[1]} were asked for; give 1 or more")
-        self.settings, self.size_wh = settings, size_wh
+        self.settings, self.size_wh = settings.of_one_size(), size_wh
         self._waiting: deque[tuple[NDArray[np.uint8], NDArray[np.bool_]]] = deque()
         self._agreement: deque[tuple[NDArray[np.float64], NDArray[np.bool_]]] = deque()
         self._next = 0  # place in _agreement of the first frame that waits
@@ -241,11 +244,8 @@ def frame_weights(
         exponent: g.
     """
     raw = np.where(present_c, weights_c * np.maximum(agreement_c, FLOOR) ** exponent, 0.0)
-    total, rest = weights_c.sum(), raw.sum()
-    # Weights of both signs could nearly cancel; then the sum says nothing, and sizes are kept.
-    if abs(rest) < 1e-3 * np.abs(raw).sum() or total * rest <= 0:
-        total, rest = np.abs(weights_c).sum(), np.abs(raw).sum()
-    scaled: NDArray[np.float64] = raw * (total / rest) if rest > 0 or rest < 0 else raw
+    sums = weights_c.sum(), raw.sum(), np.abs(weights_c).sum(), np.abs(raw).sum()
+    scaled: NDArray[np.float64] = raw * factor_to_sum(*sums)
     return scaled
 
 

@@ -30,10 +30,13 @@ class OnlineMixer:
 
     Args:
         settings: Channels and their weights; ``reach`` counts past frames only.
+
+    Raises:
+        InputError: If the weights follow the target's size.
     """
 
     def __init__(self, settings: MixingSettings) -> None:
-        self.settings = settings
+        self.settings = settings.of_one_size()
         self._agreement: deque[tuple[NDArray[np.float64], NDArray[np.bool_]]] = deque(
             maxlen=settings.reach + 1
         )

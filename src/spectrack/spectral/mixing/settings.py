@@ -31,7 +31,7 @@ class MixingSettings:
         pairwise_bias: Bias of the pairwise map; None takes the unary one.
         sizes: Exponents of the target's size, one a channel: the weight of a channel for a target
             of ``side`` pixels is w (side / 60)^exponent, see :meth:`at_size`; None for weights that
-            suit all sizes.
+            suit all sizes. What mixes takes no others.
 
     Raises:
         InputError: If lengths differ, a name comes twice, or a number is not finite.
@@ -98,7 +98,8 @@ class MixingSettings:
     def at_size(self, side: float) -> MixingSettings:
         """The mixing for a target of a size: what a method is worth depends on it.
 
-        The sum of the weights stays the same. Pairwise weights are left as they are.
+        The sum of the weights stays the same, see :func:`factor_to_sum`. Pairwise weights are left
+        as they are.
 
         Args:
             side: Square root of the target's area, pixels; taken as one of 16 to 256.
@@ -107,8 +108,23 @@ class MixingSettings:
             return self
         scale = size_scale(side)
         raw = [w * scale**power for w, power in zip(self.weights, self.sizes, strict=True)]
-        share = sum(self.weights) / sum(raw) if sum(raw) else 1.0
+        share = factor_to_sum(
+            sum(self.weights), sum(raw), absolute_sum(self.weights), absolute_sum(raw)
+        )
         return replace(self, weights=tuple(w * share for w in raw), sizes=None)
+
+    def of_one_size(self) -> MixingSettings:
+        """These settings, where they suit all sizes.
+
+        Raises:
+            InputError: If they follow the size of the target.
+        """
+        if self.sizes is not None:
+            raise InputError(
+                "weights that follow the size of the target were given where its size is not "
+                "known; give those for one size, settings.at_size(side)"
+            )
+        return self
 
     def matched_to(self, names: Sequence[str]) -> MixingSettings:
         """The same numbers in another order of channels.
@@ -142,3 +158,25 @@ def size_scale(side: float) -> float:
         side: Square root of its area, pixels.
     """
     return min(max(side, SIZES[0]), SIZES[1]) / USUAL_SIZE
+
+
+def factor_to_sum(total: float, rest: float, total_abs: float, rest_abs: float) -> float:
+    """What weights that changed are multiplied by, so that the bias keeps its meaning.
+
+    Their sum becomes what it was. Weights of both signs could nearly cancel, or their sum change
+    its sign: then it says nothing, and the sum of their absolute values becomes what it was.
+
+    Args:
+        total: Sum of the weights as they were.
+        rest: Sum of the changed ones.
+        total_abs: Sum of the absolute values of those as they were.
+        rest_abs: Sum of the absolute values of the changed ones.
+    """
+    if abs(rest) < 1e-3 * rest_abs or total * rest <= 0:
+        total, rest = total_abs, rest_abs
+    return total / rest if rest > 0 or rest < 0 else 1.0
+
+
+def absolute_sum(weights: Sequence[float]) -> float:
+    """Sum of the absolute values of weights."""
+    return sum(abs(w) for w in weights)

@@ -33,9 +33,9 @@ def sfseg(
     """Filter the soft masks of a video towards the strongest cluster of its pixel graph.
 
     Args:
-        soft_thw: Unary map S, (T, H, W), values in [0, 1] (clipped to it): a NumPy array of any
-            type, or a torch tensor. Never changed. On a GPU a float16 or bfloat16
-            tensor keeps all maps in its type; sums are float32 all the same.
+        soft_thw: Unary map S, (T, H, W), values in [0, 1] (clipped to it): a NumPy array or a torch
+            tensor of any type. Never changed. On a GPU a float16 or bfloat16 tensor keeps all maps
+            in its type; sums are float32 all the same.
         feature: Pairwise features F in [0, 1], (T, H, W) or (C, T, H, W); see
             :func:`scale_feature`. None leaves the pairwise term out.
         settings: The recipe, or the name of a preset: ``paper`` or ``published``.
@@ -49,9 +49,10 @@ def sfseg(
             scale of their own.
 
     Returns:
-        float32 (T, H, W), an array for an array and a tensor for a tensor; compare it with
-        ``settings.threshold``. In [0, 1], but below 0 where negative links win (Taylor with alpha
-        above 1, continuous). An S of zeros gives a constant result.
+        float32 (T, H, W), an array for an array and a tensor for a tensor (float64 where a gradient
+        is wanted from float64); compare it with ``settings.threshold``. In [0, 1], but below 0
+        where negative links win (Taylor with alpha above 1, continuous). An S of zeros gives a
+        constant result.
 
     Raises:
         InputError: Wrong shape, NaN or infinite values, features outside [0, 1], unknown preset,
@@ -147,16 +148,19 @@ def _filter_tensors(
     if torch.is_grad_enabled() and any(t.requires_grad for t in wanted):
         from spectrack.spectral.sfseg.differentiable import sfseg_differentiable
 
-        _check_numbers(soft.detach().cpu().numpy(), "soft mask")
-        return sfseg_differentiable(soft, feature, settings, checked_fixed(fixed, len(soft)))
+        with torch.no_grad():
+            _checked_tensors(soft, feature, half=False)
+        held = checked_fixed(fixed, len(soft))
+        soft, feature = (None if t is None else _at_least_float32(t) for t in (soft, feature))
+        return sfseg_differentiable(soft, feature, settings, held)
     with torch.no_grad():
         channels = 0 if feature is None else (1 if feature.ndim == 3 else len(feature))
         chosen = choose(kernel, settings, channels, soft.device.type)
         if chosen == "numba":
-            checked = checked_soft(soft.detach().cpu().numpy())
+            checked = checked_soft(_as_array(soft))
             pairwise = None
             if feature is not None:
-                pairwise = checked_feature(feature.detach().cpu().numpy(), checked)
+                pairwise = checked_feature(_as_array(feature), checked)
             held = checked_fixed(fixed, len(checked))
             return torch.from_numpy(iterate(chosen, checked, pairwise, settings, held))
         kept, pairwise = _checked_tensors(soft, feature, chosen == "triton")
@@ -176,21 +180,32 @@ def _checked_tensors(soft: Any, feature: Any, half: bool) -> tuple[Any, Any]:
         low, high = values.aminmax()
         return bool((low >= 0) & (high <= 1))  # a NaN fails the comparison, too
 
-    def as_array(values: Any) -> Any:
-        return (values.float() if values.is_floating_point() else values).cpu().numpy()
-
     kept = half and soft.dtype in (torch.float16, torch.bfloat16)
     kind = soft.dtype if kept else torch.float32
     checked = soft.to(kind)
     if not fits(soft, 3):
-        checked = torch.from_numpy(checked_soft(as_array(soft))).to(soft.device, kind)
+        checked = torch.from_numpy(checked_soft(_as_array(soft))).to(soft.device, kind)
     if feature is None:
         return checked, None
     pairwise = feature[None] if feature.ndim == 3 else feature
     if not fits(pairwise, 4) or pairwise.shape[1:] != checked.shape:
-        found = checked_feature(as_array(feature), checked.float().cpu().numpy())
+        found = checked_feature(_as_array(feature), checked.float().cpu().numpy())
         return checked, torch.from_numpy(found).to(soft.device)
     return checked, pairwise.to(kind if kept else torch.float32)
+
+
+def _as_array(values: Any) -> NDArray[Any]:
+    """A tensor as an array; NumPy knows no bfloat16, so small floats become float32."""
+    values = values.detach()
+    array: NDArray[Any] = (
+        (_at_least_float32(values) if values.is_floating_point() else values).cpu().numpy()
+    )
+    return array
+
+
+def _at_least_float32(values: Any) -> Any:
+    """A tensor of floats, not of fewer digits than float32 has."""
+    return values if values.is_floating_point() and values.element_size() >= 4 else values.float()
 
 
 def resolve(settings: SFSegSettings | str) -> SFSegSettings:

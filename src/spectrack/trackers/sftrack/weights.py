@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from spectrack.errors import InputError
-from spectrack.spectral.mixing.settings import MixingSettings
+from spectrack.spectral.mixing.settings import MixingSettings, absolute_sum, factor_to_sum
 from spectrack.storage import replacing
 from spectrack.trackers.sftrack.feat2seg import WIDTHS, Feat2Seg
 from spectrack.trackers.sftrack.seg2box import Seg2Box
@@ -49,7 +49,7 @@ class SFTrackWeights:
         raw = [known.get(kind, mean) for kind in kinds]
         powers = dict(zip(self.mixing.names, self.mixing.sizes or (), strict=False))
         total = sum(self.mixing.weights)
-        scale = total / sum(raw) if sum(raw) else 1.0
+        scale = factor_to_sum(total, sum(raw), absolute_sum(self.mixing.weights), absolute_sum(raw))
         return MixingSettings(
             names=names,
             weights=tuple(w * scale for w in raw),
