@@ -131,7 +131,8 @@ def test_errors_of_the_disk_become_sentences():
         assert os.strerror(number) in sentence
         assert "; " in sentence
     assert refusal(OSError("no number")) is None
-    assert refusal(FileNotFoundError(errno.ENOENT, "none", "a")) is None
+    assert {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP} <= set(ADVICE)
+    assert refusal(ConnectionResetError(errno.ECONNRESET, "gone", "a")) is None
     assert "frames cannot be used" in str(refusal(OSError(errno.EIO, "bad"), "frames"))
     assert len(str(refusal(OSError(errno.ENAMETOOLONG, "long", "x" * 5000)))) < 200
     assert "caf" in str(refusal(OSError(errno.EIO, "bad", b"caf\xe9")))

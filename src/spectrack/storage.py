@@ -43,6 +43,11 @@ ADVICE = {
     errno.EACCES: "give another one, or change who may use it",
     errno.EPERM: "give another one, or change who may use it",
     errno.EIO: "check the disk, or give another place",
+    errno.ENOENT: "give one that is there, in a folder that is there",
+    errno.EEXIST: "give another name, or move what is there",
+    errno.ENOTDIR: "give a place in a folder, not below a file",
+    errno.EISDIR: "give the name of a file",
+    errno.ELOOP: "give a place without links that lead in a circle",
 }
 """What to do about errors of the file system that are no fault of the program."""
 

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from spectrack.app.guard import BODY_BYTES, COOKIE, Guard, host_of, new_token
+from spectrack.app.guard import BODY_BYTES, Guard, cookie_of, host_of, new_token
 
 TOKEN = new_token()
 GOOD = {"host": "127.0.0.1:8765"}
+COOKIE = "spectrack_token_8765"
 
 
 def ask(headers, *, query="", kind="http", method="GET", path="/frame/0", token=TOKEN, body=(b"",)):
@@ -92,6 +93,20 @@ def test_a_token_in_the_address_becomes_a_cookie_that_scripts_cannot_read():
     assert headers["set-cookie"].startswith(f"{COOKIE}={TOKEN};")
     assert "HttpOnly" in headers["set-cookie"]
     assert "SameSite=Strict" in headers["set-cookie"]
+
+
+def test_servers_of_one_machine_leave_each_others_cookies_alone():
+    """Cookies know no ports: a browser sends those of both servers to both."""
+    other = {"host": "127.0.0.1:9001"}
+    _, headers = ask(other, query=f"token={TOKEN}", path="/")
+    theirs = headers["set-cookie"].split(";")[0]
+    assert not theirs.startswith(f"{COOKIE}=")
+    jar = f"{COOKIE}={new_token()}; {theirs}"
+    assert ask(other | {"cookie": jar})[0] == 200
+    assert ask(GOOD | {"cookie": jar})[0] == 401
+    assert ask(other | {"cookie": f"{COOKIE}={TOKEN}"})[0] == 401
+    for netloc, name in (("[::1]:80", "_80"), ("a.b", ""), ("a.b:x", ""), ("a.b:99999", "")):
+        assert cookie_of(netloc) == f"spectrack_token{name}"
 
 
 def test_a_wrong_token_in_the_address_is_refused_whatever_the_cookie():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
+import re
 import socket
 import struct
 from urllib.parse import urlsplit
 
 import pytest
 
-from app_server import needs_server, served
-from spectrack.app.guard import COOKIE
+from app_server import AppServer, needs_server, served
+from processes import wait_until
+from spectrack.app.guard import cookie_of
 from spectrack.app.jobs import OpenVideo, ShowFrame
 from spectrack.app.link import Link
 from spectrack.app.places import UPLOAD_BYTES
@@ -20,6 +23,7 @@ from spectrack.app.worker import read
 from spectrack.app.workspace import Workspace
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
+from spectrack.storage import part_of
 from spectrack.video.frames import ArrayFrames
 from spectrack.video.writer import write_video
 
@@ -54,7 +58,7 @@ def ask(server):
         connection = http.client.HTTPConnection(address.netloc, timeout=60)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if known:
-            sent["Cookie"] = f"{COOKIE}={token}"
+            sent["Cookie"] = f"{cookie_of(address.netloc)}={token}"
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
@@ -62,8 +66,25 @@ def ask(server):
         finally:
             connection.close()
 
-    send.netloc, send.token = address.netloc, token
+    send.netloc, send.cookie = address.netloc, f"{cookie_of(address.netloc)}={token}"
     return send
+
+
+def frame_of(ask, index):
+    """The address of a frame, as the page that is served now asks for it."""
+    (word,) = set(re.findall(r"generation\W+([0-9a-f]{16})", ask("GET", "/")[1].decode()))
+    return f"/frame/{index}?g={word}"
+
+
+def begin_upload(netloc, path):
+    """Send the head of an upload that never ends, and wait until it is on the disk."""
+    host, port = netloc.split(":")
+    wire = socket.create_connection((host, int(port)), timeout=60)
+    lines = [f"PUT /upload?name={path.name} HTTP/1.1", f"Host: {netloc}", "Content-Length: 9999999"]
+    wire.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    wire.sendall(struct.pack(">I", 32) + b"ftypisom" + bytes(4000))
+    wait_until(lambda: part_of(path).exists(), f"the first bytes of {path.name}")
+    return wire
 
 
 def handshake(ask, **headers):
@@ -85,8 +106,8 @@ def handshake(ask, **headers):
 
 def test_the_page_itself_is_there(ask):
     assert ask("GET", "/")[0] == 200
-    assert ask("GET", "/frame/0")[1].startswith(b"\xff\xd8")
-    good = {"Cookie": f"{COOKIE}={ask.token}", "Origin": f"http://{ask.netloc}"}
+    assert ask("GET", frame_of(ask, 0))[1].startswith(b"\xff\xd8")
+    good = {"Cookie": ask.cookie, "Origin": f"http://{ask.netloc}"}
     assert b" 101 " in handshake(ask, **good) + b" "
 
 
@@ -106,8 +127,7 @@ def test_3_other_pages_may_not_ask(ask):
 
 
 def test_4_other_pages_may_not_open_a_websocket(ask):
-    cookie = f"{COOKIE}={ask.token}"
-    assert b"403" in handshake(ask, Cookie=cookie, Origin="http://evil.example")
+    assert b"403" in handshake(ask, Cookie=ask.cookie, Origin="http://evil.example")
 
 
 def test_5_a_name_of_somebody_else_that_points_here_is_refused(ask):
@@ -132,11 +152,16 @@ def test_7_fake_uploads_are_refused_by_their_content(ask, place):
 
 def test_a_video_that_is_one_is_taken_and_opened_in_a_session_of_its_own(ask, place):
     data = (place / "root" / "pond.mp4").read_bytes()
+    before = frame_of(ask, 2)
+    assert ask("GET", before)[0] == 200
     status, answer = ask("PUT", "/upload?name=../my%20film.mp4", data)
     assert (status, json.loads(answer)) == (200, {"session": "my_film"})
     kept = place / "spectrack-sessions" / "my_film" / "video" / "my film.mp4"
     assert kept.read_bytes() == data
-    assert ask("GET", "/frame/2")[0] == 200
+    assert ask("GET", frame_of(ask, 2))[0] == 200
+    # whoever still asks for the video that was open before is not given this one
+    for address in (before, "/frame/2", "/frame/2?g=1"):
+        assert ask("GET", address)[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -157,8 +182,8 @@ def test_8_uploads_cannot_choose_where_they_go(ask, place, name):
         "/export/%2e%2e%2fedits.jsonl",
         "/export//etc/passwd",
         "/frame/../../secret.mp4",
-        "/frame/-1",
-        "/frame/99999999999999999999",
+        "FRAME-1",
+        "FRAME99999999999999999999",
         "/overlay/0?view=layer:../../..",
         "/overlay/0?view=layer:%2fetc",
         "/overlay/0?view=nonsense",
@@ -166,6 +191,8 @@ def test_8_uploads_cannot_choose_where_they_go(ask, place, name):
     ],
 )
 def test_9_no_path_leads_out_of_the_session(ask, path):
+    if path.startswith("FRAME"):
+        path = frame_of(ask, path.removeprefix("FRAME"))
     status, body = ask("GET", path)
     assert status in {404, 422}
     assert b"root:" not in body
@@ -177,9 +204,9 @@ def test_9_no_path_leads_out_of_the_session(ask, path):
 def test_10_no_path_that_a_page_names_leads_beyond_the_root(place, text):
     workspace = Workspace(place / "root", place / "sessions", lambda call: call())
     with pytest.raises(InputError, match=r"outside|exist"):
-        workspace.open_below(text, lambda outcome: None)
+        asyncio.run(workspace.open_below(text))
     with pytest.raises(InputError, match="does not exist"):
-        workspace.open_named(text)
+        asyncio.run(workspace.open_named(text))
     workspace.close()
 
 
@@ -208,3 +235,17 @@ def test_11_a_picture_that_needs_all_memory_ends_no_more_than_its_question(place
         assert good.startswith(b"\xff\xd8")  # and the reader lives on, or again
     finally:
         link.close()
+
+
+def test_12_an_upload_that_the_end_of_the_server_breaks_off_leaves_nothing(tmp_path):
+    server = AppServer([], tmp_path)
+    path = tmp_path / "spectrack-sessions" / "film" / "video" / "film.mp4"
+    try:
+        with begin_upload(urlsplit(server.address).netloc, path):
+            assert server.stop() == 130
+    finally:
+        server.stop()
+    assert list((tmp_path / "spectrack-sessions").iterdir()) == []
+    said = (tmp_path / "server.log").read_text()
+    assert "Traceback" not in said
+    assert "nothing was left half-written" in said

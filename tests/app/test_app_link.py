@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ def test_a_reader_answers_says_what_is_wrong_and_is_replaced_when_it_dies(tmp_pa
         assert found[0]["size_wh"] == (24, 16)
         assert found[0]["length"] == 3
         assert found[0]["stems"] == ("00000", "00001", "00002")
+        first = hashlib.sha256(frames_thwc[0].tobytes()).hexdigest()
+        assert found[0]["first_frame"] == first[:16]
         assert found[1] != found[2]
         assert all(jpeg.startswith(b"\xff\xd8") for jpeg in found[1:])
         with pytest.raises(InputError, match="does not exist"):

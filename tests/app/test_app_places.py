@@ -67,10 +67,17 @@ def test_a_folder_with_links_to_outside_can_be_looked_into_but_not_read(root):
         below(root, "")
 
 
-def test_a_link_that_turns_in_a_circle_is_refused(root):
-    (root / "round").symlink_to("round")
+def test_a_link_that_turns_in_a_circle_is_refused_and_hides_no_other(root):
+    before = names_below(root, "inner")
+    (root / "inner" / "round").symlink_to("round")
+    (root / "inner" / "nowhere.png").symlink_to(root / "nowhere.png")
     with pytest.raises(InputError):
-        below(root, "round")
+        below(root, "inner/round")
+    assert sorted(names_below(root, "inner")) == sorted([*before, ("nowhere.png", False)])
+    with pytest.raises(InputError, match="give one without"):
+        below(root, "inner")
+    (root / "inner" / "round").unlink()
+    assert below(root, "inner") == root / "inner"
 
 
 def test_names_that_lead_outside_are_not_listed(root):

@@ -171,6 +171,16 @@ def test_a_gone_object_is_nowhere_until_its_next_key(session, tmp_path):
     assert result.info["complete"] is False  # frames 0 to 2 were not followed
 
 
+def test_without_objects_there_is_no_result(session, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "track.json").write_text("of before")
+    about = session.about
+    order = Publish(about.size_wh, about.stems, {}, {}, False, {"tracker": "flow"}, out)
+    work.publish(order, lambda *told: None, lambda: None)
+    assert not out.exists()
+
+
 def test_masks_of_other_methods_are_a_layer(session, clip, tmp_path):
     path, made = clip
     np.save(tmp_path / "theirs.npy", made.masks_thw)
@@ -264,6 +274,7 @@ def test_a_desk_compares_two_trackers(session):
     desk = Desk(Quiet(session))
     desk.mode = "side"
     desk.choose_tracker("nanomask")
+    assert desk.tracker == "nanomask"
     assert desk.views == ["tracker:nanomask", "tracker:flow"]
     assert desk.view_names()["tracker:flow"] == "flow"
     state = desk.stage_state()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,6 +54,22 @@ def test_folders_and_one_object(spectrack, result, frames_folder, tmp_path):
     (out / "mine.txt").write_text("x")
     assert spectrack(*args, "--overwrite").status == 2
     assert (out / "mine.txt").is_file()
+
+
+def test_youtube_vis_is_read_back_by_the_data_set(spectrack, result, frames_folder, tmp_path):
+    """What the export is beside the frames: a data set of one video."""
+    from spectrack.datasets.youtube_vis import YouTubeVis
+
+    split = tmp_path / "vis" / "train"
+    shutil.copytree(frames_folder, split / "JPEGImages" / "koi")
+    args = ("--format", "youtube-vis", "--label", "4=a dog", "--out", split / "instances.json")
+    assert spectrack("export", result, *args).status == 0
+    sequence = YouTubeVis(tmp_path / "vis", split="train")["koi"]
+    tracks = Tracks.load(result)
+    assert sequence.categories == {1: "object 1", 2: "a dog"}
+    for number, track in enumerate(tracks.values(), start=1):
+        for t in range(len(track)):
+            np.testing.assert_array_equal(sequence.truth_object(t, number), track.mask(t))
 
 
 def test_an_evaluated_sequence_can_be_exported(spectrack, result, tmp_path):
@@ -116,16 +134,67 @@ def test_what_is_wrong_is_one_sentence(spectrack, result, tmp_path, monkeypatch,
     assert {p.name for p in tmp_path.iterdir()} == before
 
 
-def test_track_saves_other_formats_too(spectrack, clip_mp4, clip_box, still, tmp_path):
+@pytest.fixture
+def track(spectrack, clip_mp4, clip_box, still, tmp_path):
+    """Follow the koi with a tracker of masks; more arguments come last."""
+
+    def run(*args):
+        bare = ("--tracker", still, "--no-clean", "--no-overlay", "--out", tmp_path / "out")
+        return spectrack("track", clip_mp4, "--box", clip_box, *bare, *args)
+
+    return run
+
+
+def test_track_saves_other_formats_too(track, tmp_path):
     out = tmp_path / "out"
-    bare = ("--tracker", still, "--no-clean", "--no-overlay")
-    args = ("track", clip_mp4, "--box", clip_box, *bare, "--out", out)
-    wrong = spectrack(*args, "--save", "cocoa")
+    wrong = track("--save", "cocoa")
     assert (wrong.status, "did you mean coco?" in wrong.err) == (2, True)
     assert not out.exists()
-    ran = spectrack(*args, "--save", "coco", "--save", "cutouts")
+    ran = track("--save", "coco", "--save", "cutouts")
     assert ran.status == 0, ran
     assert {p.name for p in (out / "exports").iterdir()} == {"coco.json", "cutouts"}
     assert len(list((out / "exports" / "cutouts" / "cutouts").iterdir())) == 10
-    assert spectrack(*args, "--overwrite").status == 0
+    assert track("--overwrite").status == 0
     assert not (out / "exports").exists()
+
+
+def test_formats_of_masks_are_refused_before_a_tracker_of_boxes_works(
+    spectrack, clip_mp4, clip_box, tmp_path
+):
+    args = ("track", clip_mp4, "--box", clip_box, "--no-overlay", "--out", tmp_path / "out")
+    ran = spectrack(*args, "--tracker", "kcf", "--save", "mot", "--save", "yolo")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1), ran
+    assert "--save yolo needs masks and the tracker gives boxes alone" in ran.err
+    assert not (tmp_path / "out").exists()
+    ran = spectrack(*args, "--tracker", "kcf", "--set", "masks=true", "--save", "yolo")
+    assert ran.status == 0, ran
+    assert (tmp_path / "out" / "exports" / "yolo" / "labels").is_dir()
+
+
+def test_an_export_that_fails_costs_no_answers(track, monkeypatch, tmp_path):
+    from spectrack.exports import coco, yolo
+
+    def full(tracks, place, about):
+        (place / "labels").mkdir()
+        raise OSError(errno.ENOSPC, "full")
+
+    def broken(tracks, place, about):
+        place.write_text("half")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(yolo, "write", full)
+    monkeypatch.setattr(coco, "write_polygons", broken)
+    args = ("--save", "yolo", "--save", "coco-polygons")
+    ran = track(*args, "--save", "coco", "--json")
+    assert ran.status == 0, ran
+    told = json.loads(ran.out)["warnings"]
+    assert [sentence.split(" (")[0] for sentence in told] == [
+        "--save yolo was left out",
+        "--save coco-polygons was left out",
+    ]
+    assert "free some space" in told[0]
+    assert len(Track.load(tmp_path / "out")) == 10
+    assert [p.name for p in (tmp_path / "out" / "exports").iterdir()] == ["coco.json"]
+    ran = track(*args, "--overwrite")
+    assert (ran.status, ran.out.count("warning: --save")) == (0, 2), ran
+    assert not (tmp_path / "out" / "exports").exists()

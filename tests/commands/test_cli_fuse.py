@@ -188,6 +188,11 @@ def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack,
     assert again["kept"] == ["x", "y"]
     assert "was made with preset colour, not deep" in refused(*masks, *places, "--preset", "deep")
     assert "was made with masks" in refused(*masks[:2], *places)
+    assert "was made with object None, not 1" in refused(*masks, *places, "--object", 1)
+    for name in ("x", "y"):
+        shutil.copytree(frames_folder, tmp_path / "films" / name)
+    films = ("--video", tmp_path / "films", "--no-overlay")
+    assert "was made with source" in refused(*masks, *films)
     assert "one sequence and others hold several" in refused(masks[0], methods[1], *places)
 
 

@@ -25,7 +25,7 @@ def refine(spectrack, frames_folder, tmp_path):
     return run
 
 
-def test_the_result_folder(refine, truth_folder, clip, tmp_path):
+def test_the_result_folder(refine, truth_folder, frames_folder, clip, tmp_path):
     ran = refine(truth_folder, "--json")
     answer = json.loads(ran.out)
     assert ran.err == ""
@@ -37,6 +37,8 @@ def test_the_result_folder(refine, truth_folder, clip, tmp_path):
     track = Track.load(out)
     assert track.stems == list(clip.stems)
     assert track.info["masks"] == str(truth_folder)
+    assert (track.info["object"], track.info["resize"]) == (None, False)
+    assert track.info["source"] == str(frames_folder)
     overlap = (track.masks_thw() & clip.masks_thw).sum() / (
         track.masks_thw() | clip.masks_thw
     ).sum()
@@ -129,3 +131,79 @@ def test_known_masks_stay(refine, spectrack, frames_folder, truth_folder, clip, 
     ]:
         ran = spectrack("refine", masks, *out, "--fixed", fixed)
         assert (ran.status, words in ran.err) == (2, True), ran
+
+
+@pytest.fixture
+def many(spectrack, frames_folder, truth_folder, tmp_path):
+    """Refines a folder of two sequences; one argument more or another place of masks or videos."""
+    for folder in ("masks", "other"):
+        for name in ("a", "b"):
+            shutil.copytree(truth_folder, tmp_path / folder / name)
+    for folder in ("videos", "films"):
+        for name in ("a", "b"):
+            shutil.copytree(frames_folder, tmp_path / folder / name)
+
+    def run(*args, masks="masks", videos="videos"):
+        places = (tmp_path / masks, "--video", tmp_path / videos, "--out", tmp_path / "out")
+        return spectrack("refine", *places, "--no-overlay", "--preset", "published", *args)
+
+    assert run().status == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    ("args", "given", "said"),
+    [
+        ((), {"masks": "other"}, "was made with masks"),
+        ((), {"videos": "films"}, "was made with source"),
+        (("--object", 1), {}, "was made with object None, not 1"),
+        (("--resize",), {}, "was made with resize False, not True"),
+        (("--preset", "paper"), {}, "was made with preset published, not paper"),
+    ],
+)
+def test_results_of_other_things_are_not_kept(many, tmp_path, args, given, said):
+    before = (tmp_path / "out" / "a" / "track.json").read_bytes()
+    ran = many(*args, **given)
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1), ran
+    assert said in ran.err
+    assert "give another folder or pass --overwrite" in ran.err
+    assert (tmp_path / "out" / "a" / "track.json").read_bytes() == before
+    assert json.loads(many(*args, "--overwrite", "--json", **given).out)["kept"] == []
+    assert json.loads(many(*args, "--json", **given).out)["kept"] == ["a", "b"]
+
+
+def test_finished_sequences_are_known_from_elsewhere(spectrack, many, tmp_path, monkeypatch):
+    """By the places that names stand for, not by the names."""
+    monkeypatch.chdir(tmp_path / "other")
+    places = ("../masks", "--video", "../videos", "--out", "../out", "--preset", "published")
+    assert json.loads(spectrack("refine", *places, "--json").out)["kept"] == ["a", "b"]
+    monkeypatch.chdir(tmp_path / "other" / "a")
+    shutil.copytree(tmp_path / "masks", tmp_path / "other" / "masks")
+    shutil.copytree(tmp_path / "videos", tmp_path / "other" / "videos")
+    out = ("--out", tmp_path / "out", "--preset", "published")
+    ran = spectrack("refine", "../masks", "--video", "../videos", *out)
+    assert (ran.status, "was made with" in ran.err) == (2, True), ran
+
+
+def test_results_of_older_versions_are_kept(many, tmp_path, monkeypatch):
+    """They do not tell object and resizing, and places as they were given."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        file = tmp_path / "out" / name / "track.json"
+        info = json.loads(file.read_text())
+        made = info["objects"]["1"]
+        del made["object"], made["resize"]
+        made.update(masks=f"masks/{name}", source=f"videos/{name}")
+        file.write_text(json.dumps(info))
+    assert json.loads(many("--json", "--resize").out)["kept"] == ["a", "b"]
+    assert many(masks="other").status == 2
+
+
+@pytest.mark.parametrize("text", ["{}", "", "[]", '{"objects": {"1": 3}}', '{"objects": []}'])
+def test_a_spoilt_result_among_the_finished_is_told(many, tmp_path, text):
+    (tmp_path / "out" / "b" / "track.json").write_text(text)
+    ran = many()
+    assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1), ran
+    assert "b/track.json cannot be read" in ran.err
+    assert many("--overwrite").status == 0
+    assert len(Track.load(tmp_path / "out" / "b")) == 10

@@ -132,6 +132,21 @@ def test_mistakes(spectrack, result, frames_folder, tmp_path, clip):
     assert not (tmp_path / "a.png").exists()
 
 
+def test_a_file_that_is_there_is_replaced_only_on_request(
+    spectrack, result, frames_folder, tmp_path
+):
+    sheet = tmp_path / "holiday.png"
+    sheet.write_text("mine")
+    args = ("review", result, "--video", frames_folder, "--sheet")
+    refused(spectrack(*args, sheet), "--sheet", "holiday.png is there; pass --overwrite")
+    assert sheet.read_text() == "mine"
+    refused(spectrack(*args, sheet / "under.png"), "holiday.png cannot be used")
+    assert spectrack(*args, sheet, "--overwrite").status == 0
+    assert Image.open(sheet).size[0] > 480
+    (tmp_path / "folder.png").mkdir()
+    refused(spectrack(*args, tmp_path / "folder.png", "--overwrite"), "is a folder; give a file")
+
+
 @pytest.mark.parametrize("doubt", [[0.1], ["much"] * 10, "much", None, {"a": 1}])
 def test_doubt_that_does_not_fit(spectrack, result, doubt):
     info = json.loads((result / "track.json").read_text())

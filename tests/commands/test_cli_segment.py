@@ -127,6 +127,8 @@ def test_mistakes_are_told_and_leave_nothing(spectrack, image, weights, tmp_path
     refused(spectrack("segment", image, *flags(TWO[0]), "--out", image), "the picture itself")
     other = ("--weights", tmp_path / "none.safetensors")
     refused(spectrack("segment", image, *flags(TWO[0]), "--out", out, *other), "do not exist")
+    below = (*flags(TWO[0]), "--out", tmp_path / "text.jpg" / "m.png", "--weights", weights)
+    refused(spectrack("segment", image, *below), "text.jpg cannot be used", "give another name")
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from random_sftrack import write_random_weights
+from spectrack.errors import InputError
 from spectrack.structures import Prediction
 from spectrack.tracking.base import Tracker
+from spectrack.tracking.explaining import Explainer
 from spectrack.tracking.table import TRACKERS, TrackerEntry
 from spectrack.tracks import Track, Tracks, write_index_png
 
@@ -249,6 +251,25 @@ def test_explain_shows_every_object(explained, tmp_path):
     assert [track[0].box.w for track in both.values()] == [20, 30]
     assert two.shape[1] == one.shape[1]
     assert two.shape[0] > 1.6 * one.shape[0]
+
+
+def test_frames_that_were_shrunk_are_explained(explained, tmp_path):
+    explained("--explain", "--max-frames", "3")
+    whole = sheet_of(tmp_path / "out")
+    explained("--explain", "--max-frames", "3", "--set", "largest=64")
+    assert sheet_of(tmp_path / "out").shape == whole.shape
+
+
+def test_a_sheet_that_cannot_be_drawn_is_told_and_costs_no_answer(explained, monkeypatch, tmp_path):
+    def torn(explainer, title):
+        raise InputError("the paper is torn; give another sheet")
+
+    monkeypatch.setattr(Explainer, "sheet", torn)
+    answer = json.loads(explained("--explain", "--max-frames", "3", "--json").out)
+    assert answer["explain"] is None
+    assert answer["warnings"] == ["explain.png is left out: the paper is torn; give another sheet"]
+    assert len(Track.load(tmp_path / "out")) == 3
+    assert not (tmp_path / "out" / "explain.png").exists()
 
 
 def test_an_input_that_fails_is_told_at_the_end(explained, monkeypatch):

@@ -122,6 +122,34 @@ def test_another_run_is_not_mixed_in(again, tmp_path, given, word):
     assert (tmp_path / "out" / ".part" / "journal").read_bytes() == before
 
 
+def test_no_other_command_removes_what_a_killed_run_kept(
+    again, spectrack, frames_folder, truth_folder, tmp_path
+):
+    out = tmp_path / "out"
+    before = (out / ".part" / "journal").read_bytes()
+    refine = ("refine", truth_folder, "--video", frames_folder, "--preset", "published")
+    keyed = ("track", frames_folder, "--key", "0=40,20,30,24", "--tracker", "stuck", "--no-clean")
+    for command in (refine, keyed):
+        ran = spectrack(*command, "--no-overlay", "--out", out)
+        assert (ran.status, ran.err.count("\n")) == (2, 1), ran
+        assert f"{out} holds 4 frames of a run of track that was killed" in ran.err
+        assert (out / ".part" / "journal").read_bytes() == before
+    assert json.loads(again("--json", "--no-overlay").out)["resumed_at"] == [4]
+
+
+@pytest.mark.parametrize("flag", ["--overwrite", "--restart"])
+def test_key_frames_begin_anew_when_told(again, tmp_path, flag):
+    boxes = ("--key", "0=40,20,30,24")
+    assert again("--no-overlay", boxes=boxes).status == 2
+    ran = again("--no-overlay", flag, boxes=boxes)
+    assert ran.status == 0, ran
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "boxes.csv",
+        "masks",
+        "track.json",
+    ]
+
+
 def test_another_video_is_not_mixed_in(again, frames_folder, tmp_path):
     other = Path(shutil.copytree(frames_folder, tmp_path / "frames"))
     assert "with another video;" in again(video=other).err

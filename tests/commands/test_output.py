@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from spectrack.commands import output
-from spectrack.commands.output import PART, check_output, discard, is_complete, staged
+from spectrack.commands.output import (
+    JOURNAL,
+    PART,
+    check_file,
+    check_output,
+    discard,
+    is_complete,
+    signals_held,
+    staged,
+)
 from spectrack.errors import InputError
 from spectrack.storage import claimed
+from spectrack.structures import Box, Prediction
+from spectrack.tracking.journal import Journal
+from spectrack.tracks import Track
 
 
 def write_result(folder: Path, text: str) -> None:
@@ -100,8 +113,128 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, number):
 
 
 def test_other_errors_pass_as_they_are(tmp_path):
-    with pytest.raises(FileNotFoundError), staged(tmp_path / "out"):
-        (tmp_path / "none").read_text()
+    with pytest.raises(ConnectionResetError), staged(tmp_path / "out") as part:
+        write_and_fail(part, ConnectionResetError(errno.ECONNRESET, "gone"))
+
+
+@pytest.fixture
+def both(tmp_path):
+    """Writes an old result, and then a new one in its place."""
+    out = tmp_path / "out"
+    with staged(out) as part:
+        write_result(part, "old")
+        (part / "overlay.mp4").write_text("old")
+
+    def write():
+        with staged(out, overwrite=True) as part:
+            write_result(part, "new")
+
+    return out, write
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", range(7))
+def test_a_signal_waits_until_a_result_is_whole(both, monkeypatch, number, at):
+    """Ctrl-C at every step of the change from an old result to a new one."""
+    out, write = both
+    rename, steps = Path.rename, []
+
+    def interrupted(path, place):
+        steps.append(path)
+        if len(steps) == at + 1:
+            signal.raise_signal(number)
+        return rename(path, place)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(number, stop)
+    monkeypatch.setattr(Path, "rename", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    finally:
+        signal.signal(number, before)
+    assert len(steps) == 7  # four names of the old result go, three of the new one come
+    assert set(tree(out).values()) == {"new"}
+    assert is_complete(out)
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_result_that_cannot_be_put_in_its_place_leaves_the_old_one(both, monkeypatch, at):
+    out, write = both
+    before, rename, steps = tree(out), Path.rename, []
+
+    def failing(path, place):
+        steps.append(path)
+        if len(steps) == at + 1:
+            raise OSError(errno.EIO, "bad")
+        return rename(path, place)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(InputError, match="check the disk"):
+        write()
+    assert tree(out) == before
+    assert sorted(p.name for p in out.iterdir()) == sorted({name.split("/")[0] for name in before})
+
+
+def test_signals_that_come_meanwhile_are_heard_at_the_end():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with signals_held():
+            signal.raise_signal(signal.SIGTERM)
+            assert not heard
+        assert heard == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+        assert len(heard) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def write_journal(folder):
+    """Two frames of a run that was killed."""
+    (folder / PART).mkdir(parents=True)
+    track, prediction = Track((8, 6)), Prediction(Box(1, 1, 2, 2), None, 1.0)
+    with Journal(folder / PART / JOURNAL, {"video": "a.mp4"}) as journal:
+        for _ in range(2):
+            track.append(prediction)
+            journal.add({1: track}, {1: prediction})
+    return (folder / PART / JOURNAL).read_bytes()
+
+
+def test_answers_of_a_killed_run_are_not_removed_without_a_word(tmp_path):
+    out = tmp_path / "out"
+    kept = write_journal(out)
+    sentence = "holds 2 frames of a run of track that was killed; repeat its command.*--overwrite"
+    with pytest.raises(InputError, match=sentence), staged(out):
+        pass
+    discard(out)
+    assert (out / PART / JOURNAL).read_bytes() == kept
+    with staged(out, keep=(JOURNAL,)) as part:
+        assert (part / JOURNAL).read_bytes() == kept
+        (part / JOURNAL).unlink()
+        write_result(part, "whole")
+    assert is_complete(out)
+    for number, how in enumerate(({"overwrite": True}, {"anew": True})):
+        write_journal(tmp_path / str(number))
+        with staged(tmp_path / str(number), **how) as part:
+            assert not list(part.iterdir())
+            write_result(part, "new")
+    (tmp_path / "torn" / PART).mkdir(parents=True)
+    (tmp_path / "torn" / PART / JOURNAL).write_bytes(kept[:30])  # no frame is in it
+    with staged(tmp_path / "torn") as part:
+        write_result(part, "new")
+
+
+def test_a_file_is_checked_before_it_is_written(tmp_path):
+    check_file("--sheet", tmp_path / "new.png")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match=r"--sheet .*a\.png is there; pass --overwrite"):
+        check_file("--sheet", tmp_path / "a.png")
+    check_file("--sheet", tmp_path / "a.png", overwrite=True)
+    with pytest.raises(InputError, match="is a folder"):
+        check_file("--sheet", tmp_path, overwrite=True)
 
 
 def test_a_killed_run_leaves_no_obstacle(tmp_path):

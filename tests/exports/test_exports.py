@@ -141,6 +141,30 @@ def test_labels_become_classes(tracks, video, tmp_path):
     assert '0: "koi"' in (written("yolo", tracks, about, tmp_path) / "data.yaml").read_text()
 
 
+def named_files(name, tracks, about, folder):
+    """The names that a file of a format has for its frames."""
+    folder.mkdir()
+    content = json.loads(written(name, tracks, about, folder).read_text())
+    if name == "youtube-vis":
+        return content["videos"][0]["file_names"]
+    if name == "label-studio-polygons":
+        return [task["data"]["image"] for task in content]
+    return [image["file_name"] for image in content["images"]]
+
+
+@pytest.mark.parametrize("name", ["coco", "coco-polygons", "youtube-vis", "label-studio-polygons"])
+def test_frames_are_called_as_their_files_are(name, tracks, about, video, tmp_path):
+    before = "" if "coco" in name else "koi/"
+    png = [f"{before}{stem}.png" for stem in tracks.first.stems]
+    assert named_files(name, tracks, about, tmp_path / "given") == png
+    alone = About(name="koi")
+    jpg = [f"{before}{stem}.jpg" for stem in tracks.first.stems]
+    assert named_files(name, tracks, alone, tmp_path / "unknown") == jpg
+    for source, names in ((video, png), (video / "gone.mp4", jpg)):
+        tracks.first.info["source"] = str(source)
+        assert named_files(name, tracks, alone, tmp_path / source.name) == names
+
+
 @pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if f.needs == "masks"])
 def test_boxes_alone_are_no_masks(name, boxes, about, tmp_path):
     with pytest.raises(InputError, match=f"has no masks and {name} holds nothing else"):

@@ -36,13 +36,18 @@ def needs_server() -> None:
 class AppServer:
     """A server that runs.
 
+    Args:
+        arguments: Of `spectrack app`.
+        folder: Where it is started.
+        port: At which it listens; 0 takes a free one.
+
     Attributes:
         process: Its process.
         address: Of the page, with the token where one is needed.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
-        command = [sys.executable, "-m", "spectrack", "app", *arguments, "--port", "0"]
+    def __init__(self, arguments: Sequence[str], folder: Path, port: int = 0) -> None:
+        command = [sys.executable, "-m", "spectrack", "app", *arguments, "--port", str(port)]
         self._log = folder / "server.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
@@ -76,9 +81,9 @@ class AppServer:
 
 
 @contextmanager
-def served(arguments: Sequence[str], folder: Path) -> Iterator[AppServer]:
+def served(arguments: Sequence[str], folder: Path, port: int = 0) -> Iterator[AppServer]:
     """A server for as long as a block lasts."""
-    server = AppServer(arguments, folder)
+    server = AppServer(arguments, folder, port)
     try:
         yield server
     finally:

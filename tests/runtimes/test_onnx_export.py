@@ -71,6 +71,15 @@ def test_what_cannot_be_written_is_told(tmp_path, monkeypatch, capsys, words, to
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("below", ["", "x"])
+def test_a_file_where_a_folder_is_expected_is_told(tmp_path, capsys, below):
+    (tmp_path / "pic.png").write_text("mine")
+    assert main(["weights", "export", "sfseg", "--out", str(tmp_path / "pic.png" / below)]) == 2
+    said = capsys.readouterr().err
+    assert ("pic.png" in said, "cannot be used" in said, said.count("\n")) == (True, True, 1)
+    assert (tmp_path / "pic.png").read_text() == "mine"
+
+
 def test_a_file_that_answers_otherwise_is_seen(folder):
     network = SFSegStep()
     step, _ = sfseg_graphs(network)

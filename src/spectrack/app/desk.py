@@ -50,6 +50,7 @@ class Desk:
         studio: The session.
 
     Attributes:
+        tracker: Name of the tracker that follows when this page asks for it.
         frame: That is looked at.
         object_id: That is worked on; 0 where there is none.
         tool: ``box``, ``point``, ``paint`` or ``erase``.
@@ -60,12 +61,12 @@ class Desk:
     """
 
     def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+        self.studio, self.tracker = studio, studio.tracker
         self.frame = 0
         self.object_id = min(studio.session.project.objects, default=0)
         self.tool, self.mode, self.watch = "box", "single", True
         self.brush = float(max(2, round(min(studio.session.about.size_wh) / 40)))
-        self.views = [f"tracker:{studio.tracker}", f"raw:{studio.tracker}"]
+        self.views = [f"tracker:{self.tracker}", f"raw:{self.tracker}"]
         self.rate = Rate()
         self._looked: tuple[Any, list[tuple[int, float]]] = (None, [])
 
@@ -73,9 +74,8 @@ class Desk:
 
     def view_names(self) -> dict[str, str]:
         """Everything that can be shown, by what people call it."""
-        tracker = self.studio.tracker
-        names = {f"tracker:{tracker}": texts.TRACKED.format(name=tracker)}
-        names[f"raw:{tracker}"] = texts.RAW.format(name=tracker)
+        names = {f"tracker:{self.tracker}": texts.TRACKED.format(name=self.tracker)}
+        names[f"raw:{self.tracker}"] = texts.RAW.format(name=self.tracker)
         for view in self.views:  # those of another tracker that are looked at
             kind, name = split(view)
             if kind == "tracker":
@@ -94,7 +94,7 @@ class Desk:
         for side, view in enumerate(self.views):
             kind, name = split(view)
             if kind == "layer" and name not in project.layers:
-                self.views[side] = f"tracker:{self.studio.tracker}"
+                self.views[side] = f"tracker:{self.tracker}"
 
     def stage_state(self) -> dict[str, Any]:
         """What the stage is told; see ``stage.js``."""
@@ -232,9 +232,10 @@ class Desk:
     def choose_tracker(self, name: str) -> None:
         """Another tracker follows from now on; its answers are shown where the old one's were.
 
-        While two are side by side the old one stays on the right, to be compared with.
+        While two are side by side the old one stays on the right, to be compared with. Other pages
+        that are open keep theirs.
         """
-        old, self.studio.tracker = self.studio.tracker, name
+        old, self.tracker, self.studio.tracker = self.tracker, name, name
         left, right = (split(view) for view in self.views)
         if left == ("tracker", old):
             self.views[0] = f"tracker:{name}"
@@ -242,7 +243,6 @@ class Desk:
             self.views[1] = f"tracker:{old}"
         elif right == ("raw", old):
             self.views[1] = f"raw:{name}"
-        self.studio.version += 1
 
     def show_layer(self, name: str) -> None:
         """A layer comes to the right of what is shown, behind the slider if nothing is there."""

@@ -8,7 +8,6 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-COOKIE = "spectrack_token"
 QUERY = "token"
 BODY_BYTES = 1 << 20
 """Largest body of a request that is no upload: 1 MiB."""
@@ -64,7 +63,8 @@ class Guard:
             return
         if self._token is not None and self._asked_token(scope) is not None:
             # From here on the token is in a cookie, and no longer in the address.
-            cookie = f"{COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
+            name = cookie_of(headers.get(b"host", ""))
+            cookie = f"{name}={self._token}; HttpOnly; SameSite=Strict; Path=/"
             moved = [(b"location", b"/"), (b"set-cookie", cookie.encode("ascii"))]
             await _answer(send, 303, b"", moved)
             return
@@ -108,7 +108,8 @@ class Guard:
         given = self._asked_token(scope)
         if given is None:
             try:
-                cookie = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
+                name = cookie_of(headers.get(b"host", ""))
+                cookie = SimpleCookie(headers.get(b"cookie", "")).get(name)
             except CookieError:
                 return False
             given = None if cookie is None else cookie.value
@@ -130,6 +131,18 @@ class Guard:
             return {"type": "http.disconnect"} if left < 0 else message
 
         return counted
+
+
+def cookie_of(netloc: str) -> str:
+    """Name of the cookie that holds the token of the server at ``name:port``.
+
+    Cookies know no ports: two servers of one machine would take each other's away.
+    """
+    try:
+        port = urlsplit(f"//{netloc}").port
+    except ValueError:
+        port = None
+    return "spectrack_token" if port is None else f"spectrack_token_{port}"
 
 
 def host_of(netloc: str) -> str:

@@ -82,7 +82,8 @@ class Link:
 
     def _start(self) -> None:
         for lost in self._waiting.values():  # asked of a process that has died
-            lost.set_exception(_died())
+            if not lost.done():  # nobody waits any longer
+                lost.set_exception(_died())
         self._waiting.clear()
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(

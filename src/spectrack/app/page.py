@@ -86,6 +86,7 @@ class Page:
                         "playing": self._playing,
                     },
                     self.desk.brush,
+                    self._generation,
                 )
                 self._build_foot()
             with rail:
@@ -293,7 +294,7 @@ class Page:
         if now == self._seen and not force:
             return
         self.desk.keep_valid()
-        state = self.desk.stage_state() | {"generation": self._generation, "heard": self._heard}
+        state = self.desk.stage_state() | {"heard": self._heard}
         self.stage.run_method("apply", state)
         if curve:
             self.stage.run_method("setCurve", self.desk.curve())

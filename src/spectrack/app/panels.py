@@ -64,7 +64,7 @@ class Panels:
         with part():
             title(texts.FOLLOW)
             ui.select(
-                list(tracker_table()), value=self.studio.tracker, on_change=self._choose_tracker
+                list(tracker_table()), value=self.desk.tracker, on_change=self._choose_tracker
             ).props(f'dense borderless options-dense aria-label="{texts.TRACKER}"')
             with ui.element("div").classes("line") as self._start_row:
                 for icon, tip, way in (
@@ -135,7 +135,7 @@ class Panels:
         def start() -> None:
             if not ids:
                 raise InputError("there is nothing to follow yet; draw a box around the object")
-            if not self.studio.run(way, ids, self.desk.frame):
+            if not self.studio.run(way, ids, self.desk.frame, self.desk.tracker):
                 self.page.tell(texts.NOTHING_TO_RUN, "info")
 
         self.page.act(start)

@@ -43,21 +43,22 @@ def below(root: Path, text: str, read: bool = True) -> Path:
         raise InputError(f"path {text!r} does not exist below the root folder") from None
     if not real.is_relative_to(home):
         raise InputError(f"path {text!r} leads outside; give one below the root folder")
-    if read and real.is_dir():
-        _check_links(home, real, text)
+    if read and not lies_below(home, real):
+        raise InputError(f"folder {text!r} holds links that lead outside; give one without")
     return real
 
 
-def _check_links(home: Path, folder: Path, text: str) -> None:
-    """Refuse a folder some file of which is a link that leads outside.
-
-    Raises:
-        InputError: If there is one.
-    """
-    with os.scandir(folder) as entries:
-        links = [Path(entry.path) for entry in entries if entry.is_symlink()]
-    if any(not link.resolve().is_relative_to(home) for link in links):
-        raise InputError(f"folder {text!r} holds links that lead outside; give one without")
+def lies_below(root: Path, path: Path) -> bool:
+    """Whether a file lies below a folder; of a folder also what all links in it lead to."""
+    home = root.resolve()
+    if not _leads_into(home, path) or not path.is_dir():
+        return _leads_into(home, path)
+    try:
+        with os.scandir(path) as entries:
+            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
+    except OSError:  # nobody here may look into it
+        return False
+    return all(_leads_into(home, link) for link in links)
 
 
 def names_below(root: Path, text: str) -> list[tuple[str, bool]]:
@@ -72,10 +73,19 @@ def names_below(root: Path, text: str) -> list[tuple[str, bool]]:
     home = root.resolve()
     found = []
     for path in sorted(folder.iterdir(), key=lambda p: (not p.is_dir(), p.name.lower())):
-        inside = path.resolve().is_relative_to(home)
-        if inside and not path.name.startswith("."):
+        if _leads_into(home, path) and not path.name.startswith("."):
             found.append((path.name, path.is_dir()))
     return found[:SHOWN]
+
+
+def _leads_into(home: Path, path: Path) -> bool:
+    """Whether what a name stands for lies in a folder; a link that leads in a circle does not."""
+    try:
+        return path.resolve(strict=True).is_relative_to(home)
+    except FileNotFoundError:  # a link to what is not there may lead outside, too
+        return path.resolve().is_relative_to(home)
+    except (OSError, RuntimeError):  # older versions of Python call a circle a RuntimeError
+        return False
 
 
 def upload_name(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from nicegui import ui
 from starlette.requests import ClientDisconnect
 
@@ -24,7 +24,7 @@ from spectrack.app.places import UPLOAD_BYTES, check_head
 from spectrack.app.studio import EXPORTS, Studio
 from spectrack.app.workspace import Workspace
 from spectrack.errors import InputError
-from spectrack.storage import part_of, refusal
+from spectrack.storage import refusal, replacing
 
 UPLOAD_PATH = "/upload"
 
@@ -102,7 +102,7 @@ async def _serve(settings: ServerSettings, ready: Callable[[str], None]) -> bool
         await _open_first(workspace, settings)
         app = build(workspace, settings)
         config = uvicorn.Config(
-            app,
+            _ending_quietly(app),
             log_level="warning",
             access_log=False,
             proxy_headers=False,
@@ -149,6 +149,28 @@ def build(workspace: Workspace, settings: ServerSettings) -> Any:
     return app
 
 
+def _ending_quietly(app: Any) -> Any:
+    """An application that answers requests which the end of the server breaks off."""
+
+    async def answered(scope: Any, receive: Any, send: Any) -> None:
+        begun = False
+
+        async def noted(message: Any) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            if not begun:
+                await PlainTextResponse("the server has ended\n", 503)(scope, receive, send)
+
+    return answered
+
+
 def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
     """Add what is not the page itself."""
 
@@ -158,12 +180,12 @@ def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
         return workspace.studio
 
     @app.get("/frame/{index}")
-    async def frame(index: int) -> Response:
+    async def frame(index: int, g: str = "") -> Response:
         try:
-            data = await asyncio.wrap_future(workspace.frame(index))
+            data = await asyncio.wrap_future(workspace.frame(index, g))
         except InputError as error:
             raise HTTPException(404, str(error)) from None
-        # The address holds the number of the session: what it shows never changes.
+        # The address holds the word of this opening of this video: what it shows never changes.
         return Response(data, media_type="image/jpeg", headers={"cache-control": "max-age=3600"})
 
     @app.get("/overlay/{index}")
@@ -182,16 +204,15 @@ def add_routes(app: Any, workspace: Workspace, upload_bytes: int) -> None:
     async def upload(request: Request, name: str) -> JSONResponse:
         try:
             path = workspace.upload_place(name)
-            await _receive(request, path, upload_bytes)
+            try:
+                await _receive(request, path, upload_bytes)
+                opened = await workspace.open_video(path)
+            except BaseException:  # the end of the server is one, too
+                _forget(path)
+                raise
         except InputError as error:
             raise HTTPException(415, str(error)) from None
-        done: asyncio.Future[Studio | InputError] = asyncio.get_running_loop().create_future()
-        workspace.open_video(path, None, done.set_result)
-        outcome = await done
-        if isinstance(outcome, InputError):
-            _forget(path)
-            raise HTTPException(415, str(outcome))
-        return JSONResponse({"session": outcome.session.folder.name})
+        return JSONResponse({"session": opened.session.folder.name})
 
     @app.get("/export/{name}")
     async def export(name: str) -> FileResponse:
@@ -212,15 +233,14 @@ def _drawn(shown: list[tuple[int, Any]], size_wh: tuple[int, int]) -> bytes:
 
 
 async def _receive(request: Any, path: Path, upload_bytes: int) -> None:
-    """Write the body of a request into a file; nothing is left where it is refused.
+    """Write the body of a request into a file.
 
     Raises:
         InputError: If it is too large, breaks off, or is no video by its first bytes.
     """
-    part = part_of(path)
     size, head, checked = 0, b"", False
     try:
-        with part.open("wb") as handle:
+        with replacing(path) as part, part.open("wb") as handle:
             async for block in request.stream():
                 size += len(block)
                 if size > upload_bytes:
@@ -231,14 +251,9 @@ async def _receive(request: Any, path: Path, upload_bytes: int) -> None:
                         check_head(head, path.name)
                         checked = True
                 await asyncio.to_thread(handle.write, block)
-        if not checked:
-            check_head(head, path.name)
-        part.rename(path)
-    except (InputError, ClientDisconnect, OSError) as error:
-        part.unlink(missing_ok=True)
-        _forget(path)
-        if isinstance(error, InputError):
-            raise
+            if not checked:
+                check_head(head, path.name)
+    except (ClientDisconnect, OSError) as error:
         sentence = refusal(error) if isinstance(error, OSError) else None
         raise sentence or InputError(f"{path.name} did not come whole; send it again") from error
 
@@ -274,13 +289,9 @@ async def _open_first(workspace: Workspace, settings: ServerSettings) -> None:
         InputError: If it cannot be opened.
     """
     if settings.video is not None:
-        done: asyncio.Future[Studio | InputError] = asyncio.get_running_loop().create_future()
-        workspace.open_video(settings.video, settings.session, done.set_result)
-        outcome = await done
-        if isinstance(outcome, InputError):
-            raise outcome
+        await workspace.open_video(settings.video, settings.session)
     elif settings.session is not None:
-        workspace.open_session(settings.session)
+        await workspace.open_session(settings.session)
 
 
 def _address(settings: ServerSettings, port: int) -> str:

@@ -43,6 +43,8 @@ class About:
         length: How many there are.
         fps: Frames per second.
         stems: File stem of each frame, or numbers.
+        first_frame: What its pixels come to, by which a video is known again; empty where a
+            session is of before this was kept.
     """
 
     video: Path
@@ -50,12 +52,22 @@ class About:
     length: int
     fps: float
     stems: tuple[str, ...]
+    first_frame: str = ""
 
     def __post_init__(self) -> None:
         if self.length < 1 or min(self.size_wh) < 1 or len(self.stems) != self.length:
             raise InputError(
                 f"a video of {self.length} frames of {self.size_wh} was given; it has no pixels"
             )
+
+    def same_place(self, other: About) -> bool:
+        """Whether both are of one file or folder, whatever it held at the time."""
+        return os.path.realpath(self.video) == os.path.realpath(other.video)
+
+    def same_frames(self, other: About) -> bool:
+        """Whether both have the same frames, as far as is known."""
+        known = {self.first_frame, other.first_frame} - {""}
+        return (self.length, self.size_wh) == (other.length, other.size_wh) and len(known) < 2
 
 
 class Session:
@@ -111,6 +123,7 @@ class Session:
                     "length": about.length,
                     "fps": about.fps,
                     "stems": list(about.stems),
+                    "first_frame": about.first_frame,
                 },
             )
         return cls(folder)
@@ -208,6 +221,7 @@ def read_about(folder: Path) -> About:
             int(kept["length"]),
             float(kept["fps"]),
             tuple(str(stem) for stem in kept["stems"]),
+            str(kept.get("first_frame", "")),
         )
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(

@@ -35,9 +35,9 @@ export default {
         :aria-valuenow="frame" aria-valuemin="0" :aria-valuemax="length - 1"
         @pointerdown="timeDown" @pointermove="timeMove"></canvas>
     </div>`,
-  props: { texts: Object, radius: Number },
+  props: { texts: Object, radius: Number, generation: String },
   data: (vm) => ({
-    length: 0, size: [16, 9], fps: 24, generation: 0, version: 0, frame: 0, shown: -1,
+    length: 0, size: [16, 9], fps: 24, version: 0, frame: 0, shown: -1,
     viewA: "", viewB: "", nameA: "", nameB: "", mode: "single", tool: "box", brush: vm.radius,
     color: "#ff4c3c", split: 0.5, scale: 1, shift: [0, 0], playing: false, fit: [100, 100],
     boxes: [], clicks: [], cursor: null,
@@ -74,15 +74,10 @@ export default {
   methods: {
     // --- told by the server ---------------------------------------------------------------
     apply(state) {
-      const other = state.generation !== undefined && state.generation !== this.generation;
       const { at, stamps, heard, boxes, clicks, ...rest } = state;
       const viewed = [this.viewA, this.viewB, this.mode].join();
       Object.assign(this, rest);
       this.$el.dataset.version = this.version;
-      if (other) {
-        this.frames.clear(); this.said = []; this.loaded = null;
-        this.shown = -1; this.scale = 1; this.shift = [0, 0];
-      }
       this.heard = Math.max(this.heard, heard || 0);
       // What belongs to another frame, or does not know yet what was drawn, is out of date.
       if (at === this.frame && !this.waiting().length) { this.boxes = boxes; this.clicks = clicks; }

@@ -20,11 +20,13 @@ class Stage(Element, component="stage.js"):  # type: ignore[call-arg]
             ``stroke``, ``tool``, ``brush``, ``command``, ``playing``; see ``stage.js`` for what
             each holds.
         radius: Of the brush in pixels, to begin with.
+        generation: Of the video; see :class:`spectrack.app.workspace.Workspace`.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], radius: float) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], radius: float, generation: str) -> None:
         super().__init__()
         self._props["radius"] = radius
+        self._props["generation"] = generation
         self._props["texts"] = {"timeline": texts.TIMELINE, "slider": texts.SLIDER}
         for name, handler in handlers.items():
             self.on(name, lambda event, handler=handler: handler(_told(event.args)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from nicegui import ui
 
@@ -27,26 +28,22 @@ def build_start(
         tell: Shows a sentence.
     """
 
-    def ready(outcome: Studio | InputError) -> None:
-        with column:
-            if isinstance(outcome, InputError):
-                tell(str(outcome))
-            else:
+    async def show(opening: Coroutine[Any, Any, Studio]) -> None:
+        tell(texts.OPENING)
+        try:
+            await opening
+        except InputError as error:
+            with column:
+                tell(str(error))
+        else:
+            with column:
                 opened()
 
-    def open_path(path: str) -> None:
-        try:
-            workspace.open_below(path, ready)
-            tell(texts.OPENING)
-        except InputError as error:
-            tell(str(error))
+    def open_path(path: str) -> Coroutine[Any, Any, None]:
+        return show(workspace.open_below(path))
 
-    def open_session(name: str) -> None:
-        try:
-            workspace.open_named(name)
-            opened()
-        except InputError as error:
-            tell(str(error))
+    def open_session(name: str) -> Coroutine[Any, Any, None]:
+        return show(workspace.open_named(name))
 
     with ui.element("div").classes("start") as column:
         with ui.element("h1"):
@@ -74,7 +71,8 @@ class PathList:
 
     Args:
         workspace: Its root.
-        chosen: Called with the path of a file, or of a folder that is to be used itself.
+        chosen: Called with the path of a file, or of a folder that is to be used itself; it may
+            give back what is to be waited for.
         offers: Whether a file of a name is shown.
         use: What the button says that takes the folder itself.
     """
@@ -82,7 +80,7 @@ class PathList:
     def __init__(
         self,
         workspace: Workspace,
-        chosen: Callable[[str], None],
+        chosen: Callable[[str], Any],
         offers: Callable[[str], bool],
         use: str = texts.OPEN_FOLDER,
     ) -> None:
@@ -117,7 +115,7 @@ def _heading(text: str) -> None:
         ui.label(text)
 
 
-def _line(icon: str, text: str, act: Callable[[], None], note: str = "") -> None:
+def _line(icon: str, text: str, act: Callable[[], Any], note: str = "") -> None:
     with ui.element("button").on("click", lambda _: act()):
         ui.icon(icon, size="20px")
         ui.label(text)

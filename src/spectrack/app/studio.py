@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from multiprocessing import get_context
@@ -18,6 +19,7 @@ from spectrack.app.views import split
 from spectrack.app.worker import compute
 from spectrack.errors import InputError
 from spectrack.tracking.journal import entry_of
+from spectrack.tracks import INFO
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function in the thread that owns the session."""
@@ -35,7 +37,7 @@ class Studio(Steps):
         post: See :data:`Post`.
 
     Attributes:
-        tracker: Name of the tracker that follows.
+        tracker: Name of the tracker that was chosen last; a new page begins with it.
         progress: Frames that are done and in all, of the work that runs; None where none does.
         held: Whether the work that runs is held for a while.
         live: The last frame for which an answer has come, while a tracker works.
@@ -63,6 +65,28 @@ class Studio(Steps):
         self._layers: dict[int, str] = {}
         self._number: int | None = None
         self._pending: dict[tuple[int, int], tuple[Click, ...]] = {}
+        self._answered_by = _tracker_of(session.folder / RESULT)
+        self._publishing, self._out_of_date, self._closed = False, False, False
+
+    def remove_object(self, object_id: int) -> None:
+        """An object goes, out of the result too."""
+        super().remove_object(object_id)
+        self._publish()
+
+    def take_back(self, object_id: int, frame: int) -> None:
+        """What was said of a frame is said no more; answers of before that may come again."""
+        super().take_back(object_id, frame)
+        self._publish()
+
+    def undo(self) -> None:
+        """Take the last step back, in the result too."""
+        super().undo()
+        self._publish()
+
+    def redo(self) -> None:
+        """Take it again, in the result too."""
+        super().redo()
+        self._publish()
 
     def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
         """A point was clicked: what a view shows is corrected by it and becomes a key.
@@ -96,7 +120,7 @@ class Studio(Steps):
             asked, lambda plain: self._say(object_id, frame, Key.from_plain(plain)), answered
         )
 
-    def run(self, way: str, object_ids: Sequence[int], frame: int) -> int:
+    def run(self, way: str, object_ids: Sequence[int], frame: int, tracker: str) -> int:
         """Follow objects where they are not followed yet.
 
         Args:
@@ -104,6 +128,7 @@ class Studio(Steps):
                 span around it, or ``all``.
             object_ids: Which.
             frame: Where the user is.
+            tracker: What follows; the result holds its answers then.
 
         Returns:
             How many spans are worked on.
@@ -121,9 +146,10 @@ class Studio(Steps):
             span
             for object_id in object_ids
             for span in self.views.spans(object_id)
-            if _touches(span, way, frame) and not self.views.is_done(span, self.tracker)
+            if _touches(span, way, frame) and not self.views.is_done(span, tracker)
         ]
         if not spans:
+            self._publish(tracker)
             return 0
         spans.sort(key=lambda s: (abs(s.frames.start - frame), s.object_id))
         self._stop.clear()
@@ -131,9 +157,9 @@ class Studio(Steps):
         self.progress, self.live = (0, sum(map(len, spans))), None
         folder = self.session.folder
         video = self.session.about.video
-        job = Run(video, tuple(spans), self.tracker, folder / SPANS, folder / PASSES)
+        job = Run(video, tuple(spans), tracker, folder / SPANS, folder / PASSES)
         self._number, asked = self._runner.ask(job)
-        self._then(asked, lambda _: self._publish(), self._run_over)
+        self._then(asked, lambda _: None, lambda: self._run_over(spans, tracker))
         self.changed()
         return len(spans)
 
@@ -198,7 +224,10 @@ class Studio(Steps):
             return done
         folder = out or self.session.folder / EXPORTS / f"{name}-{kind}"
         folder.parent.mkdir(exist_ok=True)
-        _, asked = self._writer.ask(self._publishing(name, kind == "raw", folder))
+        if not self.session.project.objects:
+            done.set_exception(InputError("there is no object yet; draw a box around one"))
+            return done
+        _, asked = self._writer.ask(self._publication(name, kind == "raw", folder))
 
         def ended(future: Future[Any]) -> None:
             error = CancelledError() if future.cancelled() else future.exception()
@@ -219,6 +248,7 @@ class Studio(Steps):
 
     def close(self) -> None:
         """End the processes and let the session go."""
+        self._closed = True
         for link in (self._runner, self._clicks, self._writer):
             link.close()
         self.session.close()
@@ -251,18 +281,38 @@ class Studio(Steps):
         elif told.what == "span":
             self.changed(told.values[0])
 
-    def _run_over(self) -> None:
+    def _run_over(self, spans: Sequence[KeyedSpan], tracker: str) -> None:
         self._number, self.progress, self.live = None, None, None
         for object_id in self.session.project.objects:
             for span in self.views.spans(object_id):
-                self.views.changed(span.digest(self.tracker))
+                self.views.changed(span.digest(tracker))
         self.version += 1
+        if any(self.views.is_done(span, tracker) for span in spans):
+            self._publish(tracker)  # one that came to nothing replaces no answers of another
 
-    def _publish(self) -> None:
-        job = self._publishing(self.tracker, False, self.session.folder / RESULT)
-        self._then(self._writer.ask(job)[1], lambda _: None)
+    def _publish(self, tracker: str | None = None) -> None:
+        """Write the result anew, by the keys as they are; once more if they change meanwhile.
 
-    def _publishing(self, tracker: str, raw: bool, out: Path) -> Publish:
+        Args:
+            tracker: Whose answers; those of the one that is in it where left out.
+        """
+        self._answered_by = tracker or self._answered_by
+        if self._answered_by is None or self._closed:
+            return
+        if self._publishing:
+            self._out_of_date = True
+            return
+        self._publishing, self._out_of_date = True, False
+        job = self._publication(self._answered_by, False, self.session.folder / RESULT)
+
+        def written() -> None:
+            self._publishing = False
+            if self._out_of_date:
+                self._publish()
+
+        self._then(self._writer.ask(job)[1], lambda _: None, written)
+
+    def _publication(self, tracker: str, raw: bool, out: Path) -> Publish:
         objects = self.session.project.objects
         paths = {
             number: tuple(
@@ -301,6 +351,15 @@ class Studio(Steps):
 
         asked.add_done_callback(lambda _: self._post(ended))
         return done
+
+
+def _tracker_of(result: Path) -> str | None:
+    """The tracker whose answers a result folder holds; None where there is none."""
+    try:
+        objects = json.loads((result / INFO).read_text())["objects"]
+        return next((str(made["tracker"]) for made in objects.values()), None)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _touches(span: KeyedSpan, way: str, frame: int) -> bool:

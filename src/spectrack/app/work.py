@@ -121,7 +121,7 @@ def _loaded(source: Path, video: str, progress: Callable[[int, int | None], None
 
 
 def publish(job: Publish, tell: Tell, check: Check) -> str:
-    """Answers put together as a result folder; its name."""
+    """Answers put together as a result folder, or none where there is no object; its name."""
     del tell
     tracks: dict[int, Track] = {}
     for object_id, spans in job.spans.items():
@@ -146,9 +146,10 @@ def publish(job: Publish, tell: Tell, check: Check) -> str:
         if track.info["complete"]:
             given = [frame for frame, key in keys.items() if key.mask is not None]
             track.info |= doubt_info(track, joined_parts(whole), given)
-    if not tracks:
-        raise InputError("there is no object yet; draw a box around one")
-    save_whole(Tracks(tracks), job.out)
+    if tracks:
+        save_whole(Tracks(tracks), job.out)
+    else:
+        shutil.rmtree(job.out, ignore_errors=True)
     return job.out.name
 
 

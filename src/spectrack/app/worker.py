@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -138,6 +139,8 @@ def _become_worker() -> None:
 def _describe(frames: Any) -> dict[str, Any]:
     """What a session keeps of a video; its first and last frame are decoded.
 
+    A video that was replaced by one of the same size and length is told by its first frame.
+
     Raises:
         InputError: If it is too large, or cannot be worked with.
     """
@@ -150,14 +153,15 @@ def _describe(frames: Any) -> dict[str, Any]:
             f"the video has {length} frames of {width}x{height}; the page takes at most "
             f"{LONGEST_FRAMES} of {MOST_PIXELS} pixels"
         )
-    for index in {0, length - 1}:
-        frames[index]
+    first = hashlib.sha256(frames[0].tobytes()).hexdigest()[:16]
+    frames[length - 1]
     stems = frames.stems or [f"{index:05d}" for index in range(length)]
     return {
         "size_wh": (width, height),
         "length": length,
         "fps": float(frames.fps),
         "stems": tuple(stems),
+        "first_frame": first,
     }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import os
+import secrets
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from spectrack.app.jobs import OpenVideo, ShowFrame
 from spectrack.app.link import Link
-from spectrack.app.places import below, upload_name
+from spectrack.app.places import below, lies_below, upload_name
 from spectrack.app.session import UPLOAD, About, Session, is_session, read_about
 from spectrack.app.studio import Post, Studio
 from spectrack.app.worker import READER_BYTES, read
@@ -27,7 +29,8 @@ class Workspace:
 
     Attributes:
         studio: The session that is open; None where none is.
-        generation: Raised when another session is opened.
+        generation: A word that belongs to what is open; another one at each opening, so that
+            nobody, the browser's cache neither, takes a frame of one video for one of another.
     """
 
     def __init__(
@@ -40,81 +43,62 @@ class Workspace:
     ) -> None:
         self.root, self.sessions, self.tracker = root, sessions, tracker
         self.studio: Studio | None = None
-        self.generation = 0
+        self.generation = ""
         self._post = post
+        self._opened: set[str] = set()
         self._reader = Link(read, (reader_bytes,))
 
     def known_sessions(self) -> list[tuple[str, str]]:
-        """Sessions that can be opened again: the name of their folder and of their video."""
-        if not self.sessions.is_dir():
-            return []
-        found = []
-        for folder in sorted(self.sessions.iterdir()):
-            if is_session(folder) and folder.resolve().is_relative_to(self.sessions.resolve()):
-                try:
-                    found.append((folder.name, read_about(folder).video.name))
-                except InputError:
-                    continue
-        return found
+        """Sessions that a page may open again: the name of their folder and of their video."""
+        kept = self._kept_sessions()
+        return [(f.name, about.video.name) for f, about in kept if self._may_read(f, about.video)]
 
-    def open_session(self, folder: Path) -> Studio:
-        """Open a session; the one that was open is closed.
+    async def open_session(self, folder: Path) -> Studio:
+        """Open a session; the one that was open is closed once this one is.
 
         Raises:
-            InputError: If it cannot be opened.
+            InputError: If there is none, its video is another one by now, or it cannot be opened.
         """
-        if self.studio is not None:
-            if self.studio.session.folder.resolve() == folder.resolve():
-                return self.studio
-            self.studio.close()
-            self.studio = None
-        self.studio = Studio(Session(folder), self._post, self.tracker)
-        self.generation += 1
-        return self.studio
+        kept = read_about(folder)
+        if not kept.same_frames(await self._look_at(kept.video)):
+            raise InputError(
+                f"{kept.video} holds other frames than those that session {folder.name} is of; "
+                "open the video itself to begin anew"
+            )
+        return self._open(folder)
 
-    def open_named(self, name: str) -> Studio:
+    async def open_named(self, name: str) -> Studio:
         """Open a session by the name of its folder, as a page gives it.
 
         Raises:
-            InputError: If there is none of that name.
+            InputError: As :meth:`open_session`, and if its video is not for pages to read.
         """
         if name not in {known for known, _ in self.known_sessions()}:
             raise InputError(f"session {name[:80]!r} does not exist")
-        return self.open_session(self.sessions / name)
+        return await self.open_session(self.sessions / name)
 
-    def open_below(self, text: str, ready: Callable[[Studio | InputError], None]) -> None:
+    async def open_below(self, text: str) -> Studio:
         """Open a video that a page names; see :func:`spectrack.app.places.below`.
 
         Args:
             text: A path relative to the root.
-            ready: Called when it is open, or with what was wrong.
 
         Raises:
-            InputError: If it leads outside or is not there.
+            InputError: If it leads outside, is not there, or cannot be opened.
         """
-        self.open_video(below(self.root, text), None, ready)
+        return await self.open_video(below(self.root, text))
 
-    def open_video(
-        self, video: Path, folder: Path | None, ready: Callable[[Studio | InputError], None]
-    ) -> None:
+    async def open_video(self, video: Path, folder: Path | None = None) -> Studio:
         """Open a video in a session of its own, or in that which was made of it before.
 
         Args:
             video: A video file or a folder of images.
             folder: Of the session; one by the name of the video where left out.
-            ready: Called when it is open, or with what was wrong.
+
+        Raises:
+            InputError: If it cannot be opened, or the session is one of another video.
         """
-        _, asked = self._reader.ask(OpenVideo(video))
-
-        def ended() -> None:
-            try:
-                told: dict[str, Any] = asked.result()
-                about = About(video=video, **told)
-                ready(self._session_of(about, folder))
-            except InputError as error:
-                ready(error)
-
-        asked.add_done_callback(lambda _: self._post(ended))
+        return self._session_of(await self._look_at(video), folder)
 
     def upload_place(self, name: str) -> Path:
         """Where an upload goes: into the folder of a new session.
@@ -127,14 +111,20 @@ class Workspace:
         (folder / UPLOAD).mkdir(parents=True)
         return folder / UPLOAD / plain
 
-    def frame(self, index: int) -> Future[bytes]:
+    def frame(self, index: int, generation: str) -> Future[bytes]:
         """A frame of the open video as JPEG.
 
+        Args:
+            index: Counted from 0.
+            generation: Of what is open, as whoever asks knows it.
+
         Raises:
-            InputError: If no video is open or it has no such frame.
+            InputError: If no video is open, it is another one, or it has no such frame.
         """
         if self.studio is None:
             raise InputError("no video is open")
+        if generation != self.generation:
+            raise InputError("another video is open by now; load the page again")
         about = self.studio.session.about
         if not 0 <= index < about.length:
             raise InputError(f"frame {index} does not exist; there are {about.length}")
@@ -147,26 +137,64 @@ class Workspace:
             self.studio = None
         self._reader.close()
 
+    async def _look_at(self, video: Path) -> About:
+        """What a video is now.
+
+        Raises:
+            InputError: If it is none.
+        """
+        _, asked = self._reader.ask(OpenVideo(video))
+        return About(video=video, **await asyncio.wrap_future(asked))
+
+    def _open(self, folder: Path) -> Studio:
+        """Open a session; one that cannot be opened costs nobody the one that is open."""
+        old = self.studio
+        if old is not None and old.session.folder.resolve() == folder.resolve():
+            return old
+        self.studio = Studio(Session(folder), self._post, self.tracker)
+        self.generation = secrets.token_hex(8)
+        self._opened.add(os.path.realpath(self.studio.session.about.video))
+        if old is not None:
+            old.close()
+        return self.studio
+
     def _session_of(self, about: About, folder: Path | None) -> Studio:
+        """The session of a video: that which was made of it before, or a new one."""
         if folder is not None and is_session(folder):
             kept = read_about(folder)
-            if kept.video.resolve() != about.video.resolve():
+            if not kept.same_place(about) or not kept.same_frames(about):
+                frames = " as it is now" if kept.same_place(about) else ""
                 raise InputError(
-                    f"session {folder} belongs to {kept.video}, not to {about.video}; "
+                    f"session {folder} belongs to {kept.video}, not to {about.video}{frames}; "
                     "give another folder"
                 )
-            return self.open_session(folder)
+            return self._open(folder)
         if folder is None:
-            for name, _ in self.known_sessions():
-                kept = read_about(self.sessions / name)
-                same = kept.video.resolve() == about.video.resolve()
-                if same and (kept.length, kept.size_wh) == (about.length, about.size_wh):
-                    return self.open_session(self.sessions / name)
+            for one, kept in self._kept_sessions():
+                if kept.same_place(about) and kept.same_frames(about):
+                    return self._open(one)
             inside = about.video.resolve().parent
             uploaded = inside.name == UPLOAD and inside.parent.parent == self.sessions.resolve()
             folder = inside.parent if uploaded else self._free(about.video.stem)
         Session.create(folder, about).close()
-        return self.open_session(folder)
+        return self._open(folder)
+
+    def _kept_sessions(self) -> list[tuple[Path, About]]:
+        """The folders of all sessions, and what their videos are."""
+        if not self.sessions.is_dir():
+            return []
+        found = []
+        for folder in sorted(self.sessions.iterdir()):
+            if is_session(folder) and folder.resolve().is_relative_to(self.sessions.resolve()):
+                with suppress(InputError):
+                    found.append((folder, read_about(folder)))
+        return found
+
+    def _may_read(self, folder: Path, video: Path) -> bool:
+        """Whether a page may have a video: below the root, uploaded, or open here before."""
+        real = os.path.realpath(video)
+        inside = (lies_below(place, Path(real)) for place in (self.root, folder))
+        return real in self._opened or any(inside)
 
     def _free(self, stem: str) -> Path:
         """A folder for a new session, named like its video."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import shutil
+import warnings
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +20,7 @@ from spectrack.commands.base import (
     choose,
     table,
 )
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -176,27 +178,36 @@ def write_export(
             write_json(folder / MARKER, {"format": name, "name": about.name})
 
 
-def check_formats(names: tuple[str, ...], camera: bool) -> None:
-    """Make sure that formats exist, before work begins.
+def check_formats(names: tuple[str, ...], camera: bool, masks: bool) -> None:
+    """Make sure that formats exist and can be written, before work begins.
 
     Args:
         names: Of the formats.
         camera: Whether the video is a camera, which cannot be watched twice.
+        masks: Whether there will be masks, or there may be.
 
     Raises:
-        InputError: If one is unknown, or needs the frames of a camera.
+        InputError: If one is unknown, needs the frames of a camera, or masks where there are none.
     """
     from spectrack.exports.table import FORMATS
 
     for name in names:
-        if FORMATS[choose("format", name, FORMATS)].video and camera:
+        format_ = FORMATS[choose("format", name, FORMATS)]
+        if format_.video and camera:
             raise InputError(f"--save {name} needs the frames again; a camera has them once")
+        if format_.needs == "masks" and not masks:
+            raise InputError(
+                f"--save {name} needs masks and the tracker gives boxes alone; "
+                "choose mot or vot, or follow with a tracker of masks"
+            )
 
 
 def save_exports(
     names: tuple[str, ...], tracks: Tracks, folder: Path, video: str | None, console: Console
 ) -> None:
     """Write tracks in several formats into ``exports`` of a result folder: ``NAME.json`` and so on.
+
+    One that cannot be written is left out and told in a warning: the answers themselves are kept.
 
     Args:
         names: Of the formats.
@@ -205,25 +216,47 @@ def save_exports(
         video: Where the tracks are from, if it can be opened again.
         console: What tells progress.
     """
+    from spectrack.storage import PART, explained
+
+    exports = folder / "exports"
+    aside = exports / PART
+    for name in dict.fromkeys(names):
+        try:
+            with explained(exports):
+                aside.mkdir(parents=True)
+                made = _save_export(name, tracks, aside, video, console)
+                made.rename(exports / made.name)
+        except Exception as error:  # whatever it is, it must not cost the work of hours
+            reason = str(error) if isinstance(error, InputError) else repr(error)
+            told = f"--save {name} was left out ({reason}); the result itself is whole"
+            warnings.warn(told, InputWarning, stacklevel=2)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):
+        exports.rmdir()  # where nothing could be written
+
+
+def _save_export(
+    name: str, tracks: Tracks, folder: Path, video: str | None, console: Console
+) -> Path:
+    """Write tracks in one format into a folder; what was written. See :func:`save_exports`."""
     from spectrack.api import open_frames
     from spectrack.exports.base import About, write_tracks
     from spectrack.exports.table import FORMATS
     from spectrack.video.salvage import HeldFrames
 
-    exports = folder / "exports"
-    exports.mkdir()
-    for name in dict.fromkeys(names):
-        format_ = FORMATS[name]
-        place = exports / f"{name}{format_.suffixes[0] if format_.suffixes else ''}"
-        if not format_.suffixes:
-            place.mkdir()
-        opened: Any = nullcontext() if video is None else open_frames(video)
-        with opened as frames, console.progress(f"exporting {name}") as progress:
-            if frames is not None and tracks.first.info.get("broken_frames"):
-                frames = HeldFrames(frames)
-            title = "camera" if video is None else Path(video).stem
-            about = About(name=title, frames=frames, progress=progress)
-            write_tracks(tracks, place, name, format_, about)
+    format_ = FORMATS[name]
+    place = folder / f"{name}{format_.suffixes[0] if format_.suffixes else ''}"
+    if not format_.suffixes:
+        place.mkdir()
+    opened: Any = nullcontext() if video is None else open_frames(video)
+    with opened as frames, console.progress(f"exporting {name}") as progress:
+        if frames is not None and tracks.first.info.get("broken_frames"):
+            frames = HeldFrames(frames)
+        title = "camera" if frames is None else frames.name
+        about = About(name=title, frames=frames, progress=progress)
+        write_tracks(tracks, place, name, format_, about)
+    return place
 
 
 def parse_labels(pairs: tuple[str, ...]) -> dict[int, str]:

@@ -19,7 +19,7 @@ from spectrack.commands.base import (
     table,
     versions,
 )
-from spectrack.commands.many import Job, run_many, sequence_names, video_of
+from spectrack.commands.many import Job, run_many, sequence_names, video_of, whole
 from spectrack.commands.many import text as text_of_many
 from spectrack.errors import InputError
 from spectrack.fusion.channels import channels
@@ -117,10 +117,8 @@ class FuseJob(Job):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What ``track.json`` says of a result made with the same settings."""
-        weights = None if self.weights is None else str(self.weights)
-        masks = {name: str(folder) for name, folder in self.sources.items()}
-        return {"preset": self.preset, "weights": weights, "masks": masks}
+        """What decides the answers; see ``Job``."""
+        return {**super().settings, "weights": whole(self.weights), "masks": whole(self.sources)}
 
     def run(self, console: Console) -> dict[str, Any]:
         """Fuse one sequence into its result folder; see ``Job``."""

@@ -17,6 +17,9 @@ from spectrack.storage import claimed, names_in
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
 
+PLACES = frozenset({"masks", "source", "weights"})
+"""Settings that are paths, or names with a path each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job(ABC):
@@ -59,8 +62,8 @@ class Job(ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What ``track.json`` says of a result made with the same settings."""
-        return {"preset": self.preset}
+        """What decides the answers, as ``track.json`` has it; places are whole paths."""
+        return {"preset": self.preset, "object": self.object_id, "source": whole(self.video)}
 
 
 def run_many(job: Job, names: Sequence[str], workers: int, console: Console) -> dict[str, Any]:
@@ -175,21 +178,49 @@ def _finished(job: Job) -> bool:
     """Whether an earlier run finished a sequence with the same settings.
 
     Raises:
-        InputError: If it did so with others.
+        InputError: If it did so with others, or does not tell.
     """
     from spectrack.commands.output import is_complete
 
     if not is_complete(job.out):
         return False
-    objects = json.loads((job.out / "track.json").read_text())["objects"]
     for setting, wanted in job.settings.items():
-        found = next((i.get(setting) for i in objects.values() if i.get(setting) != wanted), wanted)
-        if found != wanted:
-            raise InputError(
-                f"{job.out} was made with {setting} {found}, not {wanted}; "
-                "give another folder or pass --overwrite"
-            )
+        for found in _made_with(job.out, setting, wanted):
+            if found != wanted:
+                raise InputError(
+                    f"{job.out} was made with {setting} {found}, not {wanted}; "
+                    "give another folder or pass --overwrite"
+                )
     return True
+
+
+def whole(place: Any) -> Any:
+    """A path, or names with a path each, that means the same wherever a command is given."""
+    if isinstance(place, Mapping):
+        return {name: whole(one) for name, one in place.items()}
+    return None if place is None else os.path.realpath(place)
+
+
+def _made_with(out: Path, setting: str, unknown: Any) -> list[Any]:
+    """A setting of every object of a result.
+
+    Args:
+        out: The result folder.
+        setting: Its name.
+        unknown: What is taken where ``track.json`` does not tell, as older versions wrote it.
+
+    Raises:
+        InputError: If ``track.json`` cannot be read.
+    """
+    file = out / "track.json"
+    try:
+        objects = json.loads(file.read_text())["objects"]
+        found = [made.get(setting, unknown) for made in objects.values()]
+        return [whole(one) for one in found] if setting in PLACES else found
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error!r}); give another folder or pass --overwrite"
+        ) from error
 
 
 def _each(jobs: dict[str, Job], workers: int) -> Generator[tuple[str, dict[str, Any] | None]]:

@@ -2,12 +2,15 @@
 
 A command writes into ``OUT/.part``; when all is done the files move up into ``OUT``, the marker
 file last, so a folder with its marker is complete. After an error or Ctrl-C the folder is as it
-was before. While a command works it holds the folder, so a second one is refused.
+was before. While a command works it holds the folder, so a second one is refused; so is one that
+would remove the journal of a run that was killed.
 """
 
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +42,11 @@ TRACK = Layout(
     "track.json", frozenset({"masks", "boxes.csv", "overlay.mp4", "explain.png", "exports"})
 )
 DEMO = Layout("demo.json", frozenset({"clip.mp4", "truth", "result", "first_frame.png"}))
+
+JOURNAL = "journal"
+"""The file in ``OUT/.part`` that `track` keeps its answers in, to go on from after a kill."""
+OLD = f".old{PART}"
+"""Where an earlier result lies while a new one takes its place."""
 
 
 def refuse_no_name(args: Sequence[str], command: type) -> None:
@@ -95,46 +103,111 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
         )
 
 
+def check_file(flag: str, path: Path, overwrite: bool = False) -> None:
+    """Make sure that a file may be written.
+
+    Args:
+        flag: That names it, for messages.
+        path: The file.
+        overwrite: Allow one that is there to be replaced.
+
+    Raises:
+        InputError: If it is a folder, or is there and ``overwrite`` is not set.
+    """
+    if path.is_dir():
+        raise InputError(f"{flag} {path} is a folder; give a file")
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{flag} {path} is there; pass --overwrite to replace it or give another file"
+        )
+
+
 @contextmanager
 def staged(
-    out: Path, layout: Layout = TRACK, overwrite: bool = False, keep: Collection[str] = ()
+    out: Path,
+    layout: Layout = TRACK,
+    overwrite: bool = False,
+    keep: Collection[str] = (),
+    anew: bool = False,
 ) -> Iterator[Path]:
     """A folder to write into that becomes ``out`` only when all went well.
 
     Args:
         out: The final folder.
         layout: What will be written; its marker moves last.
-        overwrite: Replace a finished result of the same layout.
+        overwrite: Replace a finished result of the same layout, or what a killed run left.
         keep: Files that a run which was killed left in ``OUT/.part``, to go on from.
+        anew: Replace what a killed run left, but no finished result.
 
     Yields:
         The folder to write into, ``OUT/.part``.
 
     Raises:
         InputError: If ``out`` cannot be used, see :func:`check_output`; if another run is writing
-            into it; if the disk is full or the like.
+            into it; if it holds answers of a run that was killed; if the disk is full or the like.
     """
     check_output(out, layout, overwrite)
     with claimed(out), explained(out):
         check_output(out, layout, overwrite)  # another run may have ended meanwhile
+        if not (overwrite or anew or JOURNAL in keep):
+            _check_journal(out)
         part = out / PART
         try:
             _clear(part, keep)
             part.mkdir(exist_ok=True)
             yield part
-            _publish(part, out, layout)
+            with signals_held():
+                _publish(part, out, layout)
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            for passing in (part, out / OLD):
+                shutil.rmtree(passing, ignore_errors=True)
 
 
 def discard(out: Path) -> None:
-    """Remove what a killed run left unfinished in a folder, unless another run holds it."""
-    if not out.is_dir():
+    """Remove what a killed run left unfinished in a folder, unless another run holds it.
+
+    The journal of `track` stays: that run can go on.
+    """
+    if not out.is_dir() or (out / PART / JOURNAL).exists():
         return
     with suppress(InputError), claimed(out, patience_s=0):
         shutil.rmtree(out / PART, ignore_errors=True)
     with suppress(OSError):
         out.rmdir()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Ctrl-C and a polite kill, which would end a block in the middle, are heard behind it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are for the main thread alone
+        return
+    came: list[int] = []
+    held = (signal.SIGINT, signal.SIGTERM)
+    before = {n: signal.signal(n, lambda number, frame: came.append(number)) for n in held}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _check_journal(out: Path) -> None:
+    """Refuse to remove the answers of a run of `track` that was killed.
+
+    Raises:
+        InputError: If there are any.
+    """
+    from spectrack.tracking.journal import read_journal
+
+    kept = read_journal(out / PART / JOURNAL)
+    if kept is not None:
+        raise InputError(
+            f"{out} holds {kept.frames} frames of a run of track that was killed; repeat its "
+            "command to go on, pass --overwrite to drop them, or give another folder"
+        )
 
 
 def _clear(part: Path, keep: Collection[str]) -> None:
@@ -147,13 +220,28 @@ def _clear(part: Path, keep: Collection[str]) -> None:
 
 
 def _publish(part: Path, out: Path, layout: Layout) -> None:
-    """Replace what ``out`` holds by what ``part`` holds: marker away first, back last."""
-    for name in (layout.marker, *sorted(layout.names)):
-        old = out / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-    for new in sorted(part.iterdir(), key=lambda p: p.name == layout.marker):
-        new.rename(out / new.name)
-    part.rmdir()
+    """Replace what ``out`` holds by what ``part`` holds: marker away first, back last.
+
+    Names are moved, which is done at once however much they hold; where one cannot be, all that
+    was there before comes back.
+    """
+    old = out / OLD
+    shutil.rmtree(old, ignore_errors=True)
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+
+    def move(source: Path, place: Path) -> None:
+        source.rename(place)
+        moved.append((source, place))
+
+    try:
+        for name in (layout.marker, *sorted(layout.names)):
+            if (out / name).exists() or (out / name).is_symlink():
+                move(out / name, old / name)
+        for new in sorted(part.iterdir(), key=lambda p: p.name == layout.marker):
+            move(new, out / new.name)
+    except BaseException:
+        for source, place in reversed(moved):
+            place.rename(source)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from spectrack.commands.base import Command, Flag, OptionalCount, at_least, choose, versions
-from spectrack.commands.many import Job, run_many, sequence_names, video_of
+from spectrack.commands.many import Job, run_many, sequence_names, video_of, whole
 from spectrack.commands.many import text as text_of_many
 from spectrack.errors import InputError
 
@@ -110,6 +110,11 @@ class RefineJob(Job):
         video = video_of(self.video, name)
         return replace(self, masks=self.masks / name, video=video, out=self.out / name)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the answers; see ``Job``."""
+        return {**super().settings, "masks": whole(self.masks), "resize": self.resize}
+
     def run(self, console: Console) -> dict[str, Any]:
         """Refine one sequence into its result folder; see ``Job``."""
         from spectrack.api import refine_all
@@ -131,7 +136,7 @@ class RefineJob(Job):
                 )
             seconds = time.perf_counter() - started
             for track in tracks.values():
-                track.info.update(masks=str(self.masks), versions=versions())
+                track.info.update(self.settings, versions=versions())
                 track.info["timings"] = {"refining_s": round(seconds, 3)}
             tracks.save(part)
             if self.overlay:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from spectrack.commands.base import Command, OptionalCount, OptionalFile, at_least, table
+from spectrack.commands.base import Command, Flag, OptionalCount, OptionalFile, at_least, table
 from spectrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,9 +47,13 @@ class ReviewCommand(Command):
     """The video, for times and for the pictures of --sheet."""
     sheet: OptionalFile = None
     """Also write pictures of these frames with their masks, .png or .jpg."""
+    overwrite: Flag = False
+    """Replace the file of --sheet where it is there."""
 
     def run(self, console: Console) -> int:
         """Find the frames and list them."""
+        from spectrack.commands.output import check_file
+
         at_least("--top", self.top)
         at_least("--apart", self.apart)
         at_least("--object", self.object)
@@ -58,6 +62,7 @@ class ReviewCommand(Command):
                 raise InputError("--sheet needs the pictures; give --video VIDEO too")
             if self.sheet.suffix.lower() not in {".png", ".jpg", ".jpeg"}:
                 raise InputError(f"--sheet {self.sheet} is no picture; give a .png or .jpg file")
+            check_file("--sheet", self.sheet, self.overwrite)
 
         from spectrack.api import open_frames
         from spectrack.tracks import Tracks

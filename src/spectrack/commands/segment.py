@@ -114,6 +114,8 @@ class SegmentCommand(Command):
 
     def _check_files(self, out: Path) -> None:
         """Refuse names that cannot be written, before any work."""
+        from spectrack.commands.output import check_file
+
         if out.suffix.lower() != ".png":
             raise InputError(f"--out {out} is no .png; masks are kept as indexed PNG")
         given = {"--out": out}
@@ -126,12 +128,7 @@ class SegmentCommand(Command):
         for flag, path in given.items():
             if path.resolve() == self.image.resolve():
                 raise InputError(f"{flag} {path} is the picture itself; give another file")
-            if path.is_dir():
-                raise InputError(f"{flag} {path} is a folder; give a file")
-            if path.exists() and not self.overwrite:
-                raise InputError(
-                    f"{flag} {path} is there; pass --overwrite to replace it or give another file"
-                )
+            check_file(flag, path, self.overwrite)
 
     def _write(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from spectrack.commands.track_keys import (
     with_points,
 )
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -115,8 +116,8 @@ class TrackCommand(Command):
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
         from spectrack.commands.export import check_formats, save_exports
-        from spectrack.commands.output import check_output, staged
-        from spectrack.commands.track_resume import JOURNAL, kept_run, what_decides
+        from spectrack.commands.output import JOURNAL, check_output, staged
+        from spectrack.commands.track_resume import kept_run, what_decides
         from spectrack.settings import split_pairs
         from spectrack.tracking.journal import Journal
         from spectrack.tracking.runtime_settings import with_chosen_runtime
@@ -138,7 +139,8 @@ class TrackCommand(Command):
         if self._keyed:
             self._refuse_beside_keys(camera)
         explainer = self._explainer(source)
-        check_formats(self.save, camera)
+        masks = tracker_table()[self._named].gives == "masks" or getattr(checked, "masks", False)
+        check_formats(self.save, camera, masks or self._keyed or self.mask is not None)
         targets, starts = self._targets(), parse_starts(self.start)
         check_output(self.out, overwrite=self.overwrite)
         asked = kept = None
@@ -157,7 +159,7 @@ class TrackCommand(Command):
         started = time.perf_counter()
         keep = () if kept is None else (JOURNAL,)
         with (
-            staged(self.out, overwrite=self.overwrite, keep=keep) as part,
+            staged(self.out, overwrite=self.overwrite, keep=keep, anew=self.restart) as part,
             told_at_the_end() as told,
         ):
             soft = self.soft_overlay and not self.no_overlay
@@ -176,8 +178,11 @@ class TrackCommand(Command):
             tracks.save(part)
             if self.save:
                 save_exports(self.save, tracks, part, None if camera else self.video, console)
-            if explainer is not None and stopped is None:
-                write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
+            explained = (
+                explainer is not None
+                and stopped is None
+                and write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
+            )
             overlay = not (self.no_overlay or camera or stopped)
             if overlay:
                 drawn_from = part / JOURNAL if soft else None
@@ -185,7 +190,6 @@ class TrackCommand(Command):
             (part / JOURNAL).unlink(missing_ok=True)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
-        explained = explainer is not None and stopped is None
         summary = summarise(tracks, tracking, self.out, overlay=overlay, explained=explained)
         summary["warnings"] = told
         console.result(summary, text(summary))
@@ -347,12 +351,21 @@ def parse_frames(value: str, flag: str) -> list[int]:
         ) from None
 
 
-def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> None:
-    """Write ``explain.png``."""
+def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> bool:
+    """Write ``explain.png``; a sheet that cannot be drawn is told and costs no answer.
+
+    Returns:
+        Whether it was written.
+    """
     from spectrack.video.sheet import write_picture
 
     console.remark("drawing explain.png")
-    write_picture(path, explainer.sheet(title))
+    try:
+        write_picture(path, explainer.sheet(title))
+    except InputError as error:
+        warnings.warn(f"{EXPLAINED} is left out: {error}", InputWarning, stacklevel=2)
+        return False
+    return True
 
 
 def write_overlay(

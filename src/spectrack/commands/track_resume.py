@@ -9,14 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spectrack.commands.output import JOURNAL
 from spectrack.errors import InputError
+from spectrack.storage import PART
 
 if TYPE_CHECKING:
     from spectrack.structures import Target
     from spectrack.tracking.journal import Kept
-
-JOURNAL = "journal"
-"""Name of the file in the folder that results are staged in."""
 
 
 def what_decides(
@@ -64,7 +63,6 @@ def kept_run(out: Path, asked: Mapping[str, Any], explain: bool) -> Kept | None:
     Raises:
         InputError: If that was another run, or this one cannot go on from it.
     """
-    from spectrack.commands.output import PART
     from spectrack.tracking.journal import read_journal
 
     kept = read_journal(out / PART / JOURNAL)

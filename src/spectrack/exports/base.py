@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.tracks import Track, Tracks
 from spectrack.video.export import check_video
+from spectrack.video.folder import image_files
 from spectrack.video.frames import Frames
 
 LARGEST_FILE = 1 << 30
@@ -72,6 +74,15 @@ class About:
             raise InputError(f"{frames.source} has no known length; give a video or a folder")
         stems = frames.stems
         return frames.size_wh, list(stems or (f"{i:05d}" for i in range(frames.length)))
+
+    def file_names(self, tracks: Tracks) -> list[str]:
+        """Name of each frame's file: its own where the source is a folder of images, else .jpg."""
+        made_of = tracks.first.info.get("source")
+        source = made_of if self.frames is None else self.frames.source
+        endings: dict[str, str] = {}
+        with suppress(InputError, OSError):  # a video, or a folder that is no longer there
+            endings = {file.stem: file.suffix for file in image_files(str(source))}
+        return [f"{stem}{endings.get(stem, '.jpg')}" for stem in tracks.first.stems]
 
 
 Writer = Callable[[Tracks, Path, About], None]

@@ -104,8 +104,8 @@ def _write(tracks: Tracks, path: Path, about: About, polygons: bool) -> None:
     width, height = tracks.first.size_wh
     classes = about.classes(tracks)
     images = [
-        {"id": t, "file_name": f"{stem}.jpg", "width": width, "height": height, "frame_id": t - 1}
-        for t, stem in enumerate(tracks.first.stems, start=1)
+        {"id": t, "file_name": file, "width": width, "height": height, "frame_id": t - 1}
+        for t, file in enumerate(about.file_names(tracks), start=1)
     ]
     annotations: list[dict[str, Any]] = []
     for t in range(len(tracks.first)):

@@ -56,7 +56,7 @@ def write_boxes(tracks: Tracks, path: Path, about: About) -> None:
 def write_polygons(tracks: Tracks, path: Path, about: About) -> None:
     """Write a task a frame, with a ``polygonlabels`` an object; parts and holes are joined."""
     size, tasks = np.array(tracks.first.size_wh, dtype=np.float64), []
-    for t, stem in enumerate(tracks.first.stems):
+    for t, file in enumerate(about.file_names(tracks)):
         results = []
         for object_id, track in tracks.items():
             parts = parts_of(track.mask(t), about.tolerance)
@@ -79,8 +79,8 @@ def write_polygons(tracks: Tracks, path: Path, about: About) -> None:
                         "value": value,
                     }
                 )
-        image = f"{about.name}/{stem}.jpg"
-        tasks.append({"data": {"image": image}, "annotations": [{"result": results}]})
+        task = {"data": {"image": f"{about.name}/{file}"}, "annotations": [{"result": results}]}
+        tasks.append(task)
         about.progress(t + 1, len(tracks.first))
     write_json(path, tasks, indent=None)
 

@@ -22,7 +22,7 @@ def write(tracks: Tracks, path: Path, about: About) -> None:
         "width": width,
         "height": height,
         "length": len(first),
-        "file_names": first.stems,
+        "file_names": [f"{about.name}/{file}" for file in about.file_names(tracks)],
     }
     annotations: list[dict[str, Any]] = [
         {
