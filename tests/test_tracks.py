@@ -56,6 +56,17 @@ def test_round_trip(tmp_path: Path, rng: np.random.Generator) -> None:
     assert rows[4] == ["f003", "1", "3.25", "2.50", "3.00", "4.00", "0.5000", "1"]
 
 
+def test_boxes_alone_come_back_without_masks(tmp_path: Path) -> None:
+    """The folder has an empty mask a frame, which is no answer of a tracker of boxes."""
+    boxes, lost = Track(SIZE), Track(SIZE)
+    for t in range(4):
+        boxes.append(Prediction(Box(t, 2, 5, 6)))
+        lost.append(Prediction(None, np.zeros(SIZE[::-1], bool), 0.0, found=False))
+    loaded = Tracks.load(Tracks({1: boxes, 2: lost}).save(tmp_path / "out"))
+    assert [entry.mask for entry in loaded[1]] == [None] * 4
+    assert all(entry.mask is not None for entry in loaded[2])
+
+
 def test_overlap_goes_to_the_higher_score(tmp_path: Path, rng: np.random.Generator) -> None:
     low, high = _track(rng, score=0.2), _track(rng, score=0.9)
     tracks = Tracks({7: high, 3: low})

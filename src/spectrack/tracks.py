@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,15 @@ class Track:
         self.times_s = [round(float(t), 6) for t in times_s[: len(self)]]
         self.info["fps"] = round(float(fps), 6)
         self.info["variable_frame_rate"] = varies(times_s[: len(self)], fps)
+
+    def forget_empty_masks(self) -> None:
+        """Where boxes were found but every mask is empty, there are none: boxes are all there is.
+
+        A result folder has a mask for every frame, of trackers of boxes an empty one.
+        """
+        found = any(entry.found and entry.box is not None for entry in self.entries)
+        if found and not any(entry.mask is not None and entry.mask.area for entry in self.entries):
+            self.entries = [replace(entry, mask=None) for entry in self.entries]
 
     def mask(self, index: int) -> HardHW:
         """Hard mask of a frame, shape (H, W); empty where the track has none."""
@@ -312,6 +321,8 @@ class Tracks(Mapping[int, Track]):
                     track.append(
                         Prediction(box, hard, float(row["score"]), row["found"] == "1"), stem
                     )
+            for track in tracks.values():
+                track.forget_empty_masks()
             for object_id, track in tracks.items():
                 times = [rows[stem, object_id].get(TIME) for stem in stems]
                 track.times_s = [float(t) for t in times if t] if all(times) and times else None

@@ -36,6 +36,13 @@ def small(tmp_path):
     return tmp_path
 
 
+def test_targets_that_were_given_up_are_no_sequences(small):
+    """As Human4 is published: its first file is empty, the second one holds the boxes."""
+    for text in ("", "\r\n"):
+        (small / "Run" / "groundtruth_rect.1.txt").write_text(text)
+        assert list(open_dataset("otb", small)) == ["Ball", "David", "Run-2"]
+
+
 def test_boxes_start_at_zero_and_frames_end_with_them(small):
     otb = open_dataset("otb", small)
     assert list(otb) == ["Ball", "David", "Run-1", "Run-2"]

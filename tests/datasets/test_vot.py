@@ -166,6 +166,16 @@ def test_masks_of_vot2020(masked):
     assert fish.frame_values["occlusion"].tolist() == [0, 1, 0]
 
 
+def test_what_is_told_may_end_early_or_late(masked):
+    root, _ = masked
+    folder = root / "sequences" / "fish"
+    (folder / "anchor.value").write_text("1\n")
+    (folder / "occlusion.tag").write_text("0\n1\n0\n1\n")
+    told = Vot(root)["fish"].frame_values
+    assert told["anchor"].tolist() == [1, 0, 0]
+    assert told["occlusion"].tolist() == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -187,9 +197,6 @@ def test_malformed_masks_are_named(masked, line):
 def test_long_term_truth_and_what_is_told_of_frames(small):
     path = small / "ant" / "groundtruth.txt"
     path.write_text("nan,nan,nan,nan\n0,0,0,0\n")
-    (small / "ant" / "practice.value").write_text("0.5\n")
-    with pytest.raises(InputError, match=r"practice\.value has 1 numbers for 2 frames"):
-        Vot(small)
     (small / "ant" / "practice.value").write_text("0.5\n0.25\n")
     ant = Vot(small)["ant"]
     assert [ant.truth_box(t) for t in range(2)] == [None, None]

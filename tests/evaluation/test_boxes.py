@@ -130,6 +130,20 @@ def test_masks_have_boxes_too(ponds, clips, track_of):
     assert score_track(track_of(moved), ponds["koi"]).boxes is None
 
 
+def test_boxes_alone_are_no_empty_masks(clips, ponds, tmp_path, track_of):
+    """What `track` leaves of a tracker of boxes is scored as its track is."""
+    for name, clip in clips.items():
+        alone = track_of(clip.masks_thw, boxes_only=True)
+        alone.stems = list(clip.stems)
+        alone.save(tmp_path / name)
+        assert next((tmp_path / name / "masks").iterdir()).suffix == ".png"
+    scores = score_folder(tmp_path, ponds)
+    assert scores.measures == ["box_iou"]
+    assert scores.mean("box_iou") == 1
+    again = score_track(Track.load(tmp_path / "koi"), ponds["koi"])
+    assert set(again.values) == {"box_iou"}
+
+
 def test_folders_of_boxes(folder):
     root, balls = folder
     scores = score_folder(root, balls, protocol="otb")

@@ -201,6 +201,14 @@ def test_true_masks_are_consistent(clips, ponds, track_of):
     np.testing.assert_array_equal(score.values["tcont"], score.values["tcont_self"])
 
 
+def test_speed_is_that_of_the_work_not_of_the_video(clips, ponds, track_of):
+    track = track_of(clips["koi"].masks_thw)
+    track.info["fps"] = 25.0
+    assert score_track(track, ponds["koi"]).fps is None
+    track.info["seconds"] = 3.5
+    assert score_track(track, ponds["koi"]).fps == 2
+
+
 def test_short_sequences_are_refused(clips, track_of):
     clip = clips["koi"]
     known = clip.sequence("koi")

@@ -138,12 +138,13 @@ def words_of(text: str) -> list[str]:
     return text.replace(",", " ").replace(";", " ").split()
 
 
-def read_values(path: Path, count: int) -> NDArray[np.float64]:
+def read_values(path: Path, count: int, loose: bool = False) -> NDArray[np.float64]:
     """One number for every frame, on lines of their own or on one.
 
     Args:
         path: The file.
         count: How many frames there are.
+        loose: Take zeros for numbers that are missing at the end, and leave out those beyond it.
 
     Returns:
         Float64 (count,).
@@ -156,6 +157,8 @@ def read_values(path: Path, count: int) -> NDArray[np.float64]:
         values = np.array(words, dtype=np.float64)
     except ValueError as error:
         raise InputError(f"{path} cannot be read ({error}); expected a number a frame") from None
+    if loose:
+        values = np.pad(values[:count], (0, max(0, count - len(values))))
     if len(values) != count:
         raise InputError(f"{path} has {len(values)} numbers for {count} frames; give one a frame")
     return values

@@ -61,7 +61,8 @@ class Otb(Dataset):
         there = {
             _name(path): path
             for path in sorted(folder.glob("*/groundtruth_rect*.txt"))
-            if FILES.fullmatch(path.name)
+            # Human4 is published with an empty file for a target that was given up.
+            if (match := FILES.fullmatch(path.name)) and (not match[1] or path.read_bytes().strip())
         }
         if not there:
             raise InputError(

@@ -200,6 +200,6 @@ def _corners(region: Region) -> NDArray[np.float64] | None:
 
 
 def _told(folder: Path, count: int) -> dict[str, NDArray[np.float64]]:
-    """What is told of frames, by the names of the files."""
+    """What is told of frames, by the names of the files; they may end early, as for the toolkit."""
     files = sorted(p for p in folder.iterdir() if p.suffix in TOLD and p.is_file())
-    return {file.stem: read_values(file, count) for file in files}
+    return {file.stem: read_values(file, count, loose=True) for file in files}

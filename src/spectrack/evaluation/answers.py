@@ -50,9 +50,8 @@ def answer_of_track(found: Track | Tracks, sequence: VideoSequence, seconds: flo
             f"the track of sequence {sequence.name!r} has {frames} frames, not {len(sequence)}; "
             "give one entry for every frame"
         )
-    fps = frames / max(seconds, 1e-9)
     for track in tracks.values():
         track.stems = list(sequence.stems)
-        track.info |= {"sequence": sequence.name, "seconds": round(seconds, 3), "fps": fps}
+        track.info |= {"sequence": sequence.name, "seconds": round(seconds, 3)}
     masks = any(entry.mask is not None for track in tracks.values() for entry in track)
     return Answer(dict(tracks.files("" if masks else None)), frames, seconds)

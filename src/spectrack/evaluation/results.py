@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError, InputWarning
-from spectrack.evaluation.result_boxes import only_object, read_box_rows
+from spectrack.evaluation.result_boxes import BoxRows, only_object, read_box_rows
 from spectrack.structures import Box, HardHW
 from spectrack.tracks import BOXES, MASKS, Track, Tracks
 from spectrack.video.alignment import constant_offset, offset_sentence
 from spectrack.video.folder import natural_key
-from spectrack.video.masks import kind_of, read_mask_as
+from spectrack.video.masks import kind_of, read_mask, read_mask_as
 
 SHOWN = 5
 
@@ -158,7 +158,7 @@ class Result:
             row = None if told is None else told.get((stems[index], object_id))
             return None if row is None else row.box
 
-        source, masked = str(folder), bool(there)
+        source, masked = str(folder), bool(there) and not _boxes_alone(there, told)
         if several:
             boxes = None if told is None else box
             return cls(source, mask if masked else None, None, ids if masked else None, boxes)
@@ -226,6 +226,13 @@ def in_order(there: dict[str, Path], sequence: VideoSequence, folder: Path) -> d
         return there
     warnings.warn(offset_sentence(str(folder), stems, sequence.stems), InputWarning, stacklevel=3)
     return {mine: there[its] for mine, its in zip(sequence.stems, stems, strict=True)}
+
+
+def _boxes_alone(there: Mapping[str, Path], told: BoxRows | None) -> bool:
+    """Whether all masks are empty although boxes were found, as `track` leaves box trackers'."""
+    if told is None or not any(row.box is not None for row in told.values()):
+        return False
+    return not any(read_mask(path).any() for path in there.values())
 
 
 def _scored(frames: Iterable[int], sequence: VideoSequence, last: bool) -> list[int]:

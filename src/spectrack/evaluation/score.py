@@ -130,7 +130,9 @@ def score_track(
     """Score a track of a whole sequence of one object; as :func:`score_result`."""
     info = track.info if isinstance(track, Track) else track.first.info
     result = Result.of_track(track, sequence)
-    return score_result(result, sequence, consistency, fps=info.get("fps"), protocol=protocol)
+    seconds = info.get("seconds")
+    fps = len(sequence) / seconds if seconds else None
+    return score_result(result, sequence, consistency, fps=fps, protocol=protocol)
 
 
 def score_folder(

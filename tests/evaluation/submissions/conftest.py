@@ -65,7 +65,8 @@ def tracks_of(name, objects, masks=True):
     made = {}
     for object_id in objects:
         made[object_id] = Track(
-            SIZE_WH, info={"fps": 20.0, "category": "fish" if object_id == 1 else 3}
+            SIZE_WH,
+            info={"seconds": COUNTS[name] / 20, "category": "fish" if object_id == 1 else 3},
         )
         for t in range(COUNTS[name]):
             mask = mask_of(name, t, object_id)

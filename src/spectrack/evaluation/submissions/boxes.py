@@ -100,8 +100,8 @@ def boxes_of(results: Path, sequence: VideoSequence) -> list[Box]:
 def seconds_of(folder: Path) -> float:
     """Seconds a frame, as ``track.json`` has them; 0 where it does not tell."""
     try:
-        objects = json.loads((folder / INFO).read_text())["objects"]
-        return 1 / float(next(iter(objects.values()))["fps"])
+        info = json.loads((folder / INFO).read_text())
+        return float(next(iter(info["objects"].values()))["seconds"]) / int(info["frames"])
     except (OSError, KeyError, TypeError, ValueError, ZeroDivisionError, StopIteration):
         return 0.0
 
