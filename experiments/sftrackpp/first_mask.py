@@ -30,6 +30,12 @@ from spectrack.tracking.colour import mask_from_box
 from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
 
 TILE = 200
+SEEDS = (
+    "`first_stage_seed_N` is the first stage of `spectrack train mask-in-box --seed N` alone, "
+    "2,500 steps, ended behind it (`RUN/first/last.safetensors` in half precision); what is "
+    "shipped has seen 5,400, most of them with a memory. They tell how far trainings differ "
+    "by their seed. Nothing was chosen by them, and validation was looked at once for both."
+)
 
 
 def ways(weights):
@@ -99,6 +105,8 @@ def main():
     }
     if options.quick:
         sets = {"training, held out": (Davis2016(options.root, "train", "240p", names[:2]), 2)}
+    if options.weights:
+        page.text(SEEDS)
     facts = {}
     for title, (videos, count) in sets.items():
         found = facts[title] = scores(videos, count, methods)
