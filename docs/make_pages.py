@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 from textwrap import dedent
@@ -32,7 +33,8 @@ progress); both may stand before the command too.
 | exit status | meaning |
 |---|---|
 | 0 | done |
-| 1 | `doctor` found something missing, or `weights verify` that nothing fits |
+| 1 | `doctor` found something missing, `weights verify` that nothing fits, `submit --check` \
+something wrong with a pack, or `live` lost its source for good |
 | 2 | bad input, told in one sentence on standard error |
 | 130, 143 | stopped by Ctrl-C or `kill` |
 
@@ -93,18 +95,21 @@ def section(name: str, cls: type) -> str:
     about = [f"`{p.removeprefix('Example: ')}`" if p.startswith("Example:") else p for p in about]
     lines = [f"## {name}", "", "\n\n".join(about), ""]
     shared = {field.name for field in fields(Command)}
-    rows = [row(field, helps(cls)) for field in fields(cls) if field.name not in shared]
+    rows = [row(field, cls, helps(cls)) for field in fields(cls) if field.name not in shared]
     if rows:
         lines += ["| argument | default | what |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)
 
 
-def row(field: Any, told: dict[str, str]) -> str:
+def row(field: Any, cls: type, told: dict[str, str]) -> str:
     """One line of the table."""
     annotation = str(field.type)
-    given = re.search(r"metavar=['\"](.+?)['\"]", annotation)
+    given = re.search(r"metavar=(?:['\"](.+?)['\"]|(\w+))", annotation)
     known = {"OptionalFolder": "DIR", "OptionalFile": "FILE", "OptionalCount": "N"}
-    metavar = given[1] if given else known.get(annotation, "")
+    metavar = known.get(annotation, "")
+    if given:  # in its place, or by the name of a constant beside the command
+        own = next(c for c in cls.__mro__ if field.name in vars(c).get("__annotations__", {}))
+        metavar = given[1] or getattr(sys.modules[own.__module__], given[2])
     called = re.search(r"\bname=['\"](.+?)['\"]", annotation)
     flag = "--" + (called[1] if called else field.name.replace("_", "-"))
     shown = metavar if "Positional" in annotation else f"{flag} {metavar}".strip()

@@ -55,6 +55,23 @@ def test_track_several(clip, still):
     assert tracks[5][3].box == st.Box(60, 20, 20, 30)
 
 
+def test_targets_may_be_boxes_and_masks(clip, truth_folder, still):
+    """As `track` takes them; what is none of these is told."""
+    frames, mask = clip.frames_thwc[:3], clip.masks_thw[0]
+    box = st.Box.from_mask(mask)
+    tight = st.track_all(frames, {3: st.Target(mask=mask)}, tracker=still, clean=False)
+    for given in (mask, truth_folder / "00000.png", tuple(box), list(box), np.array(tuple(box))):
+        tracks = st.track_all(frames, {3: given}, tracker=still, clean=False)
+        assert tracks[3].boxes_xywh().tolist() == tight[3].boxes_xywh().tolist()
+    for wrong, told in (
+        ([tuple(box)], "targets of type list were given; give a dict"),
+        ({1: (1, 2, 3)}, "is not four numbers"),
+        ({1: None}, "a target needs a box or a mask"),
+    ):
+        with pytest.raises(st.InputError, match=told):
+            st.track_all(frames, wrong, tracker=still)
+
+
 class Mine(Tracker):
     """A tracker of a user: its box grows with every frame."""
 

@@ -62,6 +62,17 @@ def test_lengths_of_eao_are_chosen(spectrack, kite, tmp_path, words, interval, w
     assert f"over {shown}" in page.read_text()
 
 
+def test_results_are_read_as_they_were_made(spectrack, tmp_path, kite):
+    """Not as masks that are missing where there were restarts, and the other way round."""
+    results = tmp_path / "made"
+    results.mkdir()
+    for mode, others in (("supervised", ()), ("unsupervised", ("--mode", "multi-start"))):
+        (results / "run.json").write_text(json.dumps({"settings": {"mode": mode}}))
+        ran = spectrack("evaluate", *kite[2:], "--results", results, *others)
+        assert ran.status == 2
+        assert f"was made with --mode {mode}; give that here, too" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -110,6 +110,7 @@ def test_the_list_of_formats(spectrack):
     [
         (("--format", "cocoa", "--out", "a.json"), "did you mean coco?"),
         (("--format", "coco"), "--out is missing"),
+        ((), "--format is missing"),
         (("--format", "coco", "--out", "a.txt"), "coco is a file ending in .json"),
         (("--format", "coco", "--out", "no/where/a.json"), "does not exist; make it first"),
         (

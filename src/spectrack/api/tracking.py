@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from spectrack.api.videos import open_frames
@@ -91,13 +92,12 @@ def track(
         raise InputError("both box and mask were given; give one of them")
     corrected = keyframes is not None or work is not None
     targets: dict[int, Target] = {}
-    if mask is None:
-        if box is not None or not corrected:
-            targets = {1: Target(box=box)}
-    else:
+    if mask is not None:
         from spectrack.video.targets import one_target
 
         targets = {1: one_target(mask)}
+    elif box is not None or not corrected:
+        targets = {1: Target(box=box)}
     return track_all(
         video,
         targets,
@@ -116,7 +116,7 @@ def track(
 
 def track_all(
     video: Video,
-    targets: Mapping[int, Target] | None = None,
+    targets: Mapping[int, Any] | None = None,
     *,
     tracker: TrackerChoice = "sftrack",
     clean: bool = True,
@@ -136,7 +136,8 @@ def track_all(
 
     Args:
         video: As in :func:`track`.
-        targets: Object id (1 to 255) to what to follow, in the frame in which it starts.
+        targets: Object id (1 to 255) to what to follow, in the frame in which it starts: a box, a
+            mask (both as in :func:`track`), or a :class:`~spectrack.structures.Target`.
         tracker: Name of a tracker; each object gets its own. Or what makes one of your own: a
             class or function without arguments. A tracker itself serves one object.
         clean: As in :func:`track`.
@@ -164,6 +165,7 @@ def track_all(
     from spectrack.video.soft_masks import noted_warnings
     from spectrack.video.targets import question_box
 
+    chosen = _targets_of(targets)
     if keyframes is not None or work is not None:
         from spectrack.api.correcting import keys_of, track_keys
 
@@ -176,7 +178,7 @@ def track_all(
             raise InputError(f"{name} does not go with key frames; leave one of them out")
         return track_keys(
             video,
-            keys_of(targets or {}, starts or {}, keyframes or {}),
+            keys_of(chosen, starts or {}, keyframes or {}),
             tracker=tracker,
             clean=clean,
             both_ways=both_ways,
@@ -186,12 +188,12 @@ def track_all(
             settings=settings,
             skip_broken=skip_broken,
         )
-    if not targets:
+    if not chosen:
         raise InputError("no target was given; give at least one box or mask")
     with noted_warnings() as notes:
-        for target in targets.values():
+        for target in chosen.values():
             question_box(target)
-    trackers = trackers_for(targets, tracker, settings)
+    trackers = trackers_for(chosen, tracker, settings)
     watch = None if explain is None else explain.watch(trackers)
     with open_frames(video, max_frames) as frames:
         made: dict[str, Any] = {"source": frames.source, "tracker": name_of(tracker, trackers)}
@@ -200,7 +202,7 @@ def track_all(
             tracks = run_many(
                 trackers,
                 frames,
-                targets,
+                chosen,
                 progress,
                 watch,
                 clean,
@@ -219,3 +221,25 @@ def _describe(tracks: Tracks, made: Mapping[str, Any]) -> Tracks:
     for found in tracks.values():
         found.info.update(made)
     return tracks
+
+
+def _targets_of(given: Mapping[int, Any] | None) -> dict[int, Target]:
+    """Targets as they are, boxes ``(x, y, w, h)`` and masks as targets.
+
+    Raises:
+        InputError: If one is none of these, or they do not come with the numbers of the objects.
+    """
+    from spectrack.video.targets import one_target
+
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(
+            f"targets of type {type(given).__name__} were given; give a dict from the number of "
+            "each object to its box, mask or Target"
+        )
+    found = {}
+    for object_id, one in (given or {}).items():
+        masked = isinstance(one, str | PathLike) or len(getattr(one, "shape", ())) == 2
+        if not isinstance(one, Target):
+            one = one_target(one) if masked else Target(box=one)
+        found[object_id] = one
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,8 @@ class EvaluateCommand(Command):
 
             choose("protocol", self.protocol, PROTOCOLS)
         choose("mode", self.mode, MODES)
+        if self.results is not None:
+            self._check_mode(self.results)
         lengths = self._lengths()
         if self.report is not None:
             check_output(self.report, REPORT, self.overwrite)
@@ -152,6 +155,21 @@ class EvaluateCommand(Command):
             shown += f"report in {self.report}\n"
         console.result(said, shown)
         return 0
+
+    def _check_mode(self, results: Path) -> None:
+        """Refuse to read what a run has left in another way than it was made.
+
+        Raises:
+            InputError: Naming the mode of the run.
+        """
+        from spectrack.evaluation.runner import RUN
+
+        try:
+            made = json.loads((results / RUN).read_text())["settings"]["mode"]
+        except (OSError, ValueError, KeyError, TypeError):  # no run of ours, or of before modes
+            return
+        if made in MODES and made != self.mode:
+            raise InputError(f"{results} was made with --mode {made}; give that here, too")
 
     def _options(self) -> dict[str, str]:
         """Options of the data set: those of ``--set-data``, and those with a flag of their own."""

@@ -68,6 +68,8 @@ class ExportCommand(Command):
         """Read, convert and write."""
         from spectrack.exports.table import FORMATS
 
+        if self.format == "list" and self.result is not None:
+            raise InputError("--format is missing; spectrack export lists those there are")
         if self.format == "list":
             console.result(_listed(FORMATS), _as_text(FORMATS))
             return 0
@@ -198,7 +200,8 @@ def check_formats(names: tuple[str, ...], camera: bool, masks: bool) -> None:
         if format_.needs == "masks" and not masks:
             raise InputError(
                 f"--save {name} needs masks and the tracker gives boxes alone; "
-                "choose mot or vot, or follow with a tracker of masks"
+                "choose one that takes boxes, such as mot, vot, coco or cvat, or follow with a "
+                "tracker of masks"
             )
 
 

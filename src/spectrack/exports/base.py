@@ -138,7 +138,8 @@ def write_tracks(tracks: Tracks, place: Path, name: str, format_: Format, about:
     """
     if format_.needs == "masks" and not has_masks(tracks):
         raise InputError(
-            f"the result has no masks and {name} holds nothing else; choose mot or vot"
+            f"the result has no masks and {name} holds nothing else; choose a format that takes "
+            "boxes, such as mot, vot, coco or cvat"
         )
     if format_.needs == "boxes" and not any(e.box for t in tracks.values() for e in t):
         raise InputError(f"the result has no boxes and {name} holds nothing else")

@@ -1,8 +1,8 @@
 """SFTrack++ online: inputs, masks of their hypotheses, spectral fusion, box, and back again.
 
 Each frame: the input trackers answer side by side; a network (mask-in-box, or the paper's
-NN_feat2seg) turns each answer into a soft mask (phase 1); the masks are mixed, by weights and by
-how well each input agreed with the others of late, and filtered over a window of past frames where
+NN_feat2seg) turns each answer into a soft mask (phase 1); the masks are mixed, see
+:mod:`~spectrack.trackers.sftrack.weighted_mean`, and filtered over a window of past frames where
 ``iterations`` asks for it (phase 2); the box is read off the mask (phase 3). Beyond the paper, what
 was found goes back: an input that carries a mask goes on from the fused one, one that the fusion
 contradicts starts again from it, and a lost target is searched for.
