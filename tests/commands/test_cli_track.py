@@ -272,6 +272,23 @@ def test_a_sheet_that_cannot_be_drawn_is_told_and_costs_no_answer(explained, mon
     assert not (tmp_path / "out" / "explain.png").exists()
 
 
+def test_an_overlay_that_cannot_be_written_costs_no_answer(
+    track, frames_folder, clip_box, monkeypatch, tmp_path
+):
+    def fail(path, *args, **kwargs):
+        raise av.error.ArgumentError(22, "no room for sound")
+
+    monkeypatch.setattr("spectrack.video.export.write_overlay", fail)
+    answer = json.loads(track(frames_folder, "--box", clip_box, "--json").out)
+    assert answer["overlay"] is None
+    (warning,) = answer["warnings"]
+    assert warning.startswith("overlay.mp4 is left out: ")
+    assert "no room for sound" in warning
+    out = tmp_path / "out"
+    assert len(Track.load(out)) == 10
+    assert sorted(p.name for p in out.iterdir()) == ["boxes.csv", "masks", "track.json"]
+
+
 def test_an_input_that_fails_is_told_at_the_end(explained, monkeypatch):
     from spectrack.trackers.opencv.tracker import OpenCVTracker
 

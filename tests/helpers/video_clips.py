@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,3 +60,19 @@ def write_clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def without(path: Path, out: Path, dropped: Collection[int]) -> Path:
+    """A copy of a video that lacks some packets of its pictures, counted as they are stored."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as copy:
+        streams = {s.index: copy.add_stream_from_template(s) for s in source.streams}
+        number = 0
+        for packet in source.demux():
+            if not packet.size:
+                continue
+            picture = packet.stream.type == "video"
+            number += picture
+            if not picture or number - 1 not in dropped:
+                packet.stream = streams[packet.stream.index]
+                copy.mux(packet)
+    return out

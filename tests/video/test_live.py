@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from file_site import running_site
 from live_clip import SIDE, SIZE_WH, place, write_stream
 from spectrack.errors import InputError
 from spectrack.video.live import LiveReader, StreamClock
@@ -21,6 +22,7 @@ from spectrack.video.live_sources import (
     StreamSource,
     open_live,
 )
+from video_clips import write_clip
 
 
 class Script(LiveSource):
@@ -171,6 +173,18 @@ def test_a_file_is_played_at_its_own_rate(tmp_path: Path):
     np.testing.assert_allclose([s for s, _ in came], np.arange(6) / 10, atol=1e-3)
     np.testing.assert_allclose([t for _, t in came], 50 + np.arange(6) / 10, atol=1e-3)
     assert waits[0] == 0
+
+
+def test_a_recording_behind_an_address_comes_whole_and_once(tmp_path: Path):
+    """Its first frames are not lost to probing, and it is not replayed for ever."""
+    clip = write_clip(tmp_path / "clip.mkv", 30, options={"g": "10"})
+    with running_site() as site:
+        site.content = clip.read_bytes()
+        with LiveReader(open_live(site.url), retries=1, pause_s=0.0) as reader:
+            reader.wait_for(60)
+            assert (reader.arrived, reader.reconnected, reader.lost) == (30, 0, None)
+            assert numbers(reader) == [0, 29]
+        assert len(site.asked) == 1
 
 
 def test_passwords_are_not_shown():

@@ -17,7 +17,7 @@ from spectrack.video.cut import FirstFrames
 from spectrack.video.export import write_overlay
 from spectrack.video.reader import open_video
 from spectrack.video.salvage import HeldFrames
-from video_clips import numbered_frame
+from video_clips import numbered_frame, without
 
 SIZE = (96, 64)
 TONE, RATE = 441.0, 44100
@@ -32,11 +32,13 @@ def write_source(
     codec: str = "libx264",
     rate: int = RATE,
     sound_from_s: float = 0.0,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """A clip of numbered frames with a tone that starts at a time, and silence before."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = options or {}
         stream.codec_context.time_base = Fraction(1, 1000)
         sound = None if audio is None else container.add_stream(audio, rate=rate, layout="mono")
         for number, stamp in enumerate(stamps):
@@ -128,6 +130,61 @@ def test_the_sound_stays_in_step(tmp_path: Path, name, codec, audio, rate, kept)
     middle = samples[round(1.2 * rate) : round(1.8 * rate)]
     peak = np.abs(np.fft.rfft(middle)).argmax() * rate / len(middle)
     assert peak == pytest.approx(TONE, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("audio", "rate", "kept"),
+    [
+        ("pcm_s16le", 96000, 48000),
+        ("pcm_s16le", 37800, 32000),
+        ("pcm_s16le", 11024, 11025),
+        ("libmp3lame", 11025, 11025),
+    ],
+)
+def test_sound_of_rates_that_mp4_cannot_hold_is_encoded_anew(
+    tmp_path: Path, audio: str, rate: int, kept: int
+) -> None:
+    source = write_source(tmp_path / "a.mkv", STAMPS, audio, rate=rate)
+    codec, samples, found_rate = heard(overlay_of(source, tmp_path / "o.mp4"))
+    assert (codec, found_rate) == ("aac", kept)
+    middle = samples[round(0.5 * kept) : round(1.5 * kept)]
+    # Matroska rounds times to milliseconds, which puts some pieces a few samples off
+    assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(TONE, abs=10)
+
+
+def test_sound_that_nobody_can_decode_is_left_out(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "a.mov", STAMPS, "pcm_s16le")
+    source.write_bytes(source.read_bytes().replace(b"sowt", b"apac"))
+    with av.open(str(source)) as container:
+        assert container.streams.audio[0].codec_context is None
+    assert len(open_video(overlay_of(source, tmp_path / "o.mp4"))) == len(STAMPS)
+
+
+def test_sound_that_a_file_cannot_hold_costs_no_overlay(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("spectrack.video.sound._RATES", (11024,))
+    source = write_source(tmp_path / "a.mkv", STAMPS, "pcm_s16le")
+    with pytest.warns(InputWarning, match="the sound of .* cannot be written"):
+        out = overlay_of(source, tmp_path / "o.mp4")
+    with av.open(str(out)) as container:
+        assert not container.streams.audio
+    np.testing.assert_allclose(open_video(out).times_s, np.array(STAMPS) / 1000, atol=2e-3)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_sound_of_a_recording_between_key_frames_stays_in_step(tmp_path: Path) -> None:
+    """What is dropped before the first picture is no beginning of the sound either."""
+    even = [40 * i for i in range(50)]
+    options = {"g": "12", "bf": "0"}
+    whole = write_source(tmp_path / "a.mkv", even, "pcm_s16le", sound_from_s=1.0, options=options)
+    source = without(whole, tmp_path / "cut.mkv", range(5))
+    with open_video(source) as frames:
+        begin = float(frames.times_s[0])
+    assert begin == pytest.approx(0.48, abs=1e-3)  # the second key frame, 12 frames on
+    with open_video(source) as frames:
+        out = write_overlay(tmp_path / "o.mp4", frames, track_of(20))
+    samples = heard(out)[1]
+    loud = np.flatnonzero(np.abs(samples) > 0.1) / RATE
+    assert loud[0] == pytest.approx(1.0 - begin, abs=0.05)
 
 
 def test_broken_frames_that_are_passed_over_cost_no_sound(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from spectrack.errors import InputError
+from spectrack.video.containers import announced_bytes
 from spectrack.video.reader import VideoFile, open_video
-from video_clips import numbered_frame, read_number, write_clip
+from video_clips import numbered_frame, read_number, without, write_clip
 
 X264 = {"bf": "3", "g": "12", "crf": "12"}
 KINDS = {
@@ -213,6 +214,110 @@ def test_not_a_video(tmp_path: Path, rng: np.random.Generator) -> None:
             open_video(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+class Pipe:
+    """What cannot be gone back in."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+
+@pytest.mark.parametrize("size", [b"\xff" * 4, b"\0" * 4])
+def test_an_avi_from_a_pipe_is_not_truncated(tmp_path: Path, size: bytes) -> None:
+    pipe = Pipe()
+    with av.open(pipe, "w", format="avi") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for i in range(8):
+            frame = av.VideoFrame.from_ndarray(numbered_frame(i), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert pipe.data[4:8] == b"\xff" * 4
+    pipe.data[4:8] = size
+    path = tmp_path / "piped.avi"
+    path.write_bytes(pipe.data)
+    assert announced_bytes(path) is None
+    with open_video(path) as frames:
+        assert frames.length == 8
+        assert [read_number(f) for f in frames] == list(range(8))
+        assert read_number(frames[5]) == 5
+
+
+def check_all_alike(path: Path, numbers: list[int], known_before: bool = True) -> None:
+    """Length, times, iteration and random access tell of the same frames."""
+    with open_video(path) as frames:
+        if known_before:
+            assert frames.length == len(frames.times_s) == len(numbers)
+        assert [read_number(f) for f in frames] == numbers
+        assert frames.length == len(frames) == len(numbers)
+        np.testing.assert_allclose(frames.times_s, np.array(numbers) / 25, atol=2e-3)
+        order = [*range(len(numbers) - 1, -1, -3), 0, 1]
+        assert [read_number(frames[i]) for i in order] == [numbers[i] for i in order]
+    with open_video(path) as frames:  # counted first, asked for its times afterwards
+        assert sum(1 for _ in frames) == len(numbers)
+        assert len(frames.times_s) == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("codec", "options", "dropped", "first"),
+    [
+        ("libx264", X264, 5, 12),
+        ("libx264", X264, 14, 24),
+        ("libx264", {**X264, "x264-params": "open-gop=1"}, 5, 12),
+        ("mpeg2video", {"g": "12", "bf": "2"}, 10, 12),
+        # it begins with a key frame, and with frames shown before it that lean on what is gone
+        ("libx265", {"x265-params": "keyint=12:open-gop=1:log-level=none"}, 11, 12),
+    ],
+)
+def test_what_comes_before_the_first_picture_is_no_frame(
+    tmp_path: Path, codec: str, options: dict[str, str], dropped: int, first: int
+) -> None:
+    whole = write_clip(tmp_path / "a.mkv", codec=codec, options=options)
+    cut = without(whole, tmp_path / "cut.mkv", range(dropped))
+    with av.open(str(cut)) as container:
+        assert sum(bool(p.size) for p in container.demux(video=0)) > 40 - first
+    check_all_alike(cut, list(range(first, 40)))
+
+
+def test_hidden_frames_of_vp8_are_no_frames(tmp_path: Path) -> None:
+    """As encoders write them that look ahead: a packet of its own, with a time of its own."""
+    options = {"g": "12", "crf": "4", "b": "2M"}
+    whole = write_clip(tmp_path / "a.webm", codec="libvpx", options=options)
+    path, hidden = tmp_path / "hidden.webm", {7, 8, 20, 39}
+    with av.open(str(whole)) as source, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(p for p in source.demux(video=0) if p.size):
+            data = bytearray(bytes(packet))
+            data[0] &= 0xFF if number not in hidden else ~0x10
+            made = av.Packet(bytes(data))
+            made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+            made.is_keyframe, made.stream = packet.is_keyframe, stream
+            copy.mux(made)
+    check_all_alike(path, [i for i in range(40) if i not in hidden])
+
+
+def test_packets_without_a_picture_are_known_once_all_was_decoded(tmp_path: Path) -> None:
+    """MPEG-4 has packets that say "nothing new"; only decoding tells them from frames."""
+    whole = write_clip(tmp_path / "a.mkv", codec="mpeg4", options={"g": "1", "qscale": "2"})
+    path, empty = tmp_path / "empty.mkv", {5, 17, 18, 30}
+    with av.open(str(whole)) as source, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(p for p in source.demux(video=0) if p.size):
+            made = packet
+            if number in empty:  # start code, P, same second, time 0 of 25, not coded, padding
+                made = av.Packet(b"\0\0\1\xb6" + bytes([0b01_0_1_0000, 0b0_1_0_01111]))
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+            made.stream = stream
+            copy.mux(made)
+    check_all_alike(path, [i for i in range(40) if i not in empty], known_before=False)
+    with open_video(path) as frames:
+        assert frames.length == 40  # opening is quick: nothing was decoded yet
+        assert sum(1 for _ in frames) == len(frames) == len(frames.times_s) == 36
 
 
 def test_sound_only(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,10 +184,11 @@ class TrackCommand(Command):
                 and stopped is None
                 and write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             )
-            overlay = not (self.no_overlay or camera or stopped)
-            if overlay:
-                drawn_from = part / JOURNAL if soft else None
-                write_overlay(source, tracks, part, console, self.max_frames, drawn_from)
+            drawn_from = part / JOURNAL if soft else None
+            overlay = not (self.no_overlay or camera or stopped) and drawn(
+                "overlay.mp4",
+                lambda: write_overlay(source, tracks, part, console, self.max_frames, drawn_from),
+            )
             (part / JOURNAL).unlink(missing_ok=True)
         if camera and not self.no_overlay:
             console.remark("a camera cannot be watched twice, so overlay.mp4 is left out")
@@ -352,18 +354,20 @@ def parse_frames(value: str, flag: str) -> list[int]:
 
 
 def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> bool:
-    """Write ``explain.png``; a sheet that cannot be drawn is told and costs no answer.
-
-    Returns:
-        Whether it was written.
-    """
+    """Write ``explain.png``, see :func:`drawn`."""
     from spectrack.video.sheet import write_picture
 
     console.remark("drawing explain.png")
+    return drawn(EXPLAINED, lambda: write_picture(path, explainer.sheet(title)))
+
+
+def drawn(name: str, draw: Callable[[], object]) -> bool:
+    """Whether something beside the answers could be drawn; else this is told and costs none."""
     try:
-        write_picture(path, explainer.sheet(title))
-    except InputError as error:
-        warnings.warn(f"{EXPLAINED} is left out: {error}", InputWarning, stacklevel=2)
+        draw()
+    except Exception as error:  # whatever it is, hours of work are not thrown away for a picture
+        reason = str(error) if isinstance(error, InputError) else repr(error)
+        warnings.warn(f"{name} is left out: {reason}", InputWarning, stacklevel=2)
         return False
     return True
 

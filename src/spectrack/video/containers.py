@@ -2,7 +2,7 @@
 
 FFmpeg decodes what is left of a cut file without a word, so a half-copied Matroska or AVI file
 would give half a video. MP4, Matroska and AVI write their sizes down; other kinds do not and
-cannot be checked.
+cannot be checked, nor can AVI that was written to a pipe, where nobody could go back for the size.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_RIFF_OPEN = frozenset({0, 0xFFFFFFFF})
+"""Sizes of a RIFF file whose writer could not tell."""
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx"})
 
 
@@ -25,7 +27,8 @@ def announced_bytes(path: Path) -> int | None:
         if head.startswith(_EBML):
             return _matroska_end(handle)
         if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
-            return 8 + int.from_bytes(head[4:8], "little")
+            span = int.from_bytes(head[4:8], "little")
+            return None if span in _RIFF_OPEN else 8 + span
     return None
 
 

@@ -6,17 +6,20 @@ so an error or Ctrl-C leaves nothing half-written.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from spectrack.errors import InputError
+import av
+
+from spectrack.errors import InputError, InputWarning
 from spectrack.storage import Progress
 from spectrack.structures import FrameHWC, HardHW, Prediction, SoftHW
 from spectrack.tracks import Track, Tracks, varies
 from spectrack.video.draw import draw_overlay, object_color
 from spectrack.video.frames import Frames
-from spectrack.video.sound import open_sound
+from spectrack.video.sound import Sound, open_sound
 from spectrack.video.writer import VideoWriter, write_video
 
 __all__ = [
@@ -71,7 +74,7 @@ def write_overlay(
         times_s = None
     timed = times_s is not None and varies(times_s[:total], rate)
     sound = None if times_s is None else open_sound(frames.media, float(times_s[0]))
-    with VideoWriter(path, rate, frames.size_wh, timed=timed, sound=sound) as writer:
+    with _writer(path, rate, frames.size_wh, timed, sound) as writer:
         for done, frame in enumerate(islice(frames, total), start=1):
             time_s = None if times_s is None else float(times_s[done - 1] - times_s[0])
             writer.write(overlay_frame(frame, objects, done - 1, soft), time_s)
@@ -83,6 +86,24 @@ def write_overlay(
                 "give the video that was tracked"
             )
     return Path(path)
+
+
+def _writer(
+    path: str | Path, fps: float, size_wh: tuple[int, int], timed: bool, sound: Sound | None
+) -> VideoWriter:
+    """The writer of an overlay; without the sound where the file cannot hold it."""
+    try:
+        return VideoWriter(path, fps, size_wh, timed=timed, sound=sound)
+    except av.error.FFmpegError as error:
+        if sound is None:
+            raise
+        warnings.warn(
+            f"the sound of {sound.source} cannot be written to {path} ({error.strerror}); the "
+            "overlay has none",
+            InputWarning,
+            stacklevel=3,
+        )
+        return VideoWriter(path, fps, size_wh, timed=timed)
 
 
 def overlay_frame(

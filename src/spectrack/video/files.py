@@ -25,6 +25,8 @@ _TEXT_FORMATS = frozenset({"tty", "lrc", "bin", "xbin", "adf", "idf"})
 """FFmpeg "plays" text files as terminal art; nobody who gives one means that."""
 _STRIDE = 48
 """Decode forward instead of seeking when the wanted frame is at most this far ahead."""
+_VP8_SHOWN = 0x10
+"""Bit of a VP8 packet's first byte; without it the frame serves others as a reference alone."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class VideoFile(Frames):
 
     Frames come in presentation order, turned as the file's display matrix asks. Iterating decodes
     from the start without seeking; ``frames[i]`` seeks to the key frame before frame i and decodes
-    up to its exact time stamp. Pixels are taken as square.
+    up to its exact time stamp. Pixels are taken as square. Where packets hold no picture in ways
+    that only decoding shows, length and times are right once all frames were read.
 
     Args:
         path: The file.
@@ -58,16 +61,22 @@ class VideoFile(Frames):
         self.source = str(path)
         self._path = self.media = Path(path)
         self.name = self._path.stem
-        self._counted: int | None = None
+        self._begin: int | None = None
+        self._decoded: list[int | None] | None = None
         self._cursor: Iterator[av.VideoFrame] | None = None
         self._cursor_next = 0
         self._check_bytes()
-        with self._open() as (_, stream):
-            rate = stream.average_rate or stream.guessed_rate
-            self.fps = float(rate) if rate else DEFAULT_FPS
         first = next(self._decode(), None)
         if first is None:
             raise InputError(f"{self.source} holds no frame; give a video that plays")
+        with self._open() as (container, stream):
+            rate = stream.average_rate or stream.guessed_rate
+            self.fps = float(rate) if rate else DEFAULT_FPS
+            head = next(container.demux(stream))
+        # Recordings may begin between key frames, or with what leans on frames before them; a key
+        # frame that is missing before the first picture is a broken one, though.
+        if not head.is_keyframe or head.pts == first.pts:
+            self._begin = first.pts
         self._stored_wh = (first.width, first.height)
         self._matrix = display_matrix(first)
         width, height = self._stored_wh
@@ -76,7 +85,7 @@ class VideoFile(Frames):
     @property
     def length(self) -> int:
         """Number of frames; the first call reads through the file once without decoding."""
-        return len(self._index.pts) if self._counted is None else self._counted
+        return len(self._index.pts if self._decoded is None else self._decoded)
 
     @property
     def times_s(self) -> NDArray[np.float64] | None:
@@ -91,11 +100,8 @@ class VideoFile(Frames):
         return np.array(self._index.pts, dtype=np.float64) * unit
 
     def __iter__(self) -> Iterator[FrameHWC]:
-        count = 0
-        for frame in self._decode():
+        for count, frame in enumerate(self._decode()):
             yield self._picture(frame, count)
-            count += 1
-        self._counted = count
 
     def salvage(self, start: int = 0) -> Iterator[FrameHWC | BrokenFrame]:
         """Frames from ``start`` on, and an error in the place of each that cannot be decoded.
@@ -159,45 +165,47 @@ class VideoFile(Frames):
 
     @cached_property
     def _index(self) -> _Index:
-        """Read all packets once. Where their stamps are no use, decode once instead."""
+        """Read all packets once. Where their stamps are no use, those of decoded frames instead."""
         with self._open() as (container, stream):
             # AVI knows the order of decoding only, which B-frames make differ.
             reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
             # Only the stamps are kept: the packets together are the whole file.
-            marks = [
-                (p.pts, p.is_keyframe)
-                for p in container.demux(stream)
-                if p.size and not _discarded(p)
-            ]
+            marks = [(p.pts, p.is_keyframe) for p in container.demux(stream) if self._shows(p)]
         stamps = [pts for pts, _ in marks]
         keys = sorted(pts for pts, key in marks if key and pts is not None)
-        if not reordered and None not in stamps and len(set(stamps)) == len(stamps):
+        fits = self._decoded is None or len(self._decoded) == len(stamps)
+        if fits and not reordered and None not in stamps and len(set(stamps)) == len(stamps):
             return _Index(sorted(stamps), keys, exact=True)
-        decoded: list[int | None] = [frame.pts for frame in self._decode()]
-        known = [pts for pts in decoded if pts is not None]
-        if len(known) == len(decoded):
-            decoded = [*sorted(known)]
-        return _Index(decoded, [], exact=False)
+        return _decoded_index(self._decoded or [frame.pts for frame in self._decode()])
+
+    def _keep(self, decoded: list[int | None]) -> None:
+        """Stamps of all frames, now that they were decoded; an index that knew others is wrong."""
+        self._decoded = decoded
+        index: _Index | None = self.__dict__.get("_index")
+        if index is not None and len(index.pts) != len(decoded):
+            self._index = _decoded_index(decoded)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """All frames in presentation order, from the start."""
-        packets = count = 0
+        packets = 0
+        stamps: list[int | None] = []
         with self._open() as (container, stream):
             try:
                 for packet in container.demux(stream):
-                    packets += bool(packet.size) and not _discarded(packet)
+                    packets += self._shows(packet)
                     for frame in packet.decode():
                         if getattr(frame, "is_corrupt", False):
                             raise av.error.InvalidDataError(0, "corrupt frame")
+                        stamps.append(frame.pts)
                         yield frame
-                        count += 1
             except av.error.FFmpegError:
                 raise self._broken(self._first_broken()) from None
-        if count < packets:
+        if len(stamps) < packets:
             # Decoder threads may swallow a broken last part; interlaced fields are innocent.
             number = self._first_broken()
             if number is not None:
                 raise self._broken(number)
+        self._keep(stamps)
 
     def _decode_from(self, key: int) -> Iterator[av.VideoFrame]:
         """Frames from a key frame's stamp on; ends early where anything is wrong.
@@ -229,7 +237,7 @@ class VideoFile(Frames):
             stamps: list[int] = []
             bad: int | None = None
             for packet in container.demux(stream):
-                if packet.pts is not None and not _discarded(packet):
+                if packet.pts is not None and self._shows(packet):
                     stamps.append(packet.pts)
                 if bad is None:
                     try:
@@ -238,6 +246,15 @@ class VideoFile(Frames):
                     except av.error.FFmpegError:
                         bad = packet.pts
         return None if bad is None else bisect_left(sorted(stamps), bad)
+
+    def _shows(self, packet: Any) -> bool:
+        """Whether a packet is there to give a picture; others are decoded but not shown."""
+        if not packet.size or getattr(packet, "is_discard", False):  # the end, or an edit list
+            return False
+        if None not in (packet.pts, self._begin) and packet.pts < self._begin:
+            return False
+        vp8 = packet.stream.codec_context.name == "vp8"
+        return not vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN)
 
     def _picture(self, frame: av.VideoFrame, index: int) -> FrameHWC:
         if (frame.width, frame.height) != self._stored_wh:
@@ -286,9 +303,10 @@ class VideoFile(Frames):
         )
 
 
-def _discarded(packet: Any) -> bool:
-    """Whether an edit list hides the packet's frame (it is decoded but not shown)."""
-    return bool(getattr(packet, "is_discard", False))
+def _decoded_index(stamps: list[int | None]) -> _Index:
+    """The index by decoded frames, where packets cannot tell it."""
+    known = [pts for pts in stamps if pts is not None]
+    return _Index([*sorted(known)] if len(known) == len(stamps) else stamps, [], exact=False)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -25,6 +25,8 @@ NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https
 """Schemes of addresses that are taken."""
 WITHIN = (*NETWORK, "rtp", "tls", "crypto", "httpproxy")
 """What a stream from the network may open in turn: never a file."""
+_PROMPT = frozenset({"rtsp", "rtsps", "udp", "srt"})
+"""Schemes whose frames are old once probed and are dropped; elsewhere a file begins with them."""
 OPEN_S, READ_S = 10.0, 10.0
 """Seconds until a network stream that does not open, or says nothing, is lost."""
 MOST_BROKEN = 250
@@ -53,7 +55,8 @@ class LiveSource(ABC):
 
     Attributes:
         shown: What it is called, without what may be a password.
-        returns: Whether it is worth opening again when it was lost.
+        returns: Whether it is worth opening again when it was lost; a stream may tell
+            only at its end.
     """
 
     shown: str
@@ -101,7 +104,9 @@ class StreamSource(LiveSource):
         self.shown = re.sub(r"://(?:[^/]*@)?([^/?#]*).*", r"://\1", address, flags=re.S)
         if "://" in address:
             self._address, within = address, ",".join(WITHIN)
-            self._options |= {"fflags": "nobuffer", "rtsp_transport": "tcp"}
+            self._options["rtsp_transport"] = "tcp"
+            if address.partition("://")[0].lower() in _PROMPT:
+                self._options["fflags"] = "nobuffer"
             self._timeout = (OPEN_S, READ_S)
         elif address == "-":
             self._address, within, self.shown = "pipe:0", "pipe", "standard input"
@@ -131,6 +136,8 @@ class StreamSource(LiveSource):
                 except (av.error.FFmpegError, OSError) as error:
                     raise self._lost("broke off", error) from None
                 if packet is None:
+                    # What tells how long it is, is a recording: opened again it would be replayed.
+                    self.returns = self.returns and not container.duration
                     return
                 frames: list[Any] = []
                 with suppress(av.error.FFmpegError):

@@ -187,7 +187,8 @@ class MaskFolder:
         if mask.shape != (height, width) and not self._any_size:
             raise InputError(
                 f"mask {file} is {mask.shape[1]}x{mask.shape[0]} but the frames are "
-                f"{width}x{height}; give masks of the same size"
+                f"{width}x{height}; give masks of the same size, or resize them where that is "
+                "offered (--resize, resize=True)"
             )
         if self.object_id is None and mask.dtype == np.uint8:
             ids, source = object_ids(mask), str(file)

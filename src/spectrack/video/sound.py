@@ -14,7 +14,10 @@ from spectrack.errors import InputWarning
 _COPIED = frozenset({"aac", "alac", "mp3", "ac3", "eac3"})
 """Codecs that players expect in mp4; others become AAC."""
 _COPIED_FROM = frozenset({"mov", "mp4", "matroska", "webm"})
-_MOST_RATE = 48000
+_RATES = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+"""Samples a second that AAC knows and players expect."""
+_LEAST_MP3 = 16000
+"""Samples a second below which MP3 is none that mp4 files may hold."""
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, RuntimeError)
 
 
@@ -42,12 +45,14 @@ class Sound:
         """Add the sound track to the file to be written, before its first packet."""
         names = set(self._container.format.name.split(","))
         codec = self._given.codec_context.name.removesuffix("float")
+        given = self._given.codec_context.sample_rate or _RATES[0]
+        held = codec in _COPIED and (codec != "mp3" or given >= _LEAST_MP3)
         try:
-            if codec in _COPIED and names & _COPIED_FROM:
+            if held and names & _COPIED_FROM:
                 self._stream = container.add_stream_from_template(self._given)
                 self._packets = self._copied()
             else:
-                rate = min(self._given.codec_context.sample_rate or _MOST_RATE, _MOST_RATE)
+                rate = min(_RATES, key=lambda known: abs(known - given))
                 layout = "mono" if self._given.codec_context.channels == 1 else "stereo"
                 self._stream = container.add_stream("aac", rate=rate, layout=layout)
                 self._packets = self._encoded(rate, layout)
@@ -114,7 +119,7 @@ class Sound:
 
 
 def open_sound(path: Path | None, start_s: float = 0.0) -> Sound | None:
-    """The sound of a file, None where it has none.
+    """The sound of a file, None where it has none, or none that can be decoded.
 
     Args:
         path: The file, None where the frames come from none.
@@ -124,7 +129,8 @@ def open_sound(path: Path | None, start_s: float = 0.0) -> Sound | None:
         return None
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.audio:
+            streams = container.streams.audio
+            if not streams or streams[0].codec_context is None:
                 return None
         return Sound(path, start_s)
     except _ERRORS:

@@ -79,6 +79,7 @@ class VideoWriter:
             self._stream = self._add_stream(Fraction(fps).limit_denominator(1001), quality)
             if sound is not None:
                 sound.attach(self._container)
+            self._container.start_encoding()  # what the file cannot hold is known before any frame
         except BaseException:
             self.abort()
             raise
