@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from typing import get_args
 
 import pytest
 
+from spectrack.commands.trackers import settings_text
 from spectrack.tracking.table import TRACKERS, Speed
 from spectrack.weights.places import state_of
 from spectrack.weights.table import WEIGHTS
@@ -68,6 +70,14 @@ def test_one_of_them_in_full(spectrack):
     assert values["settings"]["presence"] == 0.3
     assert values["state"] == "absent"
     assert "weights: none needed; terms: Apache-2.0" in spectrack("trackers", "flow").out
+
+
+@pytest.mark.parametrize("name", list(TRACKERS))
+def test_settings_are_told_without_marks(name):
+    text = settings_text(TRACKERS[name].settings)
+    assert not re.search(r"``|:\w+:`|^(Args|Attributes|Raises):", text, re.MULTILINE)
+    fields_told = [field.name for field in fields(TRACKERS[name].settings)]
+    assert all(re.search(rf"\b{field}\b", text) for field in fields_told)
 
 
 def test_a_row_of_another_package(spectrack, monkeypatch):

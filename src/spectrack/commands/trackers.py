@@ -79,9 +79,17 @@ class TrackersCommand(Command):
         ]
         if not told["weights"]:
             lines.append(f"weights: {NONE_NEEDED}; terms: {told['licences'][0]}")
-        parts = ["\n".join(lines), inspect.getdoc(entry.settings) or "", table(defaults.items())]
+        parts = ["\n".join(lines), settings_text(entry.settings), table(defaults.items())]
         console.result({**told, "settings": defaults}, "\n\n".join(p for p in parts if p))
         return 0
+
+
+def settings_text(kind: type[Any]) -> str:
+    """What the docstring of a tracker's settings says, without marks that are for pages."""
+    text = inspect.getdoc(kind) or ""
+    parts = [part for part in text.split("\n\n") if not part.startswith("Raises:")]
+    plain = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", "\n\n".join(parts)).replace("``", "")
+    return re.sub(r"^(Args|Attributes):", "Settings:", plain, flags=re.MULTILINE)
 
 
 def about(name: str, entry: TrackerEntry) -> dict[str, Any]:
