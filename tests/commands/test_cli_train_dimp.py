@@ -146,6 +146,7 @@ def test_atom_learns_on_a_given_backbone_and_tracks(data, tmp_path, spectrack, m
         (["dimp", "--start", "a", "--backbone-of", "b"], "to learn on, or"),
         (["dimp", "--small", "--backbone-of", "nothing.pth"], "nothing.pth do not exist"),
         (["atom"], "give weights of one that has learned"),
+        (["dimp", "--tracker", "superdimp"], "stays as it is (feature_extractor.conv1, "),
     ],
 )
 def test_mistakes_are_told_before_work_begins(data, tmp_path, spectrack, given, told):

@@ -22,6 +22,7 @@ from thin import randomise
 from thin_kys import DESCRIBED
 from tiny_training import little_work, write_image  # noqa: F401
 
+NAMES = ("one", "two", "three", "four", "five", "six", "seven")
 TINY = ["--samples", "2", "--frames", "2", "--batch", "2", "--epochs", "1", "--quiet"]
 DIMP = {**DESCRIBED, "kind": "dimp"}
 LOOK = {"samples": {"size_wh": [96, 96], "search": 4.0}}
@@ -29,10 +30,10 @@ LOOK = {"samples": {"size_wh": [96, 96], "search": 4.0}}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four short sequences in the layout of DAVIS."""
+    """Seven short sequences in the layout of DAVIS."""
     root = tmp_path_factory.mktemp("data")
     davis = root / "davis2016"
-    for number, name in enumerate(("one", "two", "three", "four")):
+    for number, name in enumerate(NAMES):
         clip = make_clip(5, size_wh=(96, 72), seed=10 + number)
         for t in range(5):
             frame = davis / "JPEGImages" / "240p" / name / f"{t:05d}.jpg"
@@ -40,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             mask = davis / "Annotations" / "240p" / name / f"{t:05d}.png"
             write_image(mask, clip.masks_thw[t])
     (davis / "ImageSets" / "240p").mkdir(parents=True)
-    (davis / "ImageSets" / "240p" / "train.txt").write_text("one\ntwo\nthree\nfour\n")
+    (davis / "ImageSets" / "240p" / "train.txt").write_text("\n".join(NAMES) + "\n")
     return root
 
 
@@ -65,6 +66,8 @@ def test_a_dimp_becomes_a_kys_that_follows(
     about = read_weights(file).about
     assert about["network"] == json.loads(json.dumps(DESCRIBED))
     assert about["terms"] == "research use"
+    # as hold_out has it for the DiMP below, and not the last ones
+    assert about["held_out"] == ["six"]
     learned = load_network(str(file), KYS)
     assert learned.shown == {"width": 96, "height": 96, "search": 4.0, "label": 0.25}
     given = read_weights(dimp).tensors
@@ -84,6 +87,7 @@ def test_a_dimp_becomes_a_kys_that_follows(
     told = json.loads(capsys.readouterr().out)
     assert told["weights"] == str(file)
     assert 0 <= told["hits"] <= 1
+    assert told["videos"] == 6
     assert main([*command(data, out, dimp), "--seed", "1"]) == 2
     assert "holds a run with seed 0" in capsys.readouterr().err
     assert main(command(data, tmp_path / "on", file)) == 0

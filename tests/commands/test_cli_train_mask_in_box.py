@@ -101,8 +101,10 @@ def test_it_starts_from_the_backbone_given(data: Path, tmp_path: Path) -> None:
     tiny = {"epochs": 1, "batch_size": 2, "learning_rate": 1e-12}
     plan = replace(plan, first=replace(plan.first, **tiny), memory=replace(plan.memory, **tiny))
     stills = Stills(data / "stills", SOURCES)
-    videos = Davis2016(data / "davis2016", "train", "240p")
-    file = mask_in_box(stills, videos, backbone, tmp_path / "run", plan, about={"terms": "any"})
+    one, two = Davis2016(data / "davis2016", "train", "240p").values()
+    file = mask_in_box(
+        stills, [one], [two], backbone, tmp_path / "run", plan, about={"terms": "any"}
+    )
     found = read_weights(file)
     assert found.about["terms"] == "any"
     for name, tensor in backbone.state_dict().items():

@@ -10,6 +10,7 @@ from golden import Golden
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.networks.iou_net import AtomIoUNet
+from spectrack.networks.lenient_norm import LenientBatchNorm2d
 from spectrack.networks.search_maps import SearchMaps
 from thin import randomise
 
@@ -149,3 +150,31 @@ def test_no_closed_gradient_while_training():
     network, maps, boxes = small()
     with pytest.raises(InputError, match="training mode"):
         network.train().judge_and_gradient(maps, boxes)
+
+
+def test_one_reference_image_is_enough_in_training():
+    """As the last batch of an epoch may have one sample; statistics stay where there are none."""
+    network = randomise(AtomIoUNet((6, 10), maps=8)).train()
+    before = network.fc34_3r[1].running_mean.clone()
+    layers = torch.randn(1, 6, 12, 10), torch.randn(1, 10, 6, 5)
+    target = network.reference(*layers, torch.tensor([[20.0, 30, 30, 24]]))
+    assert torch.equal(network.fc34_3r[1].running_mean, before)
+    together = network.reference(
+        *(layer.repeat(2, 1, 1, 1) for layer in layers),
+        torch.tensor([[20.0, 30, 30, 24], [9, 9, 20, 20]]),
+    )
+    assert not torch.equal(network.fc34_3r[1].running_mean, before)
+    for found in (target.fine_nc, together.fine_nc):
+        assert found.isfinite().all()
+        found.sum().backward()
+
+
+def test_a_single_value_is_normalised_as_in_evaluation():
+    norm = randomise(LenientBatchNorm2d(5))
+    x = torch.randn(1, 5, 1, 1)
+    truth = norm.eval()(x)
+    torch.testing.assert_close(norm.train()(x), truth)
+    plain = torch.nn.BatchNorm2d(5).train()
+    plain.load_state_dict(norm.state_dict())
+    many = torch.randn(2, 5, 1, 1)
+    assert torch.equal(norm(many), plain(many))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -199,3 +200,26 @@ def test_operators_that_changed_are_not_used(monkeypatch) -> None:
         other.setattr("platform.machine", lambda: "aarch64")
         assert not can_pack()
     packed.can_pack.cache_clear()
+
+
+@needs_packing
+def test_weights_that_lie_where_others_lay_are_packed_anew() -> None:
+    """As a tensor may that is made after another one was given back."""
+    made, x = PackedConv2d(nn.Conv2d(6, 4, 1).requires_grad_(False)), shown(1, 6, 5, 5)
+    place = np.empty((4, 6, 1, 1), np.float32)
+    for number in (1.0, 2.0, 3.0):
+        place[:] = number
+        weight = torch.from_numpy(place)
+        made.load_state_dict({"weight": weight, "bias": torch.zeros(4)}, assign=True)
+        assert made.weight.data_ptr() == place.ctypes.data
+        torch.testing.assert_close(made(x), F.conv2d(x, weight), atol=1e-4, rtol=1e-4)
+    assert set(dict(made.named_parameters())) == {"weight", "bias"}
+
+
+def test_weights_made_in_inference_mode_are_not_kept() -> None:
+    """Torch does not count their changes."""
+    with torch.inference_mode():
+        made, x = PackedConv2d(nn.Conv2d(6, 4, 1)), shown(1, 6, 5, 5)
+        for _ in range(2):
+            torch.testing.assert_close(made(x), F.conv2d(x, made.weight, made.bias))
+            made.weight.mul_(2)

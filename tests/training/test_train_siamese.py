@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ from spectrack.structures import Box, Prediction
 from spectrack.tracking.base import Tracker
 from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import Source
+from spectrack.training.loop.order import epoch_order
+from spectrack.training.loop.schedule import make_optimizer
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.siamese import Learner, SiamesePlan, blended, fewer, learn_on
+from spectrack.training.siamese_family import LEARNERS
 from spectrack.training.siamese_schedule import WarmUp
 from spectrack.video.reader import ArrayFrames
 from spectrack.weights.files import read_weights
@@ -126,3 +130,27 @@ def test_a_backbone_that_learns_later_makes_two_runs_of_one_schedule():
     assert (only.schedule_rates, backbone) == (rates, True)
     [(only, backbone)] = replace(plan, frozen_epochs=20).stages()
     assert not backbone
+
+
+def test_a_second_run_sees_other_samples_than_the_first_and_than_runs_of_other_seeds():
+    plan = replace(LEARNER.plan, backbone=True, frozen_epochs=2)
+    seeds = []
+    for seed in range(4):
+        train = replace(SGD, epochs=4, seed=seed)
+        seeds += [training.seed for training, _ in replace(plan, train=train).stages()]
+    assert seeds[::2] == [0, 1, 2, 3]
+    assert len(set(seeds)) == 8
+    assert min(seeds[1::2]) > 2**32  # far from those that people choose
+    orders = [epoch_order(8, seed, epoch) for seed in seeds[:2] for epoch in range(2)]
+    assert len({tuple(order) for order in orders}) == 4
+
+
+@pytest.mark.parametrize("name", ["nanotrack", "siamfc", "siamrpn++", "siamban", "siammask"])
+def test_a_backbone_that_knows_nothing_learns_as_fast_as_the_rest(name):
+    module, learner = LEARNERS[name].split(":")
+    plan = getattr(import_module(module), learner).plan
+    for training, _ in plan.from_nothing().stages():
+        made = make_optimizer([("backbone.a", nn.Parameter(torch.ones(1)))], training)
+        assert {g["lr"] for g in made.param_groups if g["params"]} == {training.learning_rate}
+    if name != "siamfc":
+        assert dict(plan.train.rates) == {"backbone.": 0.1}

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectrack.errors import InputError
+from spectrack.networks.lenient_norm import LenientBatchNorm2d
 from spectrack.networks.pooling import BoxMeans, prroi_pool
 from spectrack.networks.search_maps import (
     COARSE,
@@ -37,7 +38,7 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, padding: int = 1) ->
     """Convolution, batch normalisation, ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=padding),
-        nn.BatchNorm2d(outputs),
+        LenientBatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
 

@@ -32,6 +32,10 @@ FUSED: dict[Activation, tuple[str, list[float]]] = {
 
 MACHINES = ("x86_64", "AMD64", "x86-64")
 
+_Packed = tuple[Tensor, int, Tensor]
+"""Weights, how often they had been changed, and the same laid out. The weights themselves are held:
+where they lay in memory, others may lie later."""
+
 
 @lru_cache(maxsize=1)
 def can_pack() -> bool:
@@ -58,9 +62,9 @@ class PackedConv2d(nn.Conv2d):
     """A convolution for inference, and the activation behind it.
 
     Weights are laid out when they are first used, and anew when they were changed (not by way of
-    ``.data``, which torch does not count as a change). On a GPU, in
-    other than single precision, for gradients, and where :func:`can_pack` says no, it is the plain
-    convolution. It holds its weights twice.
+    ``.data``, which torch does not count as a change). On a GPU, in other than single precision,
+    for gradients, with weights made in inference mode, whose changes torch does not count either,
+    and where :func:`can_pack` says no, it is the plain convolution. It holds its weights twice.
 
     Args:
         conv: What it computes; its parameters are shared. It pads with zeros.
@@ -85,8 +89,7 @@ class PackedConv2d(nn.Conv2d):
         assert not isinstance(conv.padding, str)
         self._shape = conv.padding, conv.stride, conv.dilation, conv.groups
         self._active = FUSED[activation]
-        self._packed: Tensor | None = None
-        self._state = (0, 0)
+        self._packed: _Packed | None = None
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, H', W')."""
@@ -104,14 +107,13 @@ class PackedConv2d(nn.Conv2d):
 
     def _weights(self, weight: Tensor, x_nchw: Tensor) -> Tensor:
         """The weights in the order that suits maps like these; others may use it as well."""
-        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
         packed = self._packed
-        if packed is None or self._state != state:
-            packed = torch.ops.mkldnn._reorder_convolution_weight(
+        if packed is None or packed[0] is not weight or packed[1] != weight._version:
+            laid_out = torch.ops.mkldnn._reorder_convolution_weight(
                 weight.detach(), *self._shape, x_nchw.shape
             )
-            self._packed, self._state = packed, state
-        return packed
+            self._packed = packed = weight, weight._version, laid_out
+        return packed[2]
 
     def _plain(self, x_nchw: Tensor) -> Tensor:
         x = self._conv_forward(x_nchw, self.weight, self.bias)
@@ -134,6 +136,7 @@ def _suits(x_nchw: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
         x_nchw.dtype == weight.dtype == torch.float32
         and x_nchw.is_cpu
         and weight.is_cpu
+        and not weight.is_inference()
         and x_nchw.dim() == 4
         and x_nchw.numel() > 0
         and not (torch.is_grad_enabled() and _learns(x_nchw, weight, bias))

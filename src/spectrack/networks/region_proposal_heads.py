@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from spectrack.networks.lenient_norm import LenientBatchNorm2d
 from spectrack.networks.siamese_correlation import cross_correlation, depthwise_correlation
 
 Answers = tuple[Tensor, Tensor]
@@ -50,7 +51,7 @@ class DepthwiseTower(nn.Module):
 
 def _normalised(maps: int, side: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(maps, maps, side, bias=False), nn.BatchNorm2d(maps), nn.ReLU(inplace=True)
+        nn.Conv2d(maps, maps, side, bias=False), LenientBatchNorm2d(maps), nn.ReLU(inplace=True)
     )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from spectrack.training.siamese import SiamesePlan
 
+BACKBONE = "feature_extractor."
+"""How names of a backbone's parameters begin."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeadArguments(ClipArguments):
@@ -30,12 +33,20 @@ class HeadArguments(ClipArguments):
     """Weights of which only the backbone is taken."""
 
     def check(self) -> None:
-        """One start."""
+        """One start; and a backbone that stays as it is has to know something."""
         if self.start and self.backbone_of:
             raise InputError(
                 "--start and --backbone-of were given; give --start to learn on, or --backbone-of "
                 "for a new head"
             )
+        if not self.start and not self.backbone_weights():
+            stays = [n for n in self.learner().plan.always_frozen if n.startswith(BACKBONE)]
+            if stays:
+                raise InputError(
+                    "neither --start nor --backbone-of was given, and the backbone stays as it is "
+                    f"({', '.join(name.rstrip('.') for name in stays)}); give weights of one that "
+                    "has learned"
+                )
 
     def fresh(self) -> nn.Module:
         """A network that knows nothing; its backbone is ``feature_extractor``."""

@@ -35,6 +35,8 @@ from spectrack.weights.networks import load_network
 N = TypeVar("N", bound=nn.Module)
 BACKBONE = "backbone."
 """How names of a backbone's parameters begin."""
+SECOND = 2
+"""Number of the run that follows the first one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +78,27 @@ class SiamesePlan:
         return {key: value for key, value in asdict(self).items() if key != "train"}
 
     def from_nothing(self) -> SiamesePlan:
-        """The same for a network that has learned nothing yet: all of it learns from the start."""
+        """The same for a network that has learned nothing yet: all of it learns from the start.
+
+        Its backbone learns as fast as the rest; a lower rate is for one that knows something.
+        """
+        rates = tuple((name, rate) for name, rate in self.train.rates if name != BACKBONE)
         return replace(
-            self, backbone=True, frozen_epochs=0, always_frozen=(), fixed_norms=False, blend=1.0
+            self,
+            train=replace(self.train, rates=rates),
+            backbone=True,
+            frozen_epochs=0,
+            always_frozen=(),
+            fixed_norms=False,
+            blend=1.0,
         )
 
     def stages(self) -> list[tuple[TrainSettings, bool]]:
-        """Settings of one run after the other, and whether the backbone learns in it."""
+        """Settings of one run after the other, and whether the backbone learns in it.
+
+        A second run has a seed of its own: samples and their order follow from the seed and the
+        epoch, counted anew in each run, so that it would see again what the first one saw.
+        """
         training = self.train
         if self.warm_up is not None:
             rates = self.warm_up.rates(training.epochs)
@@ -90,7 +106,10 @@ class SiamesePlan:
         first = min(self.frozen_epochs, training.epochs) if self.backbone else 0
         if not 0 < first < training.epochs:
             return [(training, self.backbone and not first)]
-        parts = ((slice(None, first), False), (slice(first, None), True))
+        parts = (
+            (slice(None, first), training.seed, False),
+            (slice(first, None), seed_after(training.seed), True),
+        )
         rates = training.schedule_rates
         return [
             (
@@ -98,11 +117,17 @@ class SiamesePlan:
                     training,
                     epochs=len(range(training.epochs)[part]),
                     schedule_rates=rates[part],
+                    seed=seed,
                 ),
                 whole,
             )
-            for part, whole in parts
+            for part, seed, whole in parts
         ]
+
+
+def seed_after(seed: int) -> int:
+    """The seed of what follows a run: one of 2 ** 62, so that it is no other run's."""
+    return int(np.random.SeedSequence((seed, SECOND)).generate_state(1, np.uint64)[0] >> 2)
 
 
 P = TypeVar("P", bound=SiamesePlan)

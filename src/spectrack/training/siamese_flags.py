@@ -74,25 +74,25 @@ class ClipArguments(StillsArguments):
         """Learn on, and measure what it brought."""
         from spectrack.training.data.clips import VideoClip, remove_clips, still_clips
         from spectrack.training.data.samples import Source
-        from spectrack.training.held_out import hold_out
         from spectrack.training.siamese import fewer, learn_on
 
         learner = self.learner()
         network, plan = self.begun(learner)
-        stills, videos = self.stills_and_videos()
-        learned, held_out = hold_out(list(videos.values()))
+        footage = self.footage()
         plan = fewer(plan, self.epochs, self.samples, self.seed)
         started = time.perf_counter()
         begin()
         kept, count = self.out / "stills", min(CLIPS, plan.samples)
-        made = still_clips(stills, count, self.seed, kept, progress=stage("moving stills", "clips"))
-        sources = [Source(made, 1 - VIDEOS), Source([VideoClip(v) for v in learned], VIDEOS)]
+        told = stage("moving stills", "clips")
+        made = still_clips(footage.stills, count, self.seed, kept, progress=told)
+        videos = [VideoClip(video) for video in footage.learned]
+        sources = [Source(made, 1 - VIDEOS), Source(videos, VIDEOS)]
         file = self.out / f"{self.NAME}.safetensors"
         found = learn_on(
             learner,
             network,
             sources,
-            held_out,
+            footage.held_out,
             file,
             plan,
             about=self._about(),
@@ -103,8 +103,8 @@ class ClipArguments(StillsArguments):
         return {
             "out": str(self.out),
             "weights": str(file),
-            "stills": len(stills),
-            "videos": len(learned),
+            "stills": len(footage.stills),
+            "videos": len(videos),
             "held_out": found,
             "box_iou": mean_overlaps(found),
             "seed": self.seed,

@@ -120,3 +120,10 @@ def test_the_plan_is_the_published_one():
     )
     assert (plan.pairs.size, plan.pairs.search, plan.pairs.proposals) == (288, 5.0, 16)
     assert (plan.pairs.reach, plan.pairs.order, plan.pairs.least) == (50, "either", 0.1)
+
+
+def test_a_batch_of_one_pair_teaches(batch):
+    network = network_of().train()
+    one = loss(network, {name: part[:1] for name, part in batch.items()})
+    one.backward()
+    assert network.bb_regressor.fc34_3r[0].weight.grad.abs().sum() > 0

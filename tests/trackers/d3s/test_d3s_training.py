@@ -25,8 +25,13 @@ from spectrack.trackers.d3s.train import (
     published_plan,
     small_plan,
 )
-from spectrack.trackers.d3s.train_samples import PairSettings, SegmentationPairs, draw_pair
-from spectrack.training.data.clips import ArrayClip
+from spectrack.trackers.d3s.train_samples import (
+    PairSettings,
+    SegmentationPairs,
+    _mirrored,
+    draw_pair,
+)
+from spectrack.training.data.clips import ArrayClip, View
 from spectrack.training.data.samples import Source
 from spectrack.training.loop.schedule import advance, make_optimizer, make_schedule
 from spectrack.weights.files import write_weights
@@ -230,3 +235,14 @@ def test_the_small_form_starts_from_a_backbone_that_comes_with_the_package():
     network = fresh_network(small_plan(), 0)
     assert network.side == 256
     assert network.feature_extractor.blocks[12].project.out_channels == 96
+
+
+def test_a_mirrored_frame_has_the_box_of_its_mask():
+    mask = np.zeros((100, 120), bool)
+    mask[40:60, 30:50] = True
+    frame = np.repeat(mask[..., None], 3, 2).astype(np.uint8)
+    other = _mirrored(View(frame, mask, Box.from_mask(mask)))
+    assert tuple(other.box) == tuple(Box.from_mask(other.mask_hw)) == (70, 40, 20, 20)
+    assert np.array_equal(other.frame_hwc[..., 0], other.mask_hw)
+    again = _mirrored(other)
+    assert tuple(again.box) == (30, 40, 20, 20)

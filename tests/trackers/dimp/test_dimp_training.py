@@ -247,3 +247,12 @@ def test_the_small_form_learns_all_but_its_first_layers():
         assert f"feature_extractor.{name}".startswith(SMALL.always_frozen) == stays, name
     sizes = sum(p.numel() for p in network.parameters())
     assert 1_300_000 < sizes < 1_400_000
+
+
+def test_an_epoch_may_end_with_a_batch_of_one_sample(clips, tmp_path, monkeypatch):
+    plan = replace(PLAN, samples=3, train=replace(PLAN.train, epochs=1))
+    monkeypatch.setattr("spectrack.trackers.dimp.train.SMALL", plan)
+    learner = learner_of("dimp-small")
+    result = learn(learner, network_of(), [Source(clips)], tmp_path / "run", plan)
+    assert result.steps == 2
+    assert np.isfinite(result.history[0]["loss"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
-from spectrack.networks.mask_in_box import CLICK, spot
-from spectrack.trackers.nanomask import train_hints
-from spectrack.trackers.nanomask.train_hints import carried, clicks, spoilt
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.networks.mask_in_box import CLICK, MaskInBox, spot
+from spectrack.trackers.nanomask import train_hints, train_mask_in_box
+from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, spoilt
+from spectrack.trackers.nanomask.train_samples import Moments, SampleSettings
 
 SIDE = 64
 
@@ -86,3 +90,40 @@ def test_a_spot_is_a_gaussian_about_its_place() -> None:
     rows, cols = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     distance = (rows - 10) ** 2 + (cols - 40) ** 2
     torch.testing.assert_close(found, torch.exp(-distance / (2 * (CLICK * SIDE) ** 2)))
+
+
+def test_hints_are_where_the_masks_are_on_any_device() -> None:
+    """Torch's meta device stands for a GPU: it refuses what is on the CPU, too."""
+    masks = torch.zeros(3, 1, SIDE, SIDE, device="meta")
+    for made in (spoilt(masks), leaked(masks, 0.5), carried(masks, masks, masks)):
+        assert made.device == masks.device
+        assert made.shape == masks.shape
+
+
+def test_a_batch_with_memory_is_answered_on_any_device(monkeypatch) -> None:
+    monkeypatch.setattr(torch, "autocast", lambda *given, **more: nullcontext())  # not for meta
+    with torch.device("meta"):
+        network = MaskInBox()
+        batch = {"images": torch.zeros(2, 3, 3, SIDE, SIDE, dtype=torch.uint8)}
+        for name in ("boxes", "truths", "colours"):
+            batch[name] = torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8)
+    assert train_mask_in_box._with_memory(network, batch).device.type == "meta"
+
+
+def test_shots_that_judge_are_moved_to_the_network(monkeypatch, tmp_path) -> None:
+    kept = {}
+    monkeypatch.setattr(train_mask_in_box, "train", lambda *given, **more: kept.update(more))
+    seen = []
+    monkeypatch.setattr(
+        train_mask_in_box,
+        "mean_jaccard",
+        lambda network, shots: seen.extend(part.device.type for part in shots.values()) or 0.5,
+    )
+    made = make_clip(2, size_wh=(120, 90), seed=0)
+    clip = Moments(list(made.frames_thwc), list(made.masks_thw))
+    samples = SampleSettings(side=SIDE)
+    settings = train_mask_in_box.FIRST_TRAINING
+    network = MaskInBox()
+    train_mask_in_box.learn(network, [[clip]], [1.0], [clip], tmp_path, settings, samples)
+    assert kept["validate"](network.to("meta")) == {"J": 0.5}
+    assert seen == ["meta"] * 3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from spectrack.datasets.synthetic.scene import make_clip
-from spectrack.trackers.nanomask.train import split_clips
+from spectrack.trackers.nanomask.train_flags import MaskInBoxArguments
 from spectrack.trackers.nanomask.train_samples import (
     MaskSamples,
     Moments,
@@ -89,10 +91,9 @@ def test_moments_are_frames_of_the_clip_near_each_other() -> None:
     assert {tuple(_moments(1, 4, rng)) for _ in range(9)} == {(0, 0, 0)}
 
 
-def test_every_sixth_video_is_held_out_and_of_few_the_last() -> None:
-    clips = [Moments([], []) for _ in range(14)]
-    seen, apart = split_clips(clips)
-    assert [clips.index(one) for one in apart] == [5, 11]
-    assert [clips.index(one) for one in seen] == [t for t in range(14) if t not in (5, 11)]
-    seen, apart = split_clips(clips[:3])
-    assert (seen, apart) == (clips[:2], clips[2:3])
+def test_every_sixth_video_is_held_out_and_of_few_the_last(tmp_path: Path) -> None:
+    recipe = MaskInBoxArguments(data=tmp_path, out=tmp_path)
+    seen, apart = recipe.split(range(14))
+    assert apart == [5, 11]
+    assert seen == [t for t in range(14) if t not in apart]
+    assert recipe.split(range(3)) == ([0, 1], [2])

@@ -18,6 +18,7 @@ from spectrack.training.data.clips import ArrayClip
 from spectrack.training.data.samples import Source
 from spectrack.training.data.siamese_crops import PairSamples
 from spectrack.training.data.siamese_pairs import SiamesePairs
+from spectrack.training.loop.schedule import make_optimizer
 from spectrack.training.siamese import begun, learn
 from tiny_training import little_work  # noqa: F401
 
@@ -61,3 +62,27 @@ def test_it_learns(tmp_path: Path):
     with torch.no_grad():
         network.train()
         assert pair_loss(network, batch).item() < first
+
+
+def test_the_published_recipe():
+    """As huanglianghua/siamfc-pytorch has it: all learns, from 1e-2 to 1e-5, in batches of 8."""
+    plan = LEARNER.plan.from_nothing()
+    [(training, _)] = plan.stages()
+    assert (training.batch_size, training.weight_decay, training.clip) == (8, 5e-4, None)
+    optimizer = make_optimizer(begun(LEARNER, "", "", False).named_parameters(), training)
+    rates = training.schedule_rates
+    for group in filter(lambda group: group["params"], optimizer.param_groups):
+        assert group["lr"] * rates[0] == pytest.approx(1e-2)
+        assert group["lr"] * rates[-1] == pytest.approx(1e-5)
+
+
+def test_it_learns_on_from_weights(tmp_path: Path):
+    """All of it is called backbone, which stays as it is elsewhere."""
+    clip = make_clip(6, size_wh=(120, 90), seed=3)
+    sources = [Source([ArrayClip(clip.frames_thwc, clip.masks_thw.astype(np.uint8))])]
+    network = begun(LEARNER, "", "", small=True)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    plan = replace(LEARNER.small, samples=2)
+    plan = replace(plan, train=replace(plan.train, epochs=1, batch_size=2, device="cpu"))
+    learn(LEARNER, network, sources, tmp_path / "run", plan)
+    assert all(not torch.equal(value, before[n]) for n, value in network.named_parameters())

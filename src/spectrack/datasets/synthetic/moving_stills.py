@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ class MovingStills(Dataset):
     """Clips by :func:`~spectrack.datasets.synthetic.motion.synthetic_motion`, made when opened.
 
     Args:
-        stills: Where objects and backgrounds come from.
-        clips: How many.
+        stills: Where objects, bystanders and backgrounds come from.
+        numbers: Of the clips; each decides, with the seed, what its clip shows.
         frames: Frames of each.
         seed: Decides all of them.
         settings: Of the motion.
@@ -36,14 +37,14 @@ class MovingStills(Dataset):
     def __init__(
         self,
         stills: Stills,
-        clips: int,
+        numbers: collections.abc.Sequence[int],
         frames: int,
         seed: int = 0,
         settings: MotionSettings | None = None,
     ) -> None:
-        if not len(stills) or clips < 1 or frames < 1:
+        if not len(stills) or not numbers or frames < 1:
             raise InputError(
-                f"{clips} clips of {frames} frames of {len(stills)} stills were asked for; "
+                f"{len(numbers)} clips of {frames} frames of {len(stills)} stills were asked for; "
                 "give at least one of each"
             )
         self._stills, self._frames, self._seed = stills, frames, seed
@@ -57,9 +58,9 @@ class MovingStills(Dataset):
                 partial(self._open, number),
                 partial(self._mask, number),
             )
-            for number in range(clips)
+            for number in numbers
         ]
-        super().__init__(f"{clips} clips of stills", sequences)
+        super().__init__(f"{len(sequences)} clips of stills", sequences)
 
     def _make(self, number: int) -> MotionClip:
         rng = np.random.default_rng((self._seed, number))

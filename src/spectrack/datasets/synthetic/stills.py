@@ -5,7 +5,8 @@ Layout: ``SOURCE/images/STEM.jpg`` and ``SOURCE/masks/STEM.png``; a mask is ``> 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,6 +92,12 @@ class Stills(Sequence[Still]):
     def skipped(self) -> tuple[str, ...]:
         """``source/stem`` of every still left out because its mask is empty."""
         return self._kept[1]
+
+    def part(self, numbers: Iterable[int]) -> Stills:
+        """Some of them, by number; masks that were looked at are not read again."""
+        part, kept = copy(self), self._kept[0]
+        part._kept = [kept[number] for number in numbers], ()
+        return part
 
     def __len__(self) -> int:
         return len(self._kept[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spectrack.errors import InputError
 from spectrack.training.head_flags import HeadArguments
 
 if TYPE_CHECKING:
@@ -31,15 +30,6 @@ class ATOMArguments(HeadArguments):
     """
 
     NAME: ClassVar[str] = "atom"
-
-    def check(self) -> None:
-        """A backbone that stays as it is has to know something."""
-        super().check()
-        if not self.start and not self.backbone_of:
-            raise InputError(
-                "neither --start nor --backbone-of was given, and the backbone stays as it is; "
-                "give weights of one that has learned"
-            )
 
     def learner(self) -> Learner[Any]:
         """What is the tracker's own."""

@@ -16,7 +16,7 @@ import torch
 from spectrack.errors import InputError
 from spectrack.structures import Box
 from spectrack.trackers.d3s.crop import FACTOR
-from spectrack.training.data.augmentation import brighter, flipped, jittered_box, mirrored_box
+from spectrack.training.data.augmentation import brighter, flipped, jittered_box
 from spectrack.training.data.clips import Clip, View
 from spectrack.training.data.crops import TrainingCrop
 from spectrack.training.data.samples import Sample, Source
@@ -171,8 +171,6 @@ def _near_frame(box: Box, size_wh: tuple[int, int]) -> Box:
 
 
 def _mirrored(view: View) -> View:
-    return View(
-        flipped(view.frame_hwc),
-        flipped(view.mask_hw),
-        mirrored_box(view.box, view.frame_hwc.shape[1]),
-    )
+    """A frame the other way round; its box has the outer edges of pixels, as those of masks do."""
+    (x, y, w, h), width = view.box, view.frame_hwc.shape[1]
+    return View(flipped(view.frame_hwc), flipped(view.mask_hw), Box(width - (x + w), y, w, h))

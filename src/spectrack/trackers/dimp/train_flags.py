@@ -28,15 +28,16 @@ them."""
 class DiMPArguments(HeadArguments):
     """Learn DiMP, PrDiMP or SuperDiMP, or a small one: the filter's learning, and IoU-Net.
 
-    Samples are cut from annotated videos and from moving stills. The published amounts are beyond a
-    small machine: --small takes some 25 minutes on one core, with SuperDiMP's losses on a
-    MobileNetV2 whose first layers stay as they are, taken from mask_in_box where --backbone-of says
-    nothing else. DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p) and stills
-    (stills/SOURCE/images and masks). Every sixth sequence is held out: samples of them are judged
-    after each epoch, and they are followed before and after. RUN/dimp.safetensors is for `track
-    --tracker dimp-small --set weights=FILE`, or that of --tracker. With --permissive only stills
-    whose terms allow any use are seen. A run that was stopped goes on when started again, and a
-    finished one is not repeated.
+    Samples are cut from annotated videos and from moving stills. Published ones begin with a ResNet
+    that knew ImageNet, see --backbone-of; superdimp needs it, as layers of it stay as they are. The
+    published amounts are beyond a small machine: --small takes some 25 minutes on one core, with
+    SuperDiMP's losses on a MobileNetV2 whose first layers stay as they are, taken from mask_in_box
+    where --backbone-of says nothing else. DATA holds DAVIS-2016 (davis2016/JPEGImages/240p,
+    Annotations/240p) and stills (stills/SOURCE/images and masks). Every sixth sequence is held out:
+    samples of them are judged after each epoch, and they are followed before and after.
+    RUN/dimp.safetensors is for `track --tracker dimp-small --set weights=FILE`, or that of
+    --tracker. With --permissive only stills whose terms allow any use are seen. A run that was
+    stopped goes on when started again, and a finished one is not repeated.
 
     Example: spectrack train dimp --small --data DATA --out run
     """

@@ -20,20 +20,18 @@ from spectrack.training.recipes import (
 DAVIS = "DAVIS-2016 train"
 SAMPLES = 400
 """In an epoch."""
-HELD_OUT = 3
-"""Sequences, the last ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KYSArguments(DavisArguments):
     """Learn the predictor of KYS on a DiMP that stays as it is.
 
-    DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p); the last three sequences
-    are held out: how often the highest score lies on the target in them is judged after each
-    epoch. With dimp50 as published it takes a GPU; a DiMP that was learned here by train dimp
-    --small makes a small KYS. RUN/kys.safetensors is for `track --tracker kys --set
-    weights=FILE`. A run that was stopped goes on when started again, and a finished one is not
-    repeated.
+    DATA holds DAVIS-2016 (davis2016/JPEGImages/240p, Annotations/240p). Every sixth sequence is
+    held out, the same ones as from a DiMP that train dimp learned: how often the highest score lies
+    on the target in them is judged after each epoch. With dimp50 as published it takes a GPU; a
+    DiMP that was learned here by train dimp --small makes a small KYS. RUN/kys.safetensors is for
+    `track --tracker kys --set weights=FILE`. A run that was stopped goes on when started again, and
+    a finished one is not repeated.
 
     Example: spectrack train kys --data DATA --start dimp50 --out run
     """
@@ -67,8 +65,9 @@ class KYSArguments(DavisArguments):
         """Learn the predictor."""
         from spectrack.trackers.kys.train import KYS_TRAINING
         from spectrack.trackers.kys.train_start import learn_on_videos
+        from spectrack.training.held_out import hold_out
 
-        videos = self.davis()
+        learned, held_out = hold_out(list(self.davis().values()))
         training = replace(
             KYS_TRAINING,
             epochs=self.epochs or KYS_TRAINING.epochs,
@@ -77,13 +76,13 @@ class KYSArguments(DavisArguments):
         )
         started = time.perf_counter()
         file, found = learn_on_videos(
-            videos,
+            learned,
+            held_out,
             self.out,
             self.start,
             training,
             samples=self.samples,
             frames=self.frames,
-            held_out=HELD_OUT,
             begin=begin,
             about={"data": DAVIS, "terms": "research use"},
             progress=stage("learning", "steps"),
@@ -91,7 +90,7 @@ class KYSArguments(DavisArguments):
         return {
             "out": str(self.out),
             "weights": str(file),
-            "videos": len(videos) - HELD_OUT,
+            "videos": len(learned),
             **found,
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),

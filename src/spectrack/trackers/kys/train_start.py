@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from spectrack.datasets.base import Dataset
+from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.storage import Progress
 from spectrack.trackers.kys.network import KYS
 from spectrack.trackers.kys.train import learn_kys
 from spectrack.trackers.kys.train_runs import RunSamples, RunSettings
-from spectrack.training.data.clips import split_clips
+from spectrack.training.data.clips import VideoClip
 from spectrack.training.data.samples import Source
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.weights.described import description_of, make_network, save_described
@@ -93,30 +93,30 @@ def _look(file: WeightFile) -> RunSettings:
 
 
 def learn_on_videos(
-    videos: Dataset,
+    videos: Sequence[VideoSequence],
+    held_out: Sequence[VideoSequence],
     folder: Path,
     start: str | Path,
     training: TrainSettings,
     *,
     samples: int,
     frames: int,
-    held_out: int,
     judged: int = 12,
     begin: Callable[[], None] = lambda: None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, dict[str, float]]:
-    """Train KYS's predictor on the videos that are there.
+    """Train KYS's predictor on videos, judged by others.
 
     Args:
-        videos: With boxes or masks.
+        videos: What is learned from, with masks.
+        held_out: What neither the predictor nor the network that it is built on learned from.
         folder: Of the run; ``kys.safetensors`` in it is for the tracker.
         start: See :func:`start_from`.
         training: How to train.
         samples: In an epoch.
         frames: Of a run after its first one.
-        held_out: Videos, the last ones, that nothing is learned from.
-        judged: Samples of them.
+        judged: Samples of the videos held out.
         begin: Called when all that was given is known to be good, before anything is written.
         about: More to write into the file.
         progress: Called with the steps done and in all.
@@ -124,12 +124,22 @@ def learn_on_videos(
     Returns:
         The file of weights, and how often the target was hit, see
         :func:`~spectrack.trackers.kys.train.judge`.
+
+    Raises:
+        InputError: If videos or weights cannot be used, or as
+            :func:`spectrack.training.loop.trainer.train`.
     """
+    if not videos or not held_out:
+        raise InputError(
+            f"{len(videos)} videos were given to learn from, and {len(held_out)} that are held "
+            "out; give six or more, of which every sixth is held out"
+        )
     network, described, look = start_from(start, training.seed)
     look = replace(look, frames=frames)
-    seen, unseen = split_clips(videos, held_out)
-    data = RunSamples([Source(seen)], samples, look)
-    fixed = RunSamples([Source(unseen)], judged, look, seed=training.seed)
+    seen, unseen = ([Source([VideoClip(v) for v in part])] for part in (videos, held_out))
+    data = RunSamples(seen, samples, look)
+    fixed = RunSamples(unseen, judged, look, seed=training.seed)
+    apart = [video.name for video in held_out]
     begin()
     result = learn_kys(
         network,
@@ -138,12 +148,13 @@ def learn_on_videos(
         look.sigma,
         training,
         held_out=fixed,
-        extra={"start": str(start), "frames": frames, "network": described},
+        extra={"start": str(start), "frames": frames, "network": described, "held_out": apart},
         progress=progress,
     )
     load_weights(network, folder / "training" / "best.safetensors")
     shown = {"size_wh": [look.size] * 2, "search": look.search, "label": look.label}
     notes = {"samples": shown, "hits": result.best, "seed": training.seed, "start": str(start)}
+    notes["held_out"] = apart
     file = folder / "kys.safetensors"
     save_described(file, network, described, {**notes, **(about or {})})
     return file, {"hits": float(result.best)}

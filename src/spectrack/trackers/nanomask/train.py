@@ -1,6 +1,6 @@
 """The recipe ``mask-in-box``: from a published backbone to a network that knows what objects are.
 
-First frames alone, then moments of clips with a memory; every sixth video is held out of both.
+First frames alone, then moments of clips with a memory; some videos are held out of both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spectrack.datasets.base import Dataset
+from spectrack.datasets.base import VideoSequence
 from spectrack.datasets.synthetic.stills import Stills
 from spectrack.networks.mask_in_box import MaskInBox
 from spectrack.networks.mobilenet_v2 import MobileNetV2
@@ -28,9 +28,6 @@ from spectrack.trackers.nanomask.train_mask_in_box import (
 from spectrack.trackers.nanomask.train_samples import Moments, SampleSettings
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.weights.files import write_weights
-
-HELD_OUT = 6
-"""Every so many videos one is held out: numbers 5, 11, 17 and so on, counted from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +57,8 @@ class MaskInBoxPlan:
 
 def mask_in_box(
     stills: Stills,
-    videos: Dataset,
+    videos: Sequence[VideoSequence],
+    held_out: Sequence[VideoSequence],
     backbone: MobileNetV2 | None,
     folder: Path,
     plan: MaskInBoxPlan | None = None,
@@ -72,7 +70,8 @@ def mask_in_box(
 
     Args:
         stills: Images with the mask of an object.
-        videos: With true masks; all are read into memory.
+        videos: With true masks; all are read into memory,
+        held_out: and so are those whose first masks are judged after each epoch.
         backbone: Published, to start from; None starts from nothing.
         folder: Of the run; ``mask_in_box.safetensors`` in it is for the trackers.
         plan: How much of everything.
@@ -89,11 +88,11 @@ def mask_in_box(
     plan = plan or MaskInBoxPlan()
     tell = stage or (lambda name, unit: lambda done, total: None)
     pictures = [Moments([one.image_hwc], [one.mask_hw]) for one in stills]
-    told, clips = tell("reading", "videos"), []
-    for number, video in enumerate(videos.values()):
-        told(number, len(videos))
+    told, clips, every = tell("reading", "videos"), [], [*videos, *held_out]
+    for number, video in enumerate(every):
+        told(number, len(every))
         clips.append(moments_of(video))
-    seen, held_out = split_clips(clips)
+    seen, unseen = clips[: len(videos)], clips[len(videos) :]
     with torch.random.fork_rng([]):
         torch.manual_seed(plan.seed)
         network = MaskInBox()
@@ -108,7 +107,7 @@ def mask_in_box(
             network,
             [pictures, seen],
             shares,
-            held_out,
+            unseen,
             folder / name,
             replace(settings, seed=plan.seed),
             SampleSettings(side=plan.side, alone=alone),
@@ -139,12 +138,3 @@ def moments_of(video: Any) -> Moments:
                 frames.append(frame)
                 masks.append(mask)
     return Moments(frames, masks)
-
-
-def split_clips(clips: Sequence[Moments]) -> tuple[list[Moments], list[Moments]]:
-    """Those to learn from, and every sixth; of fewer than six videos the last is held out."""
-    apart = set(range(HELD_OUT - 1, len(clips), HELD_OUT)) or {len(clips) - 1}
-    return (
-        [clip for number, clip in enumerate(clips) if number not in apart],
-        [clip for number, clip in enumerate(clips) if number in apart],
-    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from tyro.conf import arg
 
@@ -21,16 +21,20 @@ from spectrack.training.recipes import (
 if TYPE_CHECKING:
     from spectrack.trackers.nanomask.train import MaskInBoxPlan
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaskInBoxArguments(StillsArguments):
     """Learn to make the mask of the thing in a box, and to remember a target.
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
-    Annotations/240p). It starts from a published MobileNetV2. RUN/mask_in_box.safetensors is for
-    `track --set mask_weights=FILE` of sftrack and `--set weights=FILE` of nanomask. A run that was
-    stopped goes on when started again, and a finished one is not repeated. With --permissive only
-    stills whose terms allow any use are seen, and clips made of them stand for the videos.
+    Annotations/240p). It starts from a published MobileNetV2. Every sixth sequence is held out, and
+    masks of it judged after each epoch. RUN/mask_in_box.safetensors is for `track --set
+    mask_weights=FILE` of sftrack and `--set weights=FILE` of nanomask. A run that was stopped goes
+    on when started again, and a finished one is not repeated. With --permissive only stills whose
+    terms allow any use are seen, and clips made of them stand for the videos; what is held out is
+    made of stills that are held out.
 
     Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
     """
@@ -73,6 +77,11 @@ class MaskInBoxArguments(StillsArguments):
             "side": self.side,
         }
 
+    def split(self, videos: Sequence[T]) -> tuple[list[T], list[T]]:
+        """Every sixth is held out; of fewer than six the last."""
+        learned, held_out = super().split(videos)
+        return (learned, held_out) if held_out else (learned[:-1], learned[-1:])
+
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn both stages."""
         from spectrack.networks.mobilenet_v2 import MobileNetV2
@@ -82,17 +91,24 @@ class MaskInBoxArguments(StillsArguments):
         backbone = None
         if self.start != "none":
             backbone = load_network(self.start, MobileNetV2).network
-        stills, videos = self.stills_and_videos()
+        footage = self.footage()
         started = time.perf_counter()
         begin()
         file = mask_in_box(
-            stills, videos, backbone, self.out, self.plan(), about=self._about(), stage=stage
+            footage.stills,
+            footage.learned,
+            footage.held_out,
+            backbone,
+            self.out,
+            self.plan(),
+            about=self._about(),
+            stage=stage,
         )
         return {
             "out": str(self.out),
             "weights": str(file),
-            "stills": len(stills),
-            "videos": len(videos),
+            "stills": len(footage.stills),
+            "videos": len(footage.learned),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }

@@ -1,4 +1,7 @@
-"""Hints as the network meets them at work: masks with errors, masks moved along, clicks."""
+"""Hints as the network meets them at work: masks with errors, masks moved along, clicks.
+
+What is random is drawn on the CPU and moved to where the masks are: the same on every device.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def spoilt(truth_n1ss: Tensor) -> Tensor:
     Args:
         truth_n1ss: float32 in [0, 1].
     """
-    n, _, side, _ = truth_n1ss.shape
+    (n, _, side, _), device = truth_n1ss.shape, truth_n1ss.device
     scale = torch.exp(0.06 * torch.randn(n, 2))
     shift = 0.05 * torch.randn(n, 2)
     moved = _moved(truth_n1ss, scale, shift)
@@ -26,7 +29,8 @@ def spoilt(truth_n1ss: Tensor) -> Tensor:
         torch.randn(n, 1, cells, cells), (side, side), mode="bicubic", align_corners=False
     )
     sharp = 6 + 14 * torch.rand(n, 1, 1, 1)
-    return torch.sigmoid(sharp * (soft - 0.5 + strength * noise * (soft > 0.02)))
+    sharp, rough = sharp.to(device), (strength * noise).to(device)
+    return torch.sigmoid(sharp * (soft - 0.5 + rough * (soft > 0.02)))
 
 
 def leaked(soft_n1ss: Tensor, share: float) -> Tensor:
@@ -39,14 +43,13 @@ def leaked(soft_n1ss: Tensor, share: float) -> Tensor:
         soft_n1ss: float32 in [0, 1].
         share: Of the samples; the others stay as they are.
     """
-    n = len(soft_n1ss)
-    upside_down = torch.rand(n, 1, 1, 1) < 0.5
+    upside_down = some_of(soft_n1ss, 0.5)
     copy = torch.where(upside_down, soft_n1ss.flip(2), soft_n1ss)
+    n = len(soft_n1ss)
     shift = torch.stack([0.4 * torch.randn(n), 0.6 * torch.randn(n)], 1)
     copy = _moved(copy, torch.exp(0.2 * torch.randn(n, 2)), shift)
-    copy = copy * (0.4 + 0.6 * torch.rand(n, 1, 1, 1))
-    chosen = torch.rand(n, 1, 1, 1) < share
-    return torch.where(chosen, torch.maximum(soft_n1ss, copy), soft_n1ss)
+    copy = copy * (0.4 + 0.6 * torch.rand(n, 1, 1, 1)).to(copy.device)
+    return torch.where(some_of(soft_n1ss, share), torch.maximum(soft_n1ss, copy), soft_n1ss)
 
 
 def carried(soft_n1ss: Tensor, here_n1ss: Tensor, there_n1ss: Tensor) -> Tensor:
@@ -59,9 +62,10 @@ def carried(soft_n1ss: Tensor, here_n1ss: Tensor, there_n1ss: Tensor) -> Tensor:
     """
     (a_low, a_high), (b_low, b_high) = _bounds(here_n1ss), _bounds(there_n1ss)
     scale = (b_high - b_low).clamp_min(0.02) / (a_high - a_low).clamp_min(0.02)
-    scale = scale.clamp(0.5, 2) * torch.exp(0.03 * torch.randn_like(scale))
+    noise = torch.randn_like(scale, device="cpu").to(scale.device)
+    scale = scale.clamp(0.5, 2) * torch.exp(0.03 * noise)
     shift = (b_low + b_high - 1) - scale * (a_low + a_high - 1)
-    shift = shift + 0.03 * torch.randn_like(shift)
+    shift = shift + 0.03 * torch.randn_like(shift, device="cpu").to(shift.device)
     return _moved(soft_n1ss, scale, shift)
 
 
@@ -85,18 +89,29 @@ def clicks(truth_n1ss: Tensor, box_n1ss: Tensor, share: float) -> tuple[Tensor, 
             for _ in range(int(torch.randint(3, ()))):
                 if len(places):
                     row, col = places[int(torch.randint(len(places), ()))].tolist()
-                    out[index, 0] = torch.maximum(out[index, 0], spot(row, col, len(where)))
+                    blob = spot(row, col, len(where)).to(out.device)
+                    out[index, 0] = torch.maximum(out[index, 0], blob)
     return wanted, unwanted
+
+
+def some_of(maps_n1ss: Tensor, share: float) -> Tensor:
+    """Samples drawn by chance, bool (N, 1, 1, 1).
+
+    Args:
+        maps_n1ss: Of the samples; they tell how many there are, and where.
+        share: Of the samples.
+    """
+    return (torch.rand(len(maps_n1ss), 1, 1, 1) < share).to(maps_n1ss.device)
 
 
 def _bounds(truth_n1ss: Tensor) -> tuple[Tensor, Tensor]:
     """Least and largest x and y of masks, in sides: two of (N, 2); all of the view where empty."""
     n, _, side, _ = truth_n1ss.shape
     hard = truth_n1ss[:, 0] > 0.5
-    low, high = torch.zeros(n, 2), torch.ones(n, 2)
+    low, high = (make(n, 2, device=hard.device) for make in (torch.zeros, torch.ones))
     for axis, seen in enumerate((hard.any(1), hard.any(2))):
         some = seen.any(1)
-        cells = torch.arange(side, dtype=torch.float32).expand(n, side)
+        cells = torch.arange(side, dtype=torch.float32, device=hard.device).expand(n, side)
         first = torch.where(seen, cells, float(side)).amin(1) / side
         last = (torch.where(seen, cells, -1.0).amax(1) + 1) / side
         low[:, axis] = torch.where(some, first, low[:, axis])
@@ -106,7 +121,9 @@ def _bounds(truth_n1ss: Tensor) -> tuple[Tensor, Tensor]:
 
 def _moved(maps_n1ss: Tensor, scale_n2: Tensor, shift_n2: Tensor) -> Tensor:
     """Maps scaled about the middle, then shifted; x and y, shifts in half sides."""
-    theta = torch.zeros(len(maps_n1ss), 2, 3)
+    device = maps_n1ss.device
+    scale_n2, shift_n2 = scale_n2.to(device), shift_n2.to(device)
+    theta = torch.zeros(len(maps_n1ss), 2, 3, device=device)  # single, whatever the maps are
     theta[:, 0, 0], theta[:, 1, 1] = 1 / scale_n2[:, 0], 1 / scale_n2[:, 1]
     theta[:, :, 2] = -shift_n2 / scale_n2
     grid = F.affine_grid(theta, list(maps_n1ss.shape), align_corners=False)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import normalised
 from spectrack.storage import Progress
-from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, spoilt
+from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, some_of, spoilt
 from spectrack.trackers.nanomask.train_samples import MaskSamples, Moments, SampleSettings
 from spectrack.trackers.nanomask.train_views import Look, shot
 from spectrack.training.loop.settings import TrainSettings
@@ -76,7 +76,7 @@ def _with_memory(model: MaskInBox, batch: dict[str, Tensor]) -> Tensor:
     memory = model.remember(model.features(first, bare), box, truth)
     with torch.no_grad():
         middle, box, seen, colours = _view(batch, 1)
-        told = leaked(spoilt(seen), LEAKS) * (torch.rand(len(seen), 1, 1, 1) < 0.6)
+        told = leaked(spoilt(seen), LEAKS) * some_of(seen, 0.6)
         hints = torch.cat([box, told, colours, nothing, nothing], 1)
         features = model.features(middle, hints)
         soft = torch.sigmoid(model.decode(middle, hints, features, memory))
@@ -84,12 +84,10 @@ def _with_memory(model: MaskInBox, batch: dict[str, Tensor]) -> Tensor:
     if torch.rand(()) < 0.75:
         memory = Memory.of(memory, recent)
     last, box, truth, colours = _view(batch, 2)
-    mask = torch.where(
-        torch.rand(len(truth), 1, 1, 1) < 0.6, carried(soft, seen, truth), spoilt(truth)
-    )
-    mask = leaked(mask, LEAKS) * (torch.rand(len(truth), 1, 1, 1) < 0.75)
+    mask = torch.where(some_of(truth, 0.6), carried(soft, seen, truth), spoilt(truth))
+    mask = leaked(mask, LEAKS) * some_of(truth, 0.75)
     known = mask.flatten(1).any(1).reshape(-1, 1, 1, 1)
-    box = box * ~(known & (torch.rand(len(truth), 1, 1, 1) < 0.06))
+    box = box * ~(known & some_of(truth, 0.06))
     hints = torch.cat([box, mask, colours, nothing, nothing], 1)
     return _loss(model(last, hints, memory), truth)
 
@@ -133,7 +131,12 @@ def held_out_shots(clips: Sequence[Moments], side: int, each: int = 8) -> dict[s
 
 
 def mean_jaccard(model: nn.Module, shots: dict[str, Tensor]) -> float:
-    """Mean J of masks from boxes alone."""
+    """Mean J of masks from boxes alone.
+
+    Args:
+        model: In evaluation mode.
+        shots: By :func:`held_out_shots`, on the model's device.
+    """
     total = 0.0
     for start in range(0, len(shots["images"]), 10):
         part = slice(start, start + 10)
@@ -176,13 +179,18 @@ def learn(
     """
     data = MaskSamples(sources, shares, steps * settings.batch_size, samples)
     shots = held_out_shots(held_out, samples.side)
+
+    def judged(network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        return {"J": mean_jaccard(network, {name: part.to(device) for name, part in shots.items()})}
+
     return train(
         model.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         data,
         loss_of,
         settings,
         folder,
-        validate=lambda network: {"J": mean_jaccard(network, shots)},
+        validate=judged,
         monitor="J",
         best="max",
         extra={"samples": str(samples), **(extra or {})},

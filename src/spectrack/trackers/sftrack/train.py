@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from spectrack.datasets.base import Dataset
+from spectrack.datasets.base import Dataset, VideoSequence
 from spectrack.datasets.synthetic.faded import Faded
 from spectrack.datasets.synthetic.motion import MotionSettings
 from spectrack.datasets.synthetic.stills import Stills
@@ -41,8 +41,6 @@ from spectrack.trackers.sftrack.train_seg2box import SEG2BOX_TRAINING, learn_seg
 from spectrack.trackers.sftrack.weights import SFTrackWeights, save_sftrack
 from spectrack.training.data.hypotheses import collect_hypotheses
 from spectrack.training.loop.settings import TrainSettings
-
-One = TypeVar("One")
 
 REACH = 5
 """Past frames over which an input's agreement with the others is averaged."""
@@ -82,8 +80,6 @@ class SFTrackPlan:
         stride: Every so many frames of the runs are used for it.
         faded: Share of the hypotheses on faded videos (:data:`FADES`) that phase 1 learns from;
             phases 2 and 3 learn from runs over them, too. 0 leaves them out.
-        held_out: Videos, the last ones, that nothing is learned from; J on what trackers say of
-            them is noted after each epoch of phase 1.
         seed: Of everything.
     """
 
@@ -100,13 +96,13 @@ class SFTrackPlan:
     joint: TrainSettings = JOINT_TRAINING
     stride: int = 3
     faded: float = 0.5
-    held_out: int = 3
     seed: int = 0
 
 
 def sftrack(
     stills: Stills,
-    videos: Dataset,
+    videos: Sequence[VideoSequence],
+    held_out: Sequence[VideoSequence],
     folder: Path,
     plan: SFTrackPlan | None = None,
     *,
@@ -118,6 +114,8 @@ def sftrack(
     Args:
         stills: Images with the mask of an object.
         videos: With true masks.
+        held_out: Others, which nothing is learned from; J on what trackers say of them is noted
+            after each epoch of phase 1.
         folder: Of the run; ``sftrack.safetensors`` in it is for the tracker.
         plan: How much of everything.
         about: More to write into the file: data, licence.
@@ -134,7 +132,8 @@ def sftrack(
     if not len(stills):
         raise InputError("there are no stills to learn from; give a folder of stills with masks")
     tell = stage or (lambda name, unit: lambda done, total: None)
-    network = _phase1(stills, videos, folder, plan, tell)
+    seen = Dataset("to learn from", videos)
+    network = _phase1(stills, seen, held_out, folder, plan, tell)
     names = SFTrackSettings(inputs=plan.inputs).names
     even = LearnedMixing.even(names).settings()
     seg2box = new_network(plan.seed)
@@ -143,7 +142,6 @@ def sftrack(
     save_sftrack(first, start)
 
     settings = SFTrackSettings.of_paper(inputs=plan.inputs, box_rule="tight")
-    seen = Dataset(videos.name, _split(list(videos.values()), plan)[0])
     runs = [
         run
         for name, data in {"as they are": seen, **_faded(seen, plan)}.items()
@@ -187,12 +185,14 @@ def sftrack(
 def _phase1(
     stills: Stills,
     videos: Dataset,
+    apart: Sequence[VideoSequence],
     folder: Path,
     plan: SFTrackPlan,
     tell: Callable[[str, str], Progress],
 ) -> Feat2Seg:
+    every = Dataset("all", [*videos.values(), *apart])
     hypotheses = collect_hypotheses(
-        videos, plan.trackers, folder / "hypotheses", progress=tell("running trackers", "videos")
+        every, plan.trackers, folder / "hypotheses", progress=tell("running trackers", "videos")
     )
     data = folder / "samples"
     motion = MotionSettings()
@@ -204,12 +204,10 @@ def _phase1(
         stills, plan.motion, 2 * plan.seed + 2, data / "motion", exact=False, settings=motion,
         progress=tell("stills, other hypotheses", "samples"),
     )  # fmt: skip
-    seen, apart = _split(hypotheses, plan)
+    seen, unseen = hypotheses[: len(videos)], hypotheses[len(videos) :]
     seed = 2 * plan.seed + 1
     real = [video_samples(seen, seed, data / "videos", progress=tell("videos", "samples"))]
-    for name, poor in _faded(
-        Dataset(videos.name, _split(list(videos.values()), plan)[0]), plan
-    ).items():
+    for name, poor in _faded(videos, plan).items():
         faded = collect_hypotheses(
             poor,
             plan.trackers,
@@ -219,8 +217,8 @@ def _phase1(
         told = tell(f"videos, {name}", "samples")
         real.append(video_samples(faded, seed, data / name, share=plan.faded, progress=told))
     held_out = None
-    if apart:
-        held_out = replace(video_samples(apart, seed, data / "held-out"), augment=False)
+    if unseen:
+        held_out = replace(video_samples(unseen, seed, data / "held-out"), augment=False)
     with torch.random.fork_rng([]):
         torch.manual_seed(plan.seed)
         network = Feat2Seg()
@@ -239,12 +237,6 @@ def _phase1(
             progress=tell(f"feat2seg, {name}", "steps"),
         )
     return network
-
-
-def _split(videos: list[One], plan: SFTrackPlan) -> tuple[list[One], list[One]]:
-    """The videos to learn from, and those held out: never all of them."""
-    count = min(plan.held_out, len(videos) - 1)
-    return videos[: len(videos) - count], videos[len(videos) - count :]
 
 
 def _faded(videos: Dataset, plan: SFTrackPlan) -> dict[str, Dataset]:

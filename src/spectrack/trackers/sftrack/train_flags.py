@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from spectrack.training.davis_flags import StillsArguments
 from spectrack.training.recipes import (
@@ -18,15 +18,22 @@ from spectrack.training.recipes import (
 if TYPE_CHECKING:
     from spectrack.trackers.sftrack.train import SFTrackPlan
 
+HELD_OUT = 3
+"""Videos, the last ones."""
+
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SFTrackArguments(StillsArguments):
     """Learn SFTrack++ from end to end: masks from hypotheses, how to fuse them, boxes from masks.
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
-    Annotations/240p). RUN/sftrack.safetensors is for `track --set weights=FILE`. A run that was
-    stopped goes on when started again, and a finished one is not repeated. With --permissive only
-    stills whose terms allow any use are seen, and clips made of them stand for the videos.
+    Annotations/240p), of which the last three sequences are held out. RUN/sftrack.safetensors is
+    for `track --set weights=FILE`. A run that was stopped goes on when started again, and a
+    finished one is not repeated. With --permissive only stills whose terms allow any use are seen,
+    and clips made of them stand for the videos; what is held out is made of stills that are held
+    out.
 
     Example: spectrack train sftrack --data DATA --out run
     """
@@ -46,19 +53,32 @@ class SFTrackArguments(StillsArguments):
             "samples": self.samples,
         }
 
+    def split(self, videos: Sequence[T]) -> tuple[list[T], list[T]]:
+        """The last three are held out, never all."""
+        count = max(len(videos) - HELD_OUT, 1)
+        return list(videos[:count]), list(videos[count:])
+
     def learn(self, begin: Begin, stage: Stage) -> dict[str, Any]:
         """Learn all phases."""
         from spectrack.trackers.sftrack.train import sftrack
 
-        stills, videos = self.stills_and_videos()
+        footage = self.footage()
         started = time.perf_counter()
         begin()
-        file = sftrack(stills, videos, self.out, self.plan(), about=self._about(), stage=stage)
+        file = sftrack(
+            footage.stills,
+            footage.learned,
+            footage.held_out,
+            self.out,
+            self.plan(),
+            about=self._about(),
+            stage=stage,
+        )
         return {
             "out": str(self.out),
             "weights": str(file),
-            "stills": len(stills),
-            "videos": len(videos),
+            "stills": len(footage.stills),
+            "videos": len(footage.learned),
             "seed": self.seed,
             "seconds": round(time.perf_counter() - started, 1),
         }

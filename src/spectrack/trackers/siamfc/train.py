@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -57,7 +59,7 @@ def made(small: bool, like: SiamFC | None) -> SiamFC:
 LEARNER = Learner(
     network=SiamFC,
     plan=SiamesePlan(
-        train=PUBLISHED,
+        train=replace(PUBLISHED, batch_size=8, rates=(), weight_decay=5e-4, clip=None),
         pairs=CENTRED,
         samples=100_000,
         negative=0.0,
@@ -70,6 +72,8 @@ LEARNER = Learner(
     loss=pair_loss,
     tracker=lambda network: SiamFCTracker(SiamFCSettings(device="cpu"), network),
     make=made,
+    # all of it is called backbone: there is no head that could learn alone
+    learns=lambda name, plan, backbone: True,
     tell=described("siamfc", lambda network: {"widths": widths_of(network.backbone)}),
 )
 

@@ -50,10 +50,16 @@ class SiamMask(nn.Module):
         planes: Of the backbone's four layers, of which three are there.
         stem: Maps after its first convolution.
         maps: After the neck.
+        refines: Whether it has what draws masks finer. Where that has not learned, it is left out:
+            masks of it would be noise.
     """
 
     def __init__(
-        self, planes: Sequence[int] = (64, 128, 256, 512), stem: int = 64, maps: int = 256
+        self,
+        planes: Sequence[int] = (64, 128, 256, 512),
+        stem: int = 64,
+        maps: int = 256,
+        refines: bool = True,
     ) -> None:
         super().__init__()
         self.backbone = AtrousResNet50(COMPARED, planes, stem)
@@ -61,7 +67,13 @@ class SiamMask(nn.Module):
         self.neck = SiameseNeck([channels[COMPARED]], maps)
         self.rpn_head = DepthwiseRPN(maps)
         self.mask_head = DepthwiseTower(maps, COARSE_MASK**2)
-        self.refine_head = Refinement([channels[name] for name in LAYERS], maps)
+        finer = [channels[name] for name in LAYERS]
+        self.refine_head = Refinement(finer, maps) if refines else None
+
+    @property
+    def refines(self) -> bool:
+        """Whether it can draw masks with the finer layers."""
+        return self.refine_head is not None
 
     def extract(self, images_nchw: Tensor) -> Features:
         """What is seen in templates (N, 3, 127, 127) or search regions (N, 3, 255, 255)."""
@@ -86,15 +98,15 @@ class SiamMask(nn.Module):
             template: By :meth:`extract`.
             search: By :meth:`extract`.
             cell: Row and column.
-            refined: Drawn with the finer layers; otherwise as the third tower has it, enlarged as
-                in its training.
+            refined: Drawn with the finer layers, where the network can; otherwise as the third
+                tower has it, enlarged as in its training.
 
         Returns:
             Logits (N, 127, 127), of a square of the search region whose first pixel lies at
             8 (row - 4), 8 (column - 4).
         """
         correlation = self.correlate(template, search, cell)
-        if not refined:
+        if not refined or self.refine_head is None:
             coarse = self.coarse_mask(correlation)[:, None]
             return F.interpolate(coarse, (SIDE, SIDE), mode="bilinear", align_corners=True)[:, 0]
         logits: Tensor = self.refine_head(search.finer, correlation, cell)

@@ -52,7 +52,9 @@ class SiamMaskSettings:
             mask's largest piece, the upright box of its centre and area, its corners are
             :attr:`~spectrack.trackers.siammask.tracker.SiamMaskTracker.corners`; or ``axis``: the
             box that is followed, which knows nothing of the mask.
-        refined: Draw masks with the finer layers of the backbone, as the weights named can.
+        refined: Draw masks with the finer layers of the backbone, as the weights named can; masks
+            are coarse where weights have not learned to, as those of ``train siamese`` that begin
+            without SiamMask's own.
         penalty: Strength of the penalty on changes of size and shape.
         window: Weight of the cosine window, in [0, 1].
         rate: How fast the size follows, in [0, 1].

@@ -6,6 +6,8 @@ mask.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -60,6 +62,8 @@ class SiamMaskTracker(SiameseTracker):
         self._device = pick_device(s.device)
         if network is None:
             network = load_network(s.weights, SiamMask).network
+        if not network.refines:  # coarse masks have rules and a threshold of their own
+            self.settings = replace(s, refined=False)
         self._network = for_inference(network).to(self._device)
         self._proposals = AnchorProposals(SEARCH, BASE)
         self.reads_boxes = s.box == "axis"

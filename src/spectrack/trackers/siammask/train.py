@@ -1,7 +1,8 @@
 """SiamMask learns from pairs: boxes of anchors, and coarse masks (Wang et al., CVPR 2019, 3.1).
 
 That is the first of the published program's two stages. The second one, in which what draws finer
-masks learns beside a network that stays as it is, is not here: such weights come as published ones.
+masks learns beside a network that stays as it is, is not here: that part stays as it is in weights
+to start from, and a network that begins without such weights has no such part.
 """
 
 from __future__ import annotations
@@ -76,12 +77,14 @@ def pair_loss(network: nn.Module, batch: Sample) -> Tensor:
 
 def arguments(network: SiamMask) -> dict[str, Any]:
     """What a network was made with, where it is not the published one."""
-    return SMALL if network.backbone.conv1.out_channels == SMALL_STEM else {}
+    sizes = SMALL if network.backbone.conv1.out_channels == SMALL_STEM else {}
+    return sizes if network.refines else {**sizes, "refines": False}
 
 
 def made(small: bool, like: SiamMask | None) -> SiamMask:
-    """A network that has learned nothing."""
-    return SiamMask(**(SMALL if small else {} if like is None else arguments(like)))
+    """A network that has learned nothing, without the part that does not learn here."""
+    sizes = SMALL if small else {} if like is None else arguments(like)
+    return SiamMask(**{**sizes, "refines": False})
 
 
 LEARNER = Learner(
@@ -97,7 +100,7 @@ LEARNER = Learner(
         SEARCH, MaskAnswers(AnchorAnswers(CELLS)), plan.pairs
     ),
     loss=pair_loss,
-    tracker=lambda network: SiamMaskTracker(SiamMaskSettings(refined=False, device="cpu"), network),
+    tracker=lambda network: SiamMaskTracker(SiamMaskSettings(device="cpu"), network),
     make=made,
     learns=lambda name, plan, backbone: (
         not name.startswith(FINER) and (backbone or not name.startswith(BACKBONE))
