@@ -110,7 +110,7 @@ def test_vot_with_restarts_is_run_kept_and_scored(spectrack, otb, tmp_path):
     assert "EAO over lengths of" in shown
     other = spectrack("evaluate", "--results", out, *data[:-2], "multi-start")
     assert other.status == 2
-    assert "does not tell the anchors" in other.err
+    assert "was made with --mode supervised; give that here, too" in other.err
 
 
 @pytest.mark.parametrize(
