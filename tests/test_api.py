@@ -60,12 +60,15 @@ def test_targets_may_be_boxes_and_masks(clip, truth_folder, still):
     frames, mask = clip.frames_thwc[:3], clip.masks_thw[0]
     box = st.Box.from_mask(mask)
     tight = st.track_all(frames, {3: st.Target(mask=mask)}, tracker=still, clean=False)
-    for given in (mask, truth_folder / "00000.png", tuple(box), list(box), np.array(tuple(box))):
+    boxes = (box, tuple(box), list(box), np.array(tuple(box)), np.array([tuple(box)]))
+    for given in (*boxes, mask, mask[None], mask.tolist(), truth_folder / "00000.png"):
         tracks = st.track_all(frames, {3: given}, tracker=still, clean=False)
         assert tracks[3].boxes_xywh().tolist() == tight[3].boxes_xywh().tolist()
     for wrong, told in (
         ([tuple(box)], "targets of type list were given; give a dict"),
         ({1: (1, 2, 3)}, "is not four numbers"),
+        ({1: [0] * 999}, r"^.{,160}$"),
+        ({1: mask[..., None, None]}, r"^a mask of dtype bool and shape .{,99}$"),
         ({1: None}, "a target needs a box or a mask"),
     ):
         with pytest.raises(st.InputError, match=told):

@@ -9,6 +9,7 @@ import pytest
 
 import spectrack as st
 from mask_folders import SIZE_WH, id_map, write_sequence
+from spectrack.errors import InputWarning
 from spectrack.metrics.boundary import boundary_f
 from spectrack.metrics.regions import jaccard
 from spectrack.structures import Box, Prediction
@@ -103,6 +104,16 @@ def test_a_late_object_alone_is_scored_as_it_is_beside_others(root, tracks):
     assert st.evaluate(answer, truth)["J"] == pytest.approx(np.mean(wanted))
     with pytest.raises(st.InputError, match="the truth holds no object"):
         st.evaluate(answer, np.zeros_like(truth))
+    truth[:4] = False
+    with pytest.raises(st.InputError, match="the truth shows its object only in the last frames"):
+        st.evaluate(answer, truth)
+
+
+def test_an_object_that_is_seen_too_late_is_told():
+    truth = np.stack(TRUTH) * (np.stack(TRUTH) == 1)
+    truth[-1, 12:] = 2
+    with pytest.warns(InputWarning, match="the video/2 cannot be scored"):
+        assert st.evaluate(truth, truth)["J"] == 1
 
 
 def test_consistency_of_several(root, tracks):

@@ -322,6 +322,9 @@ def test_over_time(folder):
 def test_refusals(folder):
     with pytest.raises(InputError, match="has 3 objects; score them with score_objects"):
         score_result(Result.of_folder(folder, sequence()), sequence())
+    one_left = sequence(starts={1: 0, 2: 7})
+    with pytest.raises(InputError, match="has 2 objects; score them with score_objects"):
+        score_result(Result.of_folder(folder, one_left), one_left)
     late = sequence(starts={1: 7, 2: 6})
     with pytest.raises(InputError, match="'herd' has no frame with truth that is scored behind"):
         score_objects(Result.of_folder(folder, late), late)

@@ -127,6 +127,26 @@ def test_a_soft_mask_that_fades_is_not_taken_for_ids(tmp_path, clips):
     assert score.values["J"].tolist() == [1, 1, 0, 1, 1]
 
 
+@pytest.mark.parametrize("turn", range(6))
+def test_what_files_are_does_not_depend_on_their_order_on_disk(tmp_path, monkeypatch, turn):
+    """One soft file among those that a look over the folder takes in makes all of them soft."""
+    count, mask = 60, np.zeros((20, 30), bool)
+    mask[5:10, 5:10] = True
+    stems = tuple(map(str, range(count)))
+    (tmp_path / "koi").mkdir()
+    for t, stem in enumerate(stems):
+        grey = np.where(mask, 90 if t == 30 else 200, 0).astype(np.uint8)
+        if t == 7:
+            grey[0, :20] = np.arange(20)
+        Image.fromarray(grey).save(tmp_path / "koi" / f"{stem}.png")
+    files = sorted((tmp_path / "koi").iterdir(), key=lambda path: int(path.stem))
+    shuffled = [files[i] for i in np.random.default_rng(turn).permutation(count)]
+    monkeypatch.setattr(type(tmp_path), "glob", lambda *_: iter(shuffled))
+    sequence = VideoSequence("koi", stems, lambda: None, lambda t: mask)
+    score = score_folder(tmp_path, Dataset("ponds", [sequence])).sequences[0]
+    assert score.values["J"][29] == 0  # 90 is below one half
+
+
 def test_track_equals_folder(result_folder, ponds, clips, track_of):
     moved = np.roll(clips["koi"].masks_thw, 1, axis=2)
     score = score_track(track_of(moved), ponds["koi"])

@@ -56,10 +56,8 @@ class Drifter(Tracker):
         gone = abs(number - self.start)
         if gone <= self.settings.stuck:
             self.now = number
-        box = Box(
-            self.box.x + 2 * (self.now - self.start), self.box.y + self.settings.drift * gone,
-            self.box.w, self.box.h,
-        )  # fmt: skip
+        x, y = self.box.x + 2 * (self.now - self.start), self.box.y + self.settings.drift * gone
+        box = Box(x, y, self.box.w, self.box.h)
         return Prediction(box, box.fill(self.size_wh), 0.9)
 
 
@@ -329,6 +327,7 @@ def test_keys_that_cannot_be(frames):
     with pytest.raises(InputError, match="no known length"):
         made(open_video(iter(np.zeros((2, 8, 8, 3), np.uint8))))
     assert as_key("gone") == "gone"
+    assert as_key(np.array([[4, 20, 18, 22]])).box == as_key((4, 20, 18, 22)).box == truth(0)
 
 
 def test_numbered_trackers_are_refused(frames):
@@ -387,6 +386,12 @@ def test_a_key_that_was_replaced_is_not_held(frames):
     del target
     gc.collect()
     assert [ref() is None for ref in replaced] == [True] * 9 + [False]
+
+
+def test_masks_of_keys_are_read_once_however_often_one_asks(frames, monkeypatch):
+    track = made(frames, {0: true_mask(0), 8: true_mask(8)})
+    monkeypatch.setattr(np, "packbits", None)
+    assert (track.work() > 0, len(track.stale())) == (True, 2)
 
 
 def test_what_is_left_is_known_though_somebody_asked_meanwhile(frames, tmp_path):

@@ -248,6 +248,8 @@ def test_files_of_object_ids_are_read_alike(tmp_path: Path, kind: str) -> None:
     ids_thw[4, :1] = 255
     files = _save_ids(tmp_path / "ids", ids_thw, kind)
     assert kind_of(files) == "index"
+    if kind != "rgb":  # 255 alone is void in colours of the palette only
+        ids_thw[4, :1] = 1
     for path, ids in zip(files, ids_thw, strict=True):
         read = read_mask_as(path, "index")
         assert read.dtype == np.uint8
@@ -282,6 +284,23 @@ def test_one_bit_files_among_object_ids_are_object_1(tmp_path: Path) -> None:
         for t in range(3):
             expected = _disk() & (t == frame)
             np.testing.assert_array_equal(masks.of_object(object_id)[t], expected)
+
+
+@pytest.mark.parametrize("kind", ["grey", "rgb", "npy"])
+def test_hard_files_beside_a_palette_are_masks(tmp_path: Path, kind: str) -> None:
+    """A first annotation in palette mode, and 0 and 255 from there on."""
+    write_index_png(tmp_path / "0.png", _disk().astype(np.uint8))
+    for t in range(1, 5):
+        white = _disk(t).astype(np.uint8) * 255
+        if kind == "npy":
+            np.save(tmp_path / f"{t}.npy", white)
+        else:
+            rgb = np.repeat(white[..., None], 3, axis=2)
+            _grey(tmp_path / f"{t}.png", white if kind == "grey" else rgb)
+    masks = MaskFolder(tmp_path)
+    assert (masks.kind, masks.objects) == ("index", [1])
+    for t in range(5):
+        np.testing.assert_array_equal(masks[t], _disk(t))
 
 
 def test_files_that_cannot_be_ids_are_judged_by_themselves(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 
 import spectrack as st
 from spectrack.errors import InputError
+from spectrack.structures import Mask
 from spectrack.tracks import write_index_png
 from spectrack.video.reader import open_video
 from spectrack.video.soft_masks import in_memory, missing_stems, open_masks
@@ -39,8 +40,9 @@ def test_an_object_that_leaves_does_not_hand_its_number_on(tmp_path):
     index = np.zeros((3, 20, 30), np.uint8)
     index[0, 2:6, 2:8], index[:2, 10:15, 20:25] = 1, 2  # the first leaves, then the second
     index[2, :1] = 255
-    for t in range(3):
+    for t in range(2):
         Image.fromarray(index[t]).save(tmp_path / f"{t:05d}.png")
+    write_index_png(tmp_path / "00002.png", index[2])
     opened = open_masks(tmp_path, frames)
     assert list(opened) == [1, 2]
     for key, masks in [*opened.items(), *open_masks(tmp_path, frames, 2).items()]:
@@ -83,12 +85,13 @@ def _ids() -> np.ndarray:
     [
         lambda ids: ids,
         lambda ids: ids[:, None],
+        lambda ids: ids.astype(np.uint64),
         list,
         iter,
         lambda ids: dict(enumerate(ids)),
         lambda ids: pytest.importorskip("torch").from_numpy(ids),
     ],
-    ids=["array", "4d", "list", "generator", "dict", "tensor"],
+    ids=["array", "4d", "uint64", "list", "generator", "dict", "tensor"],
 )
 def test_ids_in_memory_are_objects_as_they_are_on_disk(give):
     frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), _ids()
@@ -123,6 +126,36 @@ def test_two_levels_of_whole_numbers_are_one_mask(give, value):
 def test_a_list_of_ids_is_of_ids_throughout():
     frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), _ids()
     assert open_masks([ids[0], None, ids[2]], frames)[3][1] is None
-    for other in (ids[1] == 3, (ids[1] == 3).astype(np.float32)):
-        with pytest.raises(InputError, match="mask 1 has no object ids where others"):
-            open_masks([ids[0], other, ids[2]], frames)
+    other = (ids[1] == 3).astype(np.float32)
+    with pytest.raises(InputError, match="mask 1 is soft where others of the list hold object ids"):
+        open_masks([ids[0], other, ids[2]], frames)
+    for empty in (other * 0, other > 1, Mask.empty((30, 20))):
+        found = open_masks([ids[0], empty, ids[2]], frames)
+        assert list(found) == [3, 7]
+        assert not any(masks[1].any() for masks in found.values())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [np.asarray, Mask.encode, lambda hard: hard * np.uint8(255)],
+    ids=["bool", "Mask", "255"],
+)
+def test_hard_masks_among_ids_are_object_1(kind):
+    """As in folders."""
+    frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), _ids()
+    found = open_masks([ids[0], kind(ids[1] == 3), ids[2]], frames)
+    assert list(found) == [1, 3, 7]
+    np.testing.assert_array_equal(found[1][1], ids[1] == 3)
+    assert [int(found[key][1].sum()) for key in (3, 7)] == [0, 0]
+    assert not found[1][0].any()
+
+
+@pytest.mark.parametrize("give", [lambda ids: ids, list], ids=["array", "list"])
+def test_a_frame_of_0_and_255_among_ids_is_a_mask(give):
+    """A first annotation with ids 0 and 1, and masks of 0 and 255 from there on."""
+    frames, ids = open_video(np.zeros((3, 20, 30, 3), np.uint8)), np.zeros((3, 20, 30), np.uint8)
+    ids[0, 3:5], ids[1:, 3:5] = 1, 255
+    ((key, masks),) = open_masks(give(ids), frames).items()
+    assert key == 1
+    for t in range(3):
+        np.testing.assert_array_equal(masks[t], ids[t] > 0)

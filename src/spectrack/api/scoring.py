@@ -23,7 +23,7 @@ def evaluate(
 
     Args:
         result: A track or several, a folder of masks (of several objects where they are numbered)
-            or an array (T, H, W) of one object.
+            or an array (T, H, W), of several where it holds object ids.
         truth: Likewise; matched by file stem, by position where stems differ.
         video: The frames; give them to measure TCONT too.
 
@@ -32,8 +32,9 @@ def evaluate(
         ``tcont`` and ``tcont_self`` with a video.
 
     Raises:
-        InputError: If result, truth or video cannot be used or do not belong together, or the
-            result holds several objects and the truth one.
+        InputError: If result, truth or video cannot be used or do not belong together, the result
+            holds several objects and the truth one, the truth holds no object, or it shows its
+            object only in the last frames, none of which is scored.
 
     Example:
         >>> import numpy as np, spectrack as st

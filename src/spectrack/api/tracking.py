@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from spectrack.api.videos import open_frames
@@ -229,17 +228,11 @@ def _targets_of(given: Mapping[int, Any] | None) -> dict[int, Target]:
     Raises:
         InputError: If one is none of these, or they do not come with the numbers of the objects.
     """
-    from spectrack.video.targets import one_target
+    from spectrack.video.targets import any_target
 
     if given is not None and not isinstance(given, Mapping):
         raise InputError(
             f"targets of type {type(given).__name__} were given; give a dict from the number of "
             "each object to its box, mask or Target"
         )
-    found = {}
-    for object_id, one in (given or {}).items():
-        masked = isinstance(one, str | PathLike) or len(getattr(one, "shape", ())) == 2
-        if not isinstance(one, Target):
-            one = one_target(one) if masked else Target(box=one)
-        found[object_id] = one
-    return found
+    return {object_id: any_target(one) for object_id, one in (given or {}).items()}

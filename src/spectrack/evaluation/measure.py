@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrack.datasets.base import VideoSequence
 from spectrack.errors import InputError
 from spectrack.evaluation.results import Result
-from spectrack.evaluation.score import score_objects
+from spectrack.evaluation.score import NothingToScore, score_objects
 from spectrack.evaluation.scores import Scores
 from spectrack.structures import Box, HardHW, SoftHW
 from spectrack.tracks import Track, Tracks
@@ -36,7 +36,8 @@ def measure(
         frames: The video, for TCONT.
 
     Raises:
-        InputError: If they cannot be read or do not belong together.
+        InputError: If they cannot be read or do not belong together, or the truth holds no object,
+            or shows its objects only in frames that are not scored.
     """
     wanted, names = _open(truth, frames)
     given, stems = _open(result, frames)
@@ -59,7 +60,13 @@ def measure(
         tracks = {1: result}
     sequence = _sequence(wanted, names, frames)
     answers = _result(given, tracks, place, several=len(wanted) > 1)
-    scores = score_objects(answers, sequence, consistency=frames is not None)
+    try:
+        scores = score_objects(answers, sequence, consistency=frames is not None)
+    except NothingToScore:
+        raise InputError(
+            "the truth shows its object only in the last frames, none of which is scored; "
+            "give a longer video"
+        ) from None
     every = Scores(answers.source, sequence.name, tuple(scores))
     return {name: every.mean(name) for name in every.measures}
 

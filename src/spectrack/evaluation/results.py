@@ -130,7 +130,9 @@ class Result:
                 "choose the sequences to score"
             )
         masks = folder / MASKS if (folder / MASKS).is_dir() else folder
-        there = in_order({path.stem: path for path in masks.glob("*.png")}, sequence, masks)
+        # The order counts: what kind they are is judged from a few spread over them.
+        files = sorted(masks.glob("*.png"), key=lambda path: natural_key(path.stem))
+        there = in_order({path.stem: path for path in files}, sequence, masks)
         told = read_box_rows(folder / BOXES) if (folder / BOXES).is_file() else None
         answered = set(there) if there or told is None else {stem for stem, _ in told}
         unanswered = [i for i in range(1, len(sequence)) if sequence.stems[i] not in answered]

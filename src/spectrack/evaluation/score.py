@@ -61,12 +61,27 @@ def score_objects(
 
     Returns:
         One score an object, in the order of ids, without objects that no frame with truth shows
-        behind the one in which they are given.
+        behind the one in which they are given; an ``InputWarning`` names those.
 
     Raises:
         InputError: If there is no such frame at all, a mask does not fit, or the protocol is
             unknown.
     """
+    scores = _scores_of(result, sequence, consistency, estimator, fps, protocol, stability)
+    _warn_of(_left_out(sequence, scores))
+    return scores
+
+
+def _scores_of(
+    result: Result,
+    sequence: VideoSequence,
+    consistency: bool,
+    estimator: FlowEstimator | None,
+    fps: float | None,
+    protocol: str | None,
+    stability: bool,
+) -> list[SequenceScore]:
+    """As :func:`score_objects`, without its warning."""
     chosen = None if protocol is None else find_protocol(protocol)
     objects = scored_objects(result, sequence, MaskRules() if chosen is None else chosen.masks)
     if not objects:
@@ -113,12 +128,12 @@ def score_result(
     protocol: str | None = None,
 ) -> SequenceScore:
     """Score a sequence of one object; arguments and errors as :func:`score_objects`."""
-    scores = score_objects(result, sequence, consistency, estimator, fps, protocol)
-    if len(scores) > 1:
+    count = len(sequence.object_ids)
+    if count > 1:
         raise InputError(
-            f"sequence {sequence.name!r} has {len(scores)} objects; score them with score_objects"
+            f"sequence {sequence.name!r} has {count} objects; score them with score_objects"
         )
-    return scores[0]
+    return score_objects(result, sequence, consistency, estimator, fps, protocol)[0]
 
 
 def score_track(
@@ -171,9 +186,7 @@ def score_folder(
         fps = None if timings is None else timings.get(sequence.name)
         found: list[SequenceScore] = []
         try:
-            found = score_objects(
-                result, sequence, consistency, None, fps, protocol, stability=stability
-            )
+            found = _scores_of(result, sequence, consistency, None, fps, protocol, stability)
         except NothingToScore as error:
             nothing = error
         scores += found
@@ -182,13 +195,7 @@ def score_folder(
             progress(sequence.name, number, len(opened))
     if nothing is not None and not scores:
         raise nothing
-    if left_out:
-        warnings.warn(
-            f"{shortened(left_out)} cannot be scored, as no frame with truth counts behind the one "
-            "in which they are given, and were left out",
-            InputWarning,
-            stacklevel=2,
-        )
+    _warn_of(left_out)
     name = Path(results).resolve().name
     seen = dataset.seen if rules.grouped else None
     long_term = None
@@ -203,6 +210,16 @@ def _left_out(sequence: VideoSequence, scores: Sequence[SequenceScore]) -> list[
     names = [f"{sequence.name}/{i}" for i in ids] if len(ids) > 1 else [sequence.name]
     scored = {score.name for score in scores}
     return [name for name in names if name not in scored]
+
+
+def _warn_of(left_out: Sequence[str]) -> None:
+    if left_out:
+        warnings.warn(
+            f"{shortened(left_out)} cannot be scored, as no frame with truth counts behind the one "
+            "in which they are given, and were left out",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def _score_frames(objects: Sequence[ScoredObject]) -> list[NDArray[np.float64]]:

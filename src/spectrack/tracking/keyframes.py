@@ -123,13 +123,10 @@ class KeyframedTrack:
         self._two_ways = two_ways or TwoWays()
         self._passes = Passes(frames, make, self._folder / PASSES)
         self._lock, self._running = threading.RLock(), threading.Lock()
-        first = hashlib.sha256(frames[0].tobytes()).hexdigest()[:16]
-        self._about = {
-            "size_wh": list(frames.size_wh),
-            "frames": self._length,
-            "first_frame": first,
-        }
+        first, size_wh = hashlib.sha256(frames[0].tobytes()).hexdigest()[:16], list(frames.size_wh)
+        self._about = {"size_wh": size_wh, "frames": self._length, "first_frame": first}
         self._keys: dict[int, Key] = {}
+        self._said: dict[int, str] = {}  # digests of the keys
         self._done: dict[Span, tuple[str, SpanAnswers]] = {}
         self._shown: list[tuple[Entry, Entry] | None] = [None] * self._length
         self._newest = 0
@@ -142,6 +139,7 @@ class KeyframedTrack:
                     f"of {kept[1].get('size_wh')}); give another folder, or its video"
                 )
             self._keys = kept[0]
+            self._said = {frame: key_digest(key) for frame, key in self._keys.items()}
         for frame, key in (keys or {}).items():
             self.set(frame, key)
         self._take_up()
@@ -176,8 +174,9 @@ class KeyframedTrack:
         made = as_key(key)
         if isinstance(made, Target):
             made.check(self._frames.size_wh)
+        said = key_digest(made)
         with self._lock:
-            self._keys[int(frame)] = made
+            self._keys[int(frame)], self._said[int(frame)] = made, said
             self._newest = int(frame)
             self._keep_keys()
 
@@ -190,7 +189,7 @@ class KeyframedTrack:
         with self._lock:
             if frame not in self._keys:
                 raise InputError(f"frame {frame} has no key; keys are at {sorted(self._keys)}")
-            del self._keys[frame]
+            del self._keys[frame], self._said[frame]
             self._newest = frame
             self._keep_keys()
 
@@ -208,7 +207,7 @@ class KeyframedTrack:
     def stale(self) -> list[Span]:
         """Those whose answers do not follow from the keys as they are now."""
         with self._lock:
-            return [span for span in self.spans() if self._answers(span) is None]
+            return [span for span, _ in self._stale()]
 
     def work(self) -> int:
         """Frames that :meth:`run` would go through now, each way and the filter counted."""
@@ -317,12 +316,10 @@ class KeyframedTrack:
     def prune(self) -> None:
         """Delete what the keys as they are now do not need; undoing is work again then."""
         with self._lock:
-            names = {self._name(span) for span in self.spans()}
-            passes = {
-                self._passes.path(one).name
-                for span in self.spans()
-                for one in passes_of(span, self._keys)
-            }
+            present = self.spans()
+            names = {self._name(span) for span in present}
+            needed = [one for span in present for one in self._passes_of(span)]
+            passes = {self._passes.path(one).name for one in needed}
             for folder, kept in ((SPANS, names), (PASSES, passes)):
                 for path in (self._folder / folder).glob("*"):
                     if path.stem not in kept:
@@ -330,16 +327,23 @@ class KeyframedTrack:
 
     # --- inside ----------------------------------------------------------------------------------
 
+    def _passes_of(self, span: Span) -> list[PassOf]:
+        return passes_of(span, self._keys, self._said)
+
     def _name(self, span: Span) -> str:
         """What a span's answers are called: a digest of all that decides them."""
         way = [span.start, span.stop, self._clean, asdict(self._two_ways)]
-        passes = passes_of(span, self._keys)
-        keys = [(one.frame, key_digest(one.target), one.backward) for one in passes]
+        keys = [(one.frame, one.said, one.backward) for one in self._passes_of(span)]
         return digest(way, keys, self._passes.identity)
 
-    def _answers(self, span: Span) -> SpanAnswers | None:
+    def _stale(self) -> list[tuple[Span, str]]:
+        """Spans that are stale, and what their answers will be called."""
+        named = ((span, self._name(span)) for span in self.spans())
+        return [one for one in named if self._answers(*one) is None]
+
+    def _answers(self, span: Span, name: str | None = None) -> SpanAnswers | None:
         """What is answered for good, from memory or from its file."""
-        name = self._name(span)
+        name = name or self._name(span)
         known = self._done.get(span)
         if known is not None and known[0] == name:
             return known[1]
@@ -368,16 +372,15 @@ class KeyframedTrack:
         """What is to be done for the keys as they are at one moment, the most urgent first."""
         with self._lock:
             found = []
-            for span in self.stale():
-                passes = passes_of(span, self._keys)
+            for span, name in self._stale():
+                passes = self._passes_of(span)
                 missing = sum(self._passes.missing(one, one.end(span)) for one in passes)
                 cost = missing + span.stop - span.start
-                found.append(_Work(span, passes, self._name(span), cost))
+                found.append(_Work(span, passes, name, cost))
             return sorted(found, key=lambda one: self._urgency(one.span))
 
     def _urgency(self, span: Span) -> tuple[bool, int]:
-        touches = span.start <= self._newest <= span.stop
-        return not touches, span.start
+        return not span.start <= self._newest <= span.stop, span.start
 
     def _solve(self, work: _Work, count: OnAnswer) -> None:
         for one in work.passes:

@@ -15,7 +15,7 @@ from PIL import Image
 from spectrack.errors import InputError
 from spectrack.storage import replacing, write_json
 from spectrack.structures import Box, Target
-from spectrack.video.targets import one_target, question_box
+from spectrack.video.targets import any_target, question_box
 
 GONE: Literal["gone"] = "gone"
 """The key that says: from here on the object is not there, until the next key."""
@@ -48,8 +48,7 @@ def as_key(value: Any) -> Key:
     """A key as people give it.
 
     Args:
-        value: A :class:`spectrack.structures.Target`, ``"gone"``, four numbers x, y, w, h, a
-            :class:`spectrack.structures.Box`, a mask (H, W), or the file of one.
+        value: ``"gone"``, or what :func:`spectrack.video.targets.any_target` takes.
 
     Raises:
         InputError: If it is none of these, or cannot be used.
@@ -58,11 +57,9 @@ def as_key(value: Any) -> Key:
         return value
     if isinstance(value, str) and value == GONE:
         return GONE
-    if isinstance(value, Box) or (isinstance(value, list | tuple) and len(value) == 4):
-        target = Target(box=Box.coerce(value))
-        question_box(target)
-        return target
-    return one_target(value)
+    target = any_target(value)
+    question_box(target)
+    return target
 
 
 def spans(keys: Mapping[int, Key], length: int, both_ways: bool = True) -> list[Span]:

@@ -38,11 +38,17 @@ class PassOf:
         frame: The key frame.
         target: What it says.
         backward: Whether it goes to the frames before.
+        said: The target's digest; found where left out, which takes a while for a mask.
     """
 
     frame: int
     target: Target
     backward: bool
+    said: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.said:
+            object.__setattr__(self, "said", key_digest(self.target))
 
     def last(self, frame: int) -> int:
         """How many answers it has when it has come to a frame, that of the key included."""
@@ -55,19 +61,20 @@ class PassOf:
         return span.stop if span.after is not None else span.stop - 1
 
 
-def passes_of(span: Span, keys: Mapping[int, Key]) -> list[PassOf]:
+def passes_of(span: Span, keys: Mapping[int, Key], said: Mapping[int, str]) -> list[PassOf]:
     """The passes that the answers of a span follow from.
 
     Args:
         span: One of those between the keys.
         keys: Number of the frame to key.
+        said: Number of the frame to the key's digest.
     """
     found = []
     for frame, backward in ((span.before, False), (span.after, True)):
         if frame is not None:
             target = keys[frame]
             assert isinstance(target, Target)  # what is gone is not followed
-            found.append(PassOf(frame, target, backward))
+            found.append(PassOf(frame, target, backward, said[frame]))
     return found
 
 
@@ -100,7 +107,7 @@ class Passes:
 
     def path(self, one: PassOf) -> Path:
         """The journal of a pass."""
-        return self._folder / digest(one.frame, one.target, one.backward, self.identity)
+        return self._folder / digest(one.frame, one.said, one.backward, self.identity)
 
     def missing(self, one: PassOf, frame: int) -> int:
         """How many frames must be followed for a pass to come to a frame."""
@@ -132,7 +139,7 @@ class Passes:
             on_answer(span.number(index), frame_hwc, predictions[1], way)
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        asked = {"key": key_digest(one.target), "frame": one.frame, "backward": one.backward}
+        asked = {"key": one.said, "frame": one.frame, "backward": one.backward}
         try:
             with Journal(self.path(one), asked, kept, soft=True) as journal:
                 trackers, targets = {1: self._make()}, {1: one.target}

@@ -1,7 +1,7 @@
 """Masks that a program holds as one soft mask a frame: a track, an array, or one by one.
 
 Whole numbers are object ids, as in files; they are one mask where only 0 and 1, or 0 and 255, occur
-in all frames.
+in all frames. Among ids, a frame of 0 and 255 alone is a mask of object 1, as a grey file is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Mask, SoftHW
 from spectrack.tracks import Track
 from spectrack.video.given import as_array
-from spectrack.video.mask_kinds import VOID, unit_values
+from spectrack.video.mask_kinds import VOID, is_hard, unit_values
 
 OneMask: TypeAlias = NDArray[Any] | Mask | None
 
@@ -86,7 +86,8 @@ class ArrayMasks:
         mask = np.asarray(self._masks[index])
         if self._soft:
             return _checked(mask)
-        chosen = mask != 0 if self._object_id is None else mask == self._object_id
+        hard = self._object_id is None or (self._object_id == 1 and is_hard(mask))
+        chosen = mask != 0 if hard else mask == self._object_id
         return chosen.astype(np.float32)
 
 
@@ -169,14 +170,13 @@ def open_array(
     whole = ArrayMasks(array)
     if array.dtype.kind not in "iu":
         return {object_id or 1: whole}
-    found: set[int] = set()
-    for mask in array:
-        found.update(np.unique(mask).tolist())
+    there = [_ids_in(mask, source) for mask in array]
+    found = set().union(*there)
     if _is_one(found):
         return {object_id or 1: whole}
-    if min(found) < 0 or max(found) > VOID:
-        raise InputError(f"{source} holds ids outside 0 to 255; expected object ids")
-    ids = sorted(found - {0, VOID})
+    if {VOID} in there:  # a hard mask among ids
+        found.add(1)
+    ids = sorted(found - {VOID})
     return chosen({i: ArrayMasks(array, i) for i in ids}, object_id, source)
 
 
@@ -186,30 +186,27 @@ def open_list(
     """Masks one by one, one entry an object.
 
     Args:
-        masks: Arrays or tensors (H, W), run lengths, or None where a frame has no mask; where
-            arrays hold object ids, all must.
+        masks: Arrays or tensors (H, W), run lengths, or None where a frame has no mask. Among
+            object ids a hard mask is object 1.
         names: Names of the frames, for :func:`missing_stems`.
         object_id: Only this object of several; the number of a single one.
 
     Raises:
-        InputError: If one is no mask, all are missing, they differ in size or in what they mean,
-            or there is no such object.
+        InputError: If one is no mask, or a soft one among object ids, all are missing, they differ
+            in size, or there is no such object.
     """
     kept = [_one_mask(mask, number) for number, mask in enumerate(masks)]
-    found = {i for mask in kept if isinstance(mask, _Numbered) for i in mask.objects}
+    found = _objects_in(kept)
+    if not _is_one(found):
+        kept = [_among_ids(mask, number) for number, mask in enumerate(kept)]
+        found = _objects_in(kept) - {VOID}
 
     def of(number: int) -> ListMasks:
         return ListMasks([m.of(number) if isinstance(m, _Numbered) else m for m in kept], names)
 
     if _is_one(found):
         return {object_id or 1: of(max(found, default=1))}
-    for number, mask in enumerate(kept):
-        if not isinstance(mask, _Numbered | None):
-            raise InputError(
-                f"mask {number} has no object ids where others of the list have; "
-                "give ids in all of them, or the masks of one object"
-            )
-    return chosen({i: of(i) for i in sorted(found - {VOID})}, object_id, "the list")
+    return chosen({i: of(i) for i in sorted(found)}, object_id, "the list")
 
 
 def chosen(
@@ -244,9 +241,47 @@ class _Numbered:
         return self.objects.get(object_id) or Mask.empty(self.size_wh)
 
 
+def _objects_in(kept: Iterable[NDArray[Any] | Mask | _Numbered | None]) -> set[int]:
+    return {i for mask in kept if isinstance(mask, _Numbered) for i in mask.objects}
+
+
 def _is_one(found: set[int]) -> bool:
     """Whether whole numbers are one mask, not the ids of objects."""
-    return found <= {0, 1} or found <= {0, VOID}
+    return found <= {1} or found <= {VOID}
+
+
+def _ids_in(ids_hw: NDArray[Any], source: str) -> set[int]:
+    """The ids of a frame but for background; void alone where it is a hard mask of 0 and 255.
+
+    Raises:
+        InputError: If they are outside 0 to 255.
+    """
+    low, high = int(ids_hw.min()), int(ids_hw.max())
+    if low < 0 or high > VOID:
+        raise InputError(f"{source} holds ids outside 0 to 255; expected object ids")
+    if high <= 1 or (high == VOID and is_hard(ids_hw)):
+        return {high} - {0}
+    return set(np.flatnonzero(np.bincount(ids_hw.ravel().astype(np.intp, copy=False))).tolist()) - {
+        0
+    }
+
+
+def _among_ids(mask: NDArray[Any] | Mask | _Numbered | None, number: int) -> _Numbered | None:
+    """A mask of a list that holds object ids; a hard one is object 1.
+
+    Raises:
+        InputError: If it is soft.
+    """
+    if isinstance(mask, Mask):
+        return _Numbered((mask.width, mask.height), {1: mask} if mask.area else {})
+    if not isinstance(mask, np.ndarray):
+        return mask
+    if mask.any():
+        raise InputError(
+            f"mask {number} is soft where others of the list hold object ids; "
+            "give ids in all of them, or the masks of one object"
+        )
+    return _Numbered(mask.shape[::-1], {})
 
 
 def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | _Numbered | None:
@@ -266,10 +301,10 @@ def _one_mask(mask: Any, number: int) -> NDArray[Any] | Mask | _Numbered | None:
         return array
     if array.dtype.kind == "b":
         return Mask.encode(array)
-    if array.min() < 0 or array.max() > VOID:
-        raise InputError(f"mask {number} holds ids outside 0 to 255; expected object ids")
-    ids = [i for i in np.unique(array).tolist() if i]
-    return _Numbered(array.shape[::-1], {i: Mask.encode(array == i) for i in ids})
+    ids = _ids_in(array, f"mask {number}")
+    if ids == {VOID}:
+        return Mask.encode(array == VOID)
+    return _Numbered(array.shape[::-1], {i: Mask.encode(array == i) for i in sorted(ids)})
 
 
 def _checked(array: NDArray[Any]) -> SoftHW:

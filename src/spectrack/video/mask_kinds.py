@@ -16,8 +16,8 @@ any other grey (8 or 16 bits)               soft mask, full scale is 1
 
 A file alone is judged by its levels. In a folder some frames say less than others: an object left,
 a soft mask faded to two levels. So :func:`judge` can be told what kind the folder is. Among object
-ids every file of whole numbers up to 255, and every empty one, holds ids; among soft masks every
-grey one is soft.
+ids every file of whole numbers up to 255, and every empty one, holds ids; a hard mask among them,
+such as a grey one of 0 and 255, is object 1. Among soft masks every grey one is soft.
 """
 
 from __future__ import annotations
@@ -157,9 +157,16 @@ def _may_be_ids(array: NDArray[Any]) -> bool:
     return bool(array.min() >= 0 and array.max() <= VOID)
 
 
+def is_hard(ids_hw: NDArray[Any]) -> bool:
+    """Whether whole numbers are 0 and 255 alone: without a palette that is a mask, not void."""
+    return bool(((ids_hw == 0) | (ids_hw == VOID)).all())
+
+
 def _ids_of(raw: RawMask) -> NDArray[np.uint8]:
     """A file among object ids; an object may be alone with a palette's colour that is grey."""
     ids = raw.array.astype(np.uint8)
+    if is_hard(ids):
+        return (ids == VOID).astype(np.uint8)
     if not raw.coloured:
         return ids
     greys = {int(r): i for i, (r, g, b) in enumerate(davis_palette()) if r == g == b}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrack.errors import InputError, InputWarning
-from spectrack.structures import Target
+from spectrack.structures import Box, Target
 from spectrack.video.given import as_array
 from spectrack.video.mask_kinds import VOID, unit_values
 from spectrack.video.masks import object_ids, read_mask
@@ -69,6 +71,36 @@ def one_target(mask: str | Path | NDArray[Any]) -> Target:
             "(mask == id), or follow them all with track_all"
         )
     return next(iter(targets.values()))
+
+
+def any_target(value: Any) -> Target:
+    """A target in any form: four numbers are a box x, y, w, h, anything else is a mask.
+
+    Args:
+        value: A :class:`~spectrack.structures.Target` or :class:`~spectrack.structures.Box`, a
+            list, array or tensor of numbers, or the file of a mask.
+
+    Raises:
+        InputError: If it is none of these, or as in :func:`one_target`.
+    """
+    if isinstance(value, Target):
+        return value
+    if value is None or isinstance(value, Box):
+        return Target(box=value)
+    if isinstance(value, str | PathLike):
+        return one_target(Path(value))
+    try:
+        array = as_array(value)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0)
+    if array.size == 4:
+        return Target(box=array.ravel().tolist())
+    if array.ndim < 2:
+        raise InputError(
+            f"{reprlib.repr(value)} is not four numbers nor a mask; give x,y,w,h in pixels, "
+            "or a mask of shape (height, width)"
+        )
+    return one_target(array)
 
 
 def question_box(target: Target) -> None:

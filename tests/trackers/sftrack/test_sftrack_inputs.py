@@ -250,6 +250,14 @@ def test_boxes_and_masks_of_files_are_shrunk_with_the_frames(make, tmp_path):
     assert not any(one.failed for one in tracker._tracker._pool.inputs)
 
 
+def test_no_frame_is_enlarged_for_a_file_of_boxes(tmp_path, monkeypatch):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("100,80,40,30\n" * 2)
+    one = Input(str(boxes), 480)
+    monkeypatch.setattr("cv2.resize", None)
+    assert one.begin(FRAME, TARGET, (900, 600)).box == one.update(FRAME).box == Box(10, 8, 4, 3)
+
+
 def test_settings_of_an_input_reach_its_tracker(fragile, monkeypatch):
     entry = TrackerEntry(f"{__name__}:Fragile", "for tests", "boxes")
     monkeypatch.setitem(TRACKERS, "brittle", entry)

@@ -27,7 +27,7 @@ class Input:
         name: Of a tracker, with settings after a colon where they are not the usual ones
             (``rts:weights=rts.safetensors;presence=0.2``), or a file of boxes or folder of masks.
         longest: A box tracker sees frames whose longer side has at most this many pixels; one that
-            reads its answers from files sees frames as large as the video's.
+            reads its masks from files sees frames as large as the video's.
         runtime: What runs its networks, where it knows more than one; its own setting goes before.
     """
 
@@ -46,6 +46,8 @@ class Input:
         entry = tracker_table()[kind]
         self.gives_masks = (self._tracker.gives or entry.gives) == "masks"
         """Whether its answers are masks, not boxes alone."""
+        self._blind = kind == "external" and not self.gives_masks
+        """Whether it reads boxes from a file, and looks at no picture."""
         self._shrinks = self.restarts and entry.gives == "boxes" and not entry.looks_at_crops
         self._frame_wh = self._seen_wh = (0, 0)
         self._scale = 1.0
@@ -79,10 +81,11 @@ class Input:
 
     def init(self, frame_hwc: FrameHWC, target: Target) -> Hypothesis | None:
         """Start, or start again in a later frame."""
+        scale = 1.0 if self._blind else self._scale
         mask = None if self._shrinks else target.mask
-        if mask is not None and self._scale != 1:
+        if mask is not None and scale != 1:
             mask = _resized(mask.astype(np.float32), self._seen_wh) >= 0.5
-        asked = Target(_scaled(target.box, self._scale), mask)
+        asked = Target(_scaled(target.box, scale), mask)
         self._tracker = self._make()
         return self._ask(lambda: self._tracker.init(self._seen(frame_hwc), asked))
 
@@ -109,7 +112,8 @@ class Input:
         return self._tracker.flow_pair()
 
     def _seen(self, frame_hwc: FrameHWC) -> FrameHWC:
-        return frame_hwc if self._scale == 1 else _resized(frame_hwc, self._seen_wh)
+        as_it_is = self._blind or self._scale == 1
+        return frame_hwc if as_it_is else _resized(frame_hwc, self._seen_wh)
 
     def _ask(self, verb: Callable[[], Prediction | None]) -> Hypothesis | None:
         if self.failed:
