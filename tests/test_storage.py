@@ -18,6 +18,7 @@ from spectrack.errors import InputError
 from spectrack.storage import (
     ADVICE,
     LOCK,
+    NAMED_ADVICE,
     PART,
     claimed,
     explained,
@@ -131,7 +132,7 @@ def test_errors_of_the_disk_become_sentences():
         assert os.strerror(number) in sentence
         assert "; " in sentence
     assert refusal(OSError("no number")) is None
-    assert {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP} <= set(ADVICE)
+    assert refusal(OSError(errno.ENOENT, "none", "/a/b.png"), "/a/b.png") is None  # a fault of ours
     assert refusal(ConnectionResetError(errno.ECONNRESET, "gone", "a")) is None
     assert "frames cannot be used" in str(refusal(OSError(errno.EIO, "bad"), "frames"))
     assert len(str(refusal(OSError(errno.ENAMETOOLONG, "long", "x" * 5000)))) < 200
@@ -144,6 +145,20 @@ def test_other_errors_pass():
         raise OSError(errno.ENOSPC, "full")
     with pytest.raises(ConnectionResetError), explained("place"):
         raise ConnectionResetError(errno.ECONNRESET, "gone")
+    with pytest.raises(FileNotFoundError), explained("place"):
+        raise FileNotFoundError(errno.ENOENT, "none", "place")
+
+
+@pytest.mark.parametrize("number", sorted(set(NAMED_ADVICE) - set(ADVICE)))
+def test_places_that_the_user_named_are_explained_and_no_others(number):
+    for name in ("/a/b.png", "/a/b.png.part", "/a", None):
+        error = OSError(number, os.strerror(number), name)
+        with pytest.raises(InputError, match="cannot be used"), explained("/a/b.png", named=True):
+            raise error
+    for name in ("/inside/weights.bin", 7):
+        error = OSError(number, os.strerror(number), name)
+        with pytest.raises(OSError, match=str(name)), explained("/a/b.png", named=True):
+            raise error
 
 
 # --- folders -------------------------------------------------------------------------------------

@@ -43,13 +43,17 @@ ADVICE = {
     errno.EACCES: "give another one, or change who may use it",
     errno.EPERM: "give another one, or change who may use it",
     errno.EIO: "check the disk, or give another place",
+}
+"""What to do about errors of the file system that are no fault of the program."""
+
+NAMED_ADVICE = ADVICE | {
     errno.ENOENT: "give one that is there, in a folder that is there",
     errno.EEXIST: "give another name, or move what is there",
     errno.ENOTDIR: "give a place in a folder, not below a file",
     errno.EISDIR: "give the name of a file",
     errno.ELOOP: "give a place without links that lead in a circle",
 }
-"""What to do about errors of the file system that are no fault of the program."""
+"""The same for places that the user named; elsewhere the rest are faults of the program."""
 
 _held: set[int] = set()
 """File descriptors of the locks that this process holds."""
@@ -115,37 +119,51 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> None:
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
-def refusal(error: OSError, place: str | Path | None = None) -> InputError | None:
+def refusal(
+    error: OSError, place: str | Path | None = None, named: bool = False
+) -> InputError | None:
     """The sentence for an error of the file system; None for errors of other kinds.
 
     Args:
         error: As it was raised.
         place: What was to be read or written, where the error does not say.
+        named: Whether the user named the place; see :data:`NAMED_ADVICE`.
     """
-    if error.errno not in ADVICE:
+    advice = NAMED_ADVICE if named and place is not None and _is_of(error, Path(place)) else ADVICE
+    if error.errno not in advice:
         return None
     name = error.filename if error.filename is not None else place
     shown = os.fsdecode(name) if isinstance(name, bytes) else str(name or "the output")
     if len(shown) > LONGEST_NAME:
         shown = f"{shown[:40]}...{shown[-20:]}"
     reason = error.strerror or os.strerror(error.errno)
-    return InputError(f"{shown} cannot be used ({reason}); {ADVICE[error.errno]}")
+    return InputError(f"{shown} cannot be used ({reason}); {advice[error.errno]}")
+
+
+def _is_of(error: OSError, place: Path) -> bool:
+    """Whether an error is of a place: of it, of what is written aside for it, or of its folders."""
+    if error.filename is None or isinstance(error.filename, int):
+        return error.filename is None  # a number is that of an open file
+    return Path(os.fsdecode(error.filename)) in {place, part_of(place), *place.parents}
 
 
 @contextmanager
-def explained(place: str | Path | None = None) -> Iterator[None]:
+def explained(place: str | Path | None = None, named: bool = False) -> Iterator[None]:
     """Turn errors of the file system (disk full, name too long, not allowed) into sentences.
 
     Args:
         place: What is read or written, for errors that do not say.
+        named: Whether the user named the place, so that one which is not there, or is no folder,
+            is a mistake in it; errors of other files pass all the same.
 
     Raises:
-        InputError: Instead of an ``OSError`` of :data:`ADVICE`; others pass.
+        InputError: Instead of an ``OSError`` of :data:`ADVICE`, or of :data:`NAMED_ADVICE` where
+            the place was named; others pass.
     """
     try:
         yield
     except OSError as error:
-        sentence = refusal(error, place)
+        sentence = refusal(error, place, named)
         if sentence is None:
             raise
         raise sentence from error

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-from concurrent.futures import Future
-
-import numpy as np
 import pytest
 
-from spectrack.app import work
+from fake_studio import LENGTH, fake_studio, mask_at
 from spectrack.app.desk import Desk
 from spectrack.app.jobs import MakeLayer, Publish, Run, Segment, Told
 from spectrack.app.keys import Click, Key
-from spectrack.app.session import About, Session
-from spectrack.app.studio import Studio
 from spectrack.errors import InputError
-from spectrack.structures import Box, Mask
+from spectrack.structures import Box
 from spectrack.tracking.journal import plain_entry
 from spectrack.tracking.span_answers import SpanAnswers
-from spectrack.tracks import Entry, Tracks
-
-SIZE, LENGTH = (24, 16), 6
-
-
-class FakeLink:
-    """Takes jobs down; a test answers them."""
-
-    def __init__(self):
-        self.jobs, self.futures = [], []
-
-    def ask(self, job):
-        self.jobs.append(job)
-        self.futures.append(Future())
-        return len(self.jobs), self.futures[-1]
-
-    def close(self):
-        pass
+from spectrack.tracks import Entry
 
 
 @pytest.fixture
 def studio(tmp_path):
-    about = About(tmp_path / "v.mp4", SIZE, LENGTH, 24.0, tuple(f"{i:05d}" for i in range(LENGTH)))
-    made = Studio(Session.create(tmp_path / "s", about), lambda call: call(), "flow")
-    made._runner, made._clicks, made._writer = FakeLink(), FakeLink(), FakeLink()
+    made = fake_studio(tmp_path)
     yield made
     made.close()
-
-
-def mask_at(x, y):
-    hard = np.zeros(SIZE[::-1], bool)
-    hard[y : y + 4, x : x + 4] = True
-    return Mask.encode(hard)
 
 
 def keys(studio):
@@ -91,131 +60,6 @@ def test_a_run_asks_for_what_is_not_answered_and_shows_what_comes(studio):
     assert studio.run("forward", [one], 3, "flow") == 0  # nothing is left to do there
     assert studio.run("backward", [one], 1, "flow") == 1
     assert studio._runner.jobs[1].spans[0].frames.after == 2
-
-
-def answer(studio, object_id, tracker="flow"):
-    """Keep answers of all spans of an object, as a run does."""
-    entry = Entry(Box(1, 2, 4, 4), mask_at(1, 2), 0.5, True)
-    for span in studio.views.spans(object_id):
-        parts = {name: [0.0] * len(span) for name in ("change", "weakness", "directions")}
-        answers = SpanAnswers([entry] * len(span), [entry] * len(span), parts)
-        answers.save(studio.session.span_path(span.digest(tracker)))
-        studio.views.changed(span.digest(tracker))
-
-
-def published(studio):
-    """The newest order to write the result, which is then carried out."""
-    job, future = studio._writer.jobs[-1], studio._writer.futures[-1]
-    assert isinstance(job, Publish)
-    assert job.out == studio.session.folder / "result"
-    work.publish(job, lambda *told: None, lambda: None)
-    future.set_result("result")
-    return job
-
-
-@pytest.fixture
-def followed(studio):
-    """A studio whose first object was followed with flow; the result is written."""
-    one = studio.add_object()
-    studio.set_box(one, 0, Box(2, 2, 8, 8))
-    studio.run("all", [one], 0, "flow")
-    answer(studio, one)
-    studio._runner.futures[0].set_result(1)
-    assert published(studio).info["tracker"] == "flow"
-    return studio
-
-
-def test_the_result_is_of_the_tracker_that_ran(followed):
-    """Whatever was chosen meanwhile, and whether or not it ran to its end."""
-    Desk(followed).choose_tracker("nanomask")
-    followed.set_box(1, 3, Box(3, 3, 8, 8))
-    assert followed.run("all", [1], 0, "flow") == 2
-    Desk(followed).choose_tracker("kcf")
-    answer(followed, 1)
-    followed.stop()
-    followed._runner.futures[1].cancel()
-    job = published(followed)
-    assert (job.info["tracker"], job.keys[1].keys()) == ("flow", {0, 3})
-    assert Tracks.load(job.out).first.info["complete"] is True
-    before = len(followed._writer.jobs)
-    followed.run("all", [1], 0, "rts")  # which comes to nothing
-    followed._runner.futures[2].set_exception(InputError("there are no weights"))
-    assert followed.message == "there are no weights"
-    assert len(followed._writer.jobs) == before
-    followed.undo()
-    assert published(followed).info["tracker"] == "flow"
-
-
-def test_the_result_follows_what_is_taken_back(followed):
-    folder = followed.session.folder / "result"
-    two = followed.add_object()
-    followed.set_box(two, 0, Box(10, 2, 8, 8))
-    followed.run("all", [two], 0, "flow")
-    answer(followed, two)
-    followed._runner.futures[1].set_result(1)
-    published(followed)
-    assert list(Tracks.load(folder)) == [1, 2]
-    followed.remove_object(two)
-    published(followed)
-    assert list(Tracks.load(folder)) == [1]
-    followed.undo()
-    published(followed)
-    assert list(Tracks.load(folder)) == [1, 2]
-    followed.redo()
-    published(followed)
-    assert list(Tracks.load(folder)) == [1]
-
-    followed._say(1, 4, Key("mask", mask_at(9, 9)))
-    followed.take_back(1, 4)
-    assert published(followed).keys[1].keys() == {0}
-    followed.take_back(1, 0)
-    published(followed)
-    followed.undo()
-    published(followed)
-    assert Tracks.load(folder).first.info["complete"] is True
-    followed.remove_object(1)
-    published(followed)
-    assert not folder.exists()  # there is nothing to show
-    with pytest.raises(InputError, match="no object yet"):
-        followed.source_of("tracker:flow").result(0)
-
-
-def test_a_run_that_finds_nothing_to_do_writes_the_result(followed):
-    shutil.rmtree(followed.session.folder / "result")
-    assert followed.run("all", [1], 0, "flow") == 0
-    assert list(Tracks.load(published(followed).out)) == [1]
-
-
-def test_steps_that_come_fast_write_the_result_once_more(followed):
-    followed._say(1, 4, Key("gone"))
-    before = len(followed._writer.jobs)
-    for _ in range(3):
-        followed.undo()
-        followed.redo()
-    assert len(followed._writer.jobs) == before + 1
-    followed.undo()
-    assert published(followed).keys[1].keys() == {0}
-    assert len(followed._writer.jobs) == before + 2
-    assert published(followed).keys[1].keys() == {0}  # as it is in the end
-    assert len(followed._writer.jobs) == before + 2
-
-
-def test_a_session_that_is_opened_again_knows_whose_the_result_is(followed):
-    folder = followed.session.folder
-    followed.run("all", [1], 0, "kcf")
-    answer(followed, 1, "kcf")
-    followed.close()
-    followed._runner.futures[1].set_exception(InputError("the process died"))
-    assert len(followed._writer.jobs) == 1  # one that is closed writes nothing
-    again = Studio(Session(folder), lambda call: call(), "nanomask")
-    try:
-        again._writer = FakeLink()
-        again.set_gone(1, 3)
-        assert not again._writer.jobs
-        again.undo()
-        assert published(again).info["tracker"] == "flow"
-    finally:
-        again.close()
 
 
 def test_pages_side_by_side_have_trackers_of_their_own(studio):

@@ -102,9 +102,26 @@ def test_a_video_that_was_replaced_gets_a_session_of_its_own(house, root):
     assert house.workspace.studio is second
     write_clip(root / "a.npy", 10)  # as it was
     assert house.named("a").session.project.objects.keys() == {1}
-    (root / "a.npy").unlink()
-    with pytest.raises(InputError, match="does not exist"):
-        house.named("a-2")
+
+
+def test_a_session_opens_without_its_video(house, root):
+    """As where a disk is not mounted: keys, answers and exports are there, pictures are not."""
+    first = house.video(root / "a.npy")
+    first.add_object()
+    (root / "a.npy").rename(root / "away.npy")
+    assert house.named("a") is first  # it is open; nobody looks at the video
+    house.video(root / "b.npy")
+    again = house.named("a")
+    assert again.session.project.objects.keys() == {1}
+    assert "a.npy does not exist" in again.message
+    again.set_box(1, 0, Box(2, 2, 8, 8))
+    house.video(root / "b.npy")
+    (root / "a.npy").write_text("torn")
+    assert house.named("a").session.project.objects[1].keys.keys() == {0}
+    house.video(root / "b.npy")
+    shutil.copy(root / "b.npy", root / "a.npy")  # another video is refused as before
+    with pytest.raises(InputError, match=r"a\.npy holds other frames"):
+        house.named("a")
 
 
 def test_a_session_that_knows_no_first_frame_still_opens(house, root):

@@ -194,6 +194,16 @@ def test_a_folder_of_sequences(fuse, refused, methods, frames_folder, spectrack,
     films = ("--video", tmp_path / "films", "--no-overlay")
     assert "was made with source" in refused(*masks, *films)
     assert "one sequence and others hold several" in refused(masks[0], methods[1], *places)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("all", "videos", "films", "out"):
+        shutil.move(tmp_path / name, moved / name)
+    masks = [moved / "all" / name for name in "abc"]
+    out = ("--no-overlay", "--out", moved / "out", "--json")
+    ran = spectrack("fuse", *masks, "--video", moved / "videos", *out)
+    assert json.loads(ran.out)["kept"] == ["x", "y"]
+    for places in ((*masks[:2], "--video", moved / "videos"), (*masks, "--video", moved / "films")):
+        assert "was made with" in spectrack("fuse", *places, *out).err
 
 
 def test_names(fuse, refused, methods, tmp_path):

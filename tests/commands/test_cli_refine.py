@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -197,6 +198,32 @@ def test_results_of_older_versions_are_kept(many, tmp_path, monkeypatch):
         file.write_text(json.dumps(info))
     assert json.loads(many("--json", "--resize").out)["kept"] == ["a", "b"]
     assert many(masks="other").status == 2
+
+
+def test_finished_sequences_are_kept_in_a_project_that_moved(spectrack, many, tmp_path):
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("masks", "other", "videos", "films", "out"):
+        shutil.move(tmp_path / name, moved / name)
+    places = {"masks": "moved/masks", "videos": "moved/videos"}
+    out = ("--out", moved / "out", "--json")
+    assert json.loads(many(*out, **places).out)["kept"] == ["a", "b"]
+    for name, other in (("masks", "moved/other"), ("videos", "moved/films")):
+        ran = many(*out, **places | {name: other})
+        assert (ran.status, "was made with" in ran.err) == (2, True), ran
+
+
+def test_results_of_older_versions_are_known_from_elsewhere(many, tmp_path, monkeypatch):
+    """Their places are as they were given, from a folder that nobody knows any more."""
+    for name, given in (("a", f"masks{os.sep}a"), ("b", f"..{os.sep}masks{os.sep}b")):
+        file = tmp_path / "out" / name / "track.json"
+        info = json.loads(file.read_text())
+        del info["objects"]["1"]["from_here"]
+        info["objects"]["1"].update(masks=given, source=name)
+        file.write_text(json.dumps(info))
+    monkeypatch.chdir(tmp_path / "films")
+    assert json.loads(many("--json").out)["kept"] == ["a", "b"]
+    assert "was made with masks" in many(masks="other").err
 
 
 @pytest.mark.parametrize("text", ["{}", "", "[]", '{"objects": {"1": 3}}', '{"objects": []}'])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -113,8 +113,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, number):
 
 
 def test_other_errors_pass_as_they_are(tmp_path):
-    with pytest.raises(ConnectionResetError), staged(tmp_path / "out") as part:
-        write_and_fail(part, ConnectionResetError(errno.ECONNRESET, "gone"))
+    for error in (
+        ConnectionResetError(errno.ECONNRESET, "gone"),
+        FileNotFoundError(errno.ENOENT, "gone", "weights.bin"),
+    ):
+        with pytest.raises(type(error)), staged(tmp_path / "out") as part:
+            write_and_fail(part, error)
 
 
 @pytest.fixture
@@ -176,6 +180,68 @@ def test_a_result_that_cannot_be_put_in_its_place_leaves_the_old_one(both, monke
         write()
     assert tree(out) == before
     assert sorted(p.name for p in out.iterdir()) == sorted({name.split("/")[0] for name in before})
+
+
+@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize("again", [None, *range(4)])
+def test_a_kill_at_any_step_costs_no_earlier_result(both, monkeypatch, at, again):
+    """Nothing tidies up then; the next run puts the old result back, or is killed in turn."""
+    out, write = both
+    before, rename = tree(out), Path.rename
+
+    def killed_at(step, act):
+        steps = []
+
+        def dying(path, place):
+            steps.append(path)
+            if len(steps) == step + 1:
+                raise SystemExit
+            return rename(path, place)
+
+        with monkeypatch.context() as patch, suppress(SystemExit):
+            patch.setattr(Path, "rename", dying)
+            act()
+
+    def publish():
+        with claimed(out):
+            (out / PART).mkdir()
+            write_result(out / PART, "new")
+            (out / PART / "explain.png").write_text("new")  # the old one has none
+            output._publish(out / PART, out, output.TRACK)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "reversed", lambda moved: (), raising=False)  # nothing is undone
+        killed_at(at, publish)
+    if again is not None:
+        killed_at(again, lambda: check_output(out, overwrite=True))
+    with pytest.raises(InputError, match="holds a finished result"), staged(out):
+        pass
+    assert {n: t for n, t in tree(out).items() if not n.startswith(PART)} == before
+    write()
+    assert set(tree(out).values()) == {"new"}
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_kill_while_a_step_is_undone_costs_nothing_either(both, monkeypatch, at):
+    out, write = both
+    before, rename, steps = tree(out), Path.rename, []
+
+    def failing(path, place):
+        steps.append(path)
+        if len(steps) in {7, 8 + at}:
+            raise SystemExit
+        return rename(path, place)
+
+    (out / PART).mkdir()
+    write_result(out / PART, "new")
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(SystemExit):
+        output._publish(out / PART, out, output.TRACK)
+    monkeypatch.undo()
+    check_output(out, overwrite=True)
+    assert {n: t for n, t in tree(out).items() if not n.startswith(PART)} == before
+    write()
+    assert set(tree(out).values()) == {"new"}
 
 
 def test_signals_that_come_meanwhile_are_heard_at_the_end():

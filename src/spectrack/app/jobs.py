@@ -77,6 +77,8 @@ class Publish:
         raw: Whether answers are taken as they were before the filter.
         info: What ``track.json`` says.
         out: The folder; an earlier result in it is replaced.
+        keep: Objects of which some spans have never been answered: where the earlier result has
+            them whole, or nothing else is known of them, they stay as they are in it.
     """
 
     size_wh: tuple[int, int]
@@ -86,6 +88,7 @@ class Publish:
     raw: bool
     info: dict[str, Any]
     out: Path
+    keep: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
     session.json    what the video is
     edits.jsonl     every step, one line each, on the disk before it is shown
+    tracker         name of the one whose answers the result holds
     spans/          answers of trackers, one file a span, named by what decides them
     passes/         the ways of trackers from key frames, for work that was ended to go on
     layers/NAME/    masks that were loaded or made of others, each a result folder
@@ -26,10 +27,10 @@ from typing import Any, Self
 from spectrack.app.edits import Edit, History, Project
 from spectrack.checked_lines import line, whole_lines
 from spectrack.errors import InputError
-from spectrack.storage import claimed, explained, write_json
+from spectrack.storage import claimed, explained, write_json, write_text
 
 FORMAT = "spectrack session 1"
-ABOUT, EDITS = "session.json", "edits.jsonl"
+ABOUT, EDITS, TRACKER = "session.json", "edits.jsonl", "tracker"
 SPANS, PASSES, LAYERS, RESULT, UPLOAD = "spans", "passes", "layers", "result", "video"
 
 
@@ -105,7 +106,7 @@ class Session:
         Raises:
             InputError: If the folder holds other things or cannot be written.
         """
-        with explained(folder):
+        with explained(folder, named=True):
             others = {p.name for p in folder.iterdir()} - {UPLOAD} if folder.is_dir() else set()
             if others:
                 some = ", ".join(sorted(others)[:3])
@@ -158,6 +159,25 @@ class Session:
     def span_path(self, digest: str) -> Path:
         """Where the answers of a span are kept; see :meth:`KeyedSpan.digest`."""
         return self.folder / SPANS / f"{digest}.json"
+
+    @property
+    def tracker(self) -> str | None:
+        """Whose answers the result holds; None where nothing ran, or nobody wrote it down."""
+        try:
+            return (self.folder / TRACKER).read_text().strip() or None
+        except (OSError, ValueError):
+            return None
+
+    def keep_tracker(self, name: str) -> None:
+        """Write down whose answers the result holds.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        if name != self.tracker:
+            path = self.folder / TRACKER
+            with explained(path, named=True):
+                write_text(path, f"{name}\n", durable=True)
 
     def close(self) -> None:
         """Let the folder go."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from spectrack.app.edits import AddLayer
 from spectrack.app.jobs import Export, MakeLayer, Publish, Run, Segment, Told
 from spectrack.app.keys import Click, Key, KeyedSpan
 from spectrack.app.link import Link
+from spectrack.app.published import answered, is_due, read_published, state_of, unanswered
 from spectrack.app.session import LAYERS, PASSES, RESULT, SPANS, Session
 from spectrack.app.steps import Steps
 from spectrack.app.views import split
 from spectrack.app.worker import compute
 from spectrack.errors import InputError
 from spectrack.tracking.journal import entry_of
-from spectrack.tracks import INFO
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function in the thread that owns the session."""
@@ -65,8 +65,11 @@ class Studio(Steps):
         self._layers: dict[int, str] = {}
         self._number: int | None = None
         self._pending: dict[tuple[int, int], tuple[Click, ...]] = {}
-        self._answered_by = _tracker_of(session.folder / RESULT)
         self._publishing, self._out_of_date, self._closed = False, False, False
+        kept = read_published(session.folder / RESULT)
+        self._answered_by = session.tracker or kept.tracker
+        if self._answered_by and is_due(kept, self.views, self._objects, self._answered_by):
+            self._publish()
 
     def remove_object(self, object_id: int) -> None:
         """An object goes, out of the result too."""
@@ -80,13 +83,17 @@ class Studio(Steps):
 
     def undo(self) -> None:
         """Take the last step back, in the result too."""
+        before = self.session.project.objects
         super().undo()
-        self._publish()
+        if self.session.project.objects is not before:
+            self._publish()
 
     def redo(self) -> None:
         """Take it again, in the result too."""
+        before = self.session.project.objects
         super().redo()
-        self._publish()
+        if self.session.project.objects is not before:
+            self._publish()
 
     def click(self, object_id: int, frame: int, view: str, click: Click) -> Future[None]:
         """A point was clicked: what a view shows is corrected by it and becomes a key.
@@ -227,7 +234,7 @@ class Studio(Steps):
         if not self.session.project.objects:
             done.set_exception(InputError("there is no object yet; draw a box around one"))
             return done
-        _, asked = self._writer.ask(self._publication(name, kind == "raw", folder))
+        _, asked = self._writer.ask(self._publication(name, kind == "raw", folder, self._objects))
 
         def ended(future: Future[Any]) -> None:
             error = CancelledError() if future.cancelled() else future.exception()
@@ -290,20 +297,36 @@ class Studio(Steps):
         if any(self.views.is_done(span, tracker) for span in spans):
             self._publish(tracker)  # one that came to nothing replaces no answers of another
 
+    @property
+    def _objects(self) -> list[int]:
+        return list(self.session.project.objects)
+
     def _publish(self, tracker: str | None = None) -> None:
         """Write the result anew, by the keys as they are; once more if they change meanwhile.
+
+        Objects that were never followed are left out. Keys that nobody has followed yet cost no
+        answers of before; of the objects that a run has begun it shows what it came to.
 
         Args:
             tracker: Whose answers; those of the one that is in it where left out.
         """
-        self._answered_by = tracker or self._answered_by
-        if self._answered_by is None or self._closed:
+        if self._closed:
             return
+        if tracker is not None:
+            self._answered_by = tracker
+            self.session.keep_tracker(tracker)
+        if self._answered_by is None:
+            return
+        self._out_of_date = self._publishing
         if self._publishing:
-            self._out_of_date = True
             return
-        self._publishing, self._out_of_date = True, False
-        job = self._publication(self._answered_by, False, self.session.folder / RESULT)
+        self._publishing = True
+        by, objects = self._answered_by, self._objects
+        shown = answered(self.views, objects, by)
+        job = self._publication(by, False, self.session.folder / RESULT, shown)
+        job.info["state"] = state_of(self.views, shown, by)
+        keep = unanswered(self.views, objects, by)
+        job = replace(job, keep=tuple(i for i in keep if tracker is None or i not in shown))
 
         def written() -> None:
             self._publishing = False
@@ -312,18 +335,20 @@ class Studio(Steps):
 
         self._then(self._writer.ask(job)[1], lambda _: None, written)
 
-    def _publication(self, tracker: str, raw: bool, out: Path) -> Publish:
+    def _publication(
+        self, tracker: str, raw: bool, out: Path, object_ids: Sequence[int]
+    ) -> Publish:
         objects = self.session.project.objects
         paths = {
             number: tuple(
                 (s.frames.start, s.frames.stop, self.session.span_path(s.digest(tracker)))
                 for s in self.views.spans(number)
             )
-            for number in objects
+            for number in object_ids
         }
         keys = {
-            number: {frame: key.plain() for frame, key in known.keys.items()}
-            for number, known in objects.items()
+            number: {frame: key.plain() for frame, key in objects[number].keys.items()}
+            for number in object_ids
         }
         about = self.session.about
         info = {"source": str(about.video), "tracker": tracker, "cleaned": not raw}
@@ -339,9 +364,9 @@ class Studio(Steps):
         done: Future[None] = Future()
 
         def ended() -> None:
-            if after is not None:
-                after()
             try:
+                if after is not None:
+                    after()
                 if not asked.cancelled():
                     use(asked.result())
             except InputError as error:
@@ -351,15 +376,6 @@ class Studio(Steps):
 
         asked.add_done_callback(lambda _: self._post(ended))
         return done
-
-
-def _tracker_of(result: Path) -> str | None:
-    """The tracker whose answers a result folder holds; None where there is none."""
-    try:
-        objects = json.loads((result / INFO).read_text())["objects"]
-        return next((str(made["tracker"]) for made in objects.values()), None)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError):
-        return None
 
 
 def _touches(span: KeyedSpan, way: str, frame: int) -> bool:

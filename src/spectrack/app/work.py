@@ -146,11 +146,27 @@ def publish(job: Publish, tell: Tell, check: Check) -> str:
         if track.info["complete"]:
             given = [frame for frame, key in keys.items() if key.mask is not None]
             track.info |= doubt_info(track, joined_parts(whole), given)
+    for object_id, before in _kept(job).items():
+        if object_id not in tracks or before.info.get("complete") is True:
+            before.info |= job.info
+            tracks[object_id] = before
     if tracks:
-        save_whole(Tracks(tracks), job.out)
+        save_whole(Tracks(dict(sorted(tracks.items()))), job.out)
     else:
         shutil.rmtree(job.out, ignore_errors=True)
     return job.out.name
+
+
+def _kept(job: Publish) -> dict[int, Track]:
+    """What an earlier result of the same tracker holds of the objects to keep."""
+    if not job.keep:
+        return {}
+    try:
+        found = Tracks.load(job.out)
+    except InputError:
+        return {}
+    tracker = job.info["tracker"]
+    return {i: found[i] for i in job.keep if i in found and found[i].info.get("tracker") == tracker}
 
 
 def entry_of_key(key: Key) -> Entry | None:

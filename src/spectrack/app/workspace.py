@@ -56,16 +56,26 @@ class Workspace:
     async def open_session(self, folder: Path) -> Studio:
         """Open a session; the one that was open is closed once this one is.
 
+        What was said and answered is there without the video, too: only the pictures are missing.
+
         Raises:
             InputError: If there is none, its video is another one by now, or it cannot be opened.
         """
-        kept = read_about(folder)
-        if not kept.same_frames(await self._look_at(kept.video)):
+        if self.studio is not None and self._is_open(folder):
+            return self.studio
+        kept, missing = read_about(folder), ""
+        try:
+            now = await self._look_at(kept.video)
+        except InputError as error:
+            now, missing = kept, str(error)
+        if not kept.same_frames(now):
             raise InputError(
                 f"{kept.video} holds other frames than those that session {folder.name} is of; "
                 "open the video itself to begin anew"
             )
-        return self._open(folder)
+        studio = self._open(folder)
+        studio.message = missing or studio.message
+        return studio
 
     async def open_named(self, name: str) -> Studio:
         """Open a session by the name of its folder, as a page gives it.
@@ -149,7 +159,7 @@ class Workspace:
     def _open(self, folder: Path) -> Studio:
         """Open a session; one that cannot be opened costs nobody the one that is open."""
         old = self.studio
-        if old is not None and old.session.folder.resolve() == folder.resolve():
+        if old is not None and self._is_open(folder):
             return old
         self.studio = Studio(Session(folder), self._post, self.tracker)
         self.generation = secrets.token_hex(8)
@@ -157,6 +167,11 @@ class Workspace:
         if old is not None:
             old.close()
         return self.studio
+
+    def _is_open(self, folder: Path) -> bool:
+        """Whether a session is the one that is open."""
+        studio = self.studio
+        return studio is not None and studio.session.folder.resolve() == folder.resolve()
 
     def _session_of(self, about: About, folder: Path | None) -> Studio:
         """The session of a video: that which was made of it before, or a new one."""

@@ -170,7 +170,7 @@ def write_export(
     from spectrack.storage import explained, replacing, write_json
 
     if format_.suffixes:
-        with explained(out), replacing(out) as part:
+        with explained(out, named=True), replacing(out) as part:
             write_tracks(tracks, part, name, format_, about)
         return
     layout = _layout(name, format_)

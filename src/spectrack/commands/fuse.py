@@ -140,7 +140,7 @@ class FuseJob(Job):
                 )
             seconds = time.perf_counter() - started
             for track in tracks.values():
-                track.info.update(self.settings, versions=versions())
+                track.info.update(self.note, versions=versions())
                 track.info["timings"] = {"fusing_s": round(seconds, 3)}
             tracks.save(part)
             if self.overlay:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PLACES = frozenset({"masks", "source", "weights"})
 """Settings that are paths, or names with a path each."""
+BESIDE = "from_here"
+"""What ``track.json`` calls the same places as seen from the result folder, whose whole project
+may be moved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,12 @@ class Job(ABC):
     def settings(self) -> dict[str, Any]:
         """What decides the answers, as ``track.json`` has it; places are whole paths."""
         return {"preset": self.preset, "object": self.object_id, "source": whole(self.video)}
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What ``track.json`` keeps, for :func:`run_many` to know the sequence again."""
+        places = {name: one for name, one in self.settings.items() if name in PLACES}
+        return {**self.settings, BESIDE: _from(self.out, places)}
 
 
 def run_many(job: Job, names: Sequence[str], workers: int, console: Console) -> dict[str, Any]:
@@ -184,9 +193,15 @@ def _finished(job: Job) -> bool:
 
     if not is_complete(job.out):
         return False
-    for setting, wanted in job.settings.items():
-        for found in _made_with(job.out, setting, wanted):
-            if found != wanted:
+    for made in _made_with(job.out):
+        beside = made.get(BESIDE, {})
+        for setting, wanted in job.settings.items():
+            found = made.get(setting, wanted)  # older versions did not tell all
+            same = found == wanted
+            if setting in PLACES and not same:
+                moved = setting in beside and beside[setting] == _from(job.out, wanted)
+                same = moved or _same_place(found, wanted)
+            if not same:
                 raise InputError(
                     f"{job.out} was made with {setting} {found}, not {wanted}; "
                     "give another folder or pass --overwrite"
@@ -201,22 +216,46 @@ def whole(place: Any) -> Any:
     return None if place is None else os.path.realpath(place)
 
 
-def _made_with(out: Path, setting: str, unknown: Any) -> list[Any]:
-    """A setting of every object of a result.
+def _from(out: Path, place: Any) -> Any:
+    """A whole path, or names with one each, as seen from a result folder; None on another drive."""
+    if isinstance(place, Mapping):
+        return {name: _from(out, one) for name, one in place.items()}
+    try:
+        return None if place is None else os.path.relpath(place, os.path.realpath(out))
+    except ValueError:
+        return None
 
-    Args:
-        out: The result folder.
-        setting: Its name.
-        unknown: What is taken where ``track.json`` does not tell, as older versions wrote it.
+
+def _same_place(found: Any, wanted: Any) -> bool:
+    """Whether a place that was written down is a whole path.
+
+    Older versions wrote places as they were given. Where nobody knows any more from which folder
+    that was, the names at the end decide.
+    """
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        return found.keys() == wanted.keys() and all(
+            _same_place(one, wanted[name]) for name, one in found.items()
+        )
+    if not (isinstance(found, str) and isinstance(wanted, str)):
+        return bool(found == wanted)
+    if os.path.isabs(found) or whole(found) == wanted:
+        return bool(whole(found) == wanted)
+    end = tuple(part for part in Path(found).parts if part != os.pardir)
+    return not end or Path(wanted).parts[-len(end) :] == end
+
+
+def _made_with(out: Path) -> list[dict[str, Any]]:
+    """What ``track.json`` tells of every object of a result.
 
     Raises:
-        InputError: If ``track.json`` cannot be read.
+        InputError: If it cannot be read.
     """
     file = out / "track.json"
     try:
-        objects = json.loads(file.read_text())["objects"]
-        found = [made.get(setting, unknown) for made in objects.values()]
-        return [whole(one) for one in found] if setting in PLACES else found
+        made = list(json.loads(file.read_text())["objects"].values())
+        if not all(isinstance(one, dict) and isinstance(one.get(BESIDE, {}), dict) for one in made):
+            raise TypeError("objects that are none")
+        return made
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{file} cannot be read ({error!r}); give another folder or pass --overwrite"

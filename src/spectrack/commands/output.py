@@ -47,6 +47,8 @@ JOURNAL = "journal"
 """The file in ``OUT/.part`` that `track` keeps its answers in, to go on from after a kill."""
 OLD = f".old{PART}"
 """Where an earlier result lies while a new one takes its place."""
+ALL = ".all"
+"""The file in it that says that the whole earlier result is there."""
 
 
 def refuse_no_name(args: Sequence[str], command: type) -> None:
@@ -80,6 +82,8 @@ def is_complete(folder: Path, layout: Layout = TRACK) -> bool:
 def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> None:
     """Make sure that a result may be written into a folder.
 
+    A finished result that a killed run was about to replace is put back first.
+
     Args:
         out: The folder; it may be absent.
         layout: What will be written.
@@ -89,6 +93,7 @@ def check_output(out: Path, layout: Layout = TRACK, overwrite: bool = False) -> 
         InputError: If the folder is a file, holds other things, or holds a result and
             ``overwrite`` is not set.
     """
+    _bring_back(out, layout)
     present = names_in(out)
     foreign = layout.foreign(out)
     if foreign or (present and layout.marker not in present):
@@ -219,6 +224,39 @@ def _clear(part: Path, keep: Collection[str]) -> None:
             old.unlink(missing_ok=True)
 
 
+def _bring_back(out: Path, layout: Layout) -> None:
+    """Put an earlier result back that a run was replacing when it was killed.
+
+    It may be killed in turn: what is still to do can be told at any time.
+
+    Raises:
+        InputError: If another run is at it, or the folder cannot be written.
+    """
+    old = out / OLD
+    if (out / layout.marker).exists() or not (old / layout.marker).exists():
+        return
+    with claimed(out), explained(out):
+        if (out / layout.marker).exists() or not (old / layout.marker).exists():
+            return  # the other run has ended meanwhile
+        if (old / ALL).exists():  # what lies in its place is of the new one
+            for name in layout.names:
+                _remove(out / name)
+            (old / ALL).unlink()
+        for name in sorted(layout.names):
+            if (old / name).exists() or (old / name).is_symlink():
+                (old / name).rename(out / name)
+        (old / layout.marker).rename(out / layout.marker)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, wherever a link leads; it may be absent."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _publish(part: Path, out: Path, layout: Layout) -> None:
     """Replace what ``out`` holds by what ``part`` holds: marker away first, back last.
 
@@ -238,10 +276,13 @@ def _publish(part: Path, out: Path, layout: Layout) -> None:
         for name in (layout.marker, *sorted(layout.names)):
             if (out / name).exists() or (out / name).is_symlink():
                 move(out / name, old / name)
+        (old / ALL).touch()
         for new in sorted(part.iterdir(), key=lambda p: p.name == layout.marker):
             move(new, out / new.name)
     except BaseException:
         for source, place in reversed(moved):
+            if place.parent == old:  # the new names have gone
+                (old / ALL).unlink(missing_ok=True)
             place.rename(source)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -136,7 +136,7 @@ class RefineJob(Job):
                 )
             seconds = time.perf_counter() - started
             for track in tracks.values():
-                track.info.update(self.settings, versions=versions())
+                track.info.update(self.note, versions=versions())
                 track.info["timings"] = {"refining_s": round(seconds, 3)}
             tracks.save(part)
             if self.overlay:

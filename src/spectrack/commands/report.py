@@ -82,7 +82,7 @@ class ReportCommand(Command):
                 ".json": tables.as_json,
             }
             text = makers[kind](of)
-        with explained(self.out):
+        with explained(self.out, named=True):
             write_text(self.out, text)
         console.result({"out": str(self.out), **tables.as_dict(of)}, _told(of, self.out))
         return 0

@@ -163,6 +163,7 @@ def add_times(found: list[dict[str, Any]], frames: Frames) -> None:
 
 def write_sheet(path: Path, found: list[dict[str, Any]], frames: Frames, tracks: Tracks) -> None:
     """Write the frames with their masks, each with its name, doubt and first reason above."""
+    from spectrack.storage import explained
     from spectrack.video.draw import draw_overlay, object_color
     from spectrack.video.sheet import contact_sheet, write_picture
 
@@ -173,8 +174,9 @@ def write_sheet(path: Path, found: list[dict[str, Any]], frames: Frames, tracks:
         pictures.append(draw_overlay(frames[row["frame"]], mask_hw=mask, color=color))
         labels.append("  ".join([row["stem"], f"{row['doubt']:.2f}", *row["reasons"][:1]]))
     sheet = contact_sheet(pictures, labels, columns=COLUMNS, width=480)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(path, sheet)
+    with explained(path, named=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, sheet)
 
 
 def text(found: list[dict[str, Any]], objects: int, sheet: str | None) -> str:

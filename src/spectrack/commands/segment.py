@@ -144,7 +144,7 @@ class SegmentCommand(Command):
         from spectrack.video.draw import draw_overlay, object_color
         from spectrack.video.sheet import write_picture
 
-        with explained(out):
+        with explained(out, named=True):
             out.parent.mkdir(parents=True, exist_ok=True)
             with replacing(out) as part:
                 write_index_png(part, index_hw)
@@ -159,8 +159,9 @@ class SegmentCommand(Command):
                             str(number) if len(boxes) > 1 else None,
                             object_color(number),
                         )
-                    self.overlay.parent.mkdir(parents=True, exist_ok=True)
-                    write_picture(self.overlay, drawn)
+                    with explained(self.overlay, named=True):
+                        self.overlay.parent.mkdir(parents=True, exist_ok=True)
+                        write_picture(self.overlay, drawn)
 
 
 def clicks_of(given: Sequence[str]) -> dict[int, list[Point]]:

@@ -46,6 +46,7 @@ class ExportWeightsCommand(Command):
         from spectrack.runtimes.export import write_graph
         from spectrack.runtimes.session import require
         from spectrack.runtimes.table import WITHOUT_WEIGHTS, graphs_of, load_function
+        from spectrack.storage import explained
 
         for package in ("onnx", "onnxscript", "onnxruntime"):
             require(package)
@@ -70,7 +71,8 @@ class ExportWeightsCommand(Command):
         there = next((path for path in paths if path.exists()), None)
         if there is not None and (there.is_dir() or not self.overwrite):
             raise InputError(f"{there} is there; pass --overwrite to replace it")
-        self.out.mkdir(parents=True, exist_ok=True)
+        with explained(self.out, named=True):
+            self.out.mkdir(parents=True, exist_ok=True)
         rows, listed = [], []
         with console.progress(f"writing {self.name}", "graphs") as progress:
             for number, (path, (ready, graph)) in enumerate(zip(paths, pairs, strict=True)):
