@@ -124,7 +124,7 @@ LOOKS = (
     "5,400, into `runs/short`, that without a pretrained backbone the same with `--start none`, "
     "into `runs/short_scratch`. Processor times are of different days and machines, beside other "
     "programs, and compare little. One training: of two more, with other seeds, there is the "
-    "first stage alone, whose first masks differ by .3 J (`first_mask.md`). A dash is what was "
+    "first stage alone, whose first masks differ by .4 J (`first_mask.md`). A dash is what was "
     "not run."
 )
 

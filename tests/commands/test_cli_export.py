@@ -189,9 +189,9 @@ def test_an_export_that_fails_costs_no_answers(track, monkeypatch, tmp_path):
     ran = track(*args, "--save", "coco", "--json")
     assert ran.status == 0, ran
     told = json.loads(ran.out)["warnings"]
-    assert [sentence.split(" (")[0] for sentence in told] == [
-        "--save yolo was left out",
-        "--save coco-polygons was left out",
+    assert [sentence.split(": ")[0] for sentence in told] == [
+        "--save yolo is left out",
+        "--save coco-polygons is left out",
     ]
     assert "free some space" in told[0]
     assert len(Track.load(tmp_path / "out")) == 10

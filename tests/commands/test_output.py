@@ -136,24 +136,40 @@ def both(tmp_path):
     return out, write
 
 
+def renaming(patch, act):
+    """Calls ``act`` with the number of every step that renames, from 1; gives the steps so far."""
+    rename, steps = Path.rename, []
+
+    def noted(path, place):
+        steps.append(path)
+        act(len(steps))
+        return rename(path, place)
+
+    patch.setattr(Path, "rename", noted)
+    return steps
+
+
+def failing(at, error):
+    """What fails at some steps."""
+
+    def act(step):
+        if step in at:
+            raise error
+
+    return act
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("at", range(7))
 def test_a_signal_waits_until_a_result_is_whole(both, monkeypatch, number, at):
     """Ctrl-C at every step of the change from an old result to a new one."""
     out, write = both
-    rename, steps = Path.rename, []
-
-    def interrupted(path, place):
-        steps.append(path)
-        if len(steps) == at + 1:
-            signal.raise_signal(number)
-        return rename(path, place)
 
     def stop(*_):
         raise KeyboardInterrupt
 
     before = signal.signal(number, stop)
-    monkeypatch.setattr(Path, "rename", interrupted)
+    steps = renaming(monkeypatch, lambda step: step == at + 1 and signal.raise_signal(number))
     try:
         with pytest.raises(KeyboardInterrupt):
             write()
@@ -167,15 +183,8 @@ def test_a_signal_waits_until_a_result_is_whole(both, monkeypatch, number, at):
 @pytest.mark.parametrize("at", range(7))
 def test_a_result_that_cannot_be_put_in_its_place_leaves_the_old_one(both, monkeypatch, at):
     out, write = both
-    before, rename, steps = tree(out), Path.rename, []
-
-    def failing(path, place):
-        steps.append(path)
-        if len(steps) == at + 1:
-            raise OSError(errno.EIO, "bad")
-        return rename(path, place)
-
-    monkeypatch.setattr(Path, "rename", failing)
+    before = tree(out)
+    renaming(monkeypatch, failing({at + 1}, OSError(errno.EIO, "bad")))
     with pytest.raises(InputError, match="check the disk"):
         write()
     assert tree(out) == before
@@ -187,19 +196,11 @@ def test_a_result_that_cannot_be_put_in_its_place_leaves_the_old_one(both, monke
 def test_a_kill_at_any_step_costs_no_earlier_result(both, monkeypatch, at, again):
     """Nothing tidies up then; the next run puts the old result back, or is killed in turn."""
     out, write = both
-    before, rename = tree(out), Path.rename
+    before = tree(out)
 
     def killed_at(step, act):
-        steps = []
-
-        def dying(path, place):
-            steps.append(path)
-            if len(steps) == step + 1:
-                raise SystemExit
-            return rename(path, place)
-
         with monkeypatch.context() as patch, suppress(SystemExit):
-            patch.setattr(Path, "rename", dying)
+            renaming(patch, failing({step + 1}, SystemExit))
             act()
 
     def publish():
@@ -224,17 +225,10 @@ def test_a_kill_at_any_step_costs_no_earlier_result(both, monkeypatch, at, again
 @pytest.mark.parametrize("at", range(7))
 def test_a_kill_while_a_step_is_undone_costs_nothing_either(both, monkeypatch, at):
     out, write = both
-    before, rename, steps = tree(out), Path.rename, []
-
-    def failing(path, place):
-        steps.append(path)
-        if len(steps) in {7, 8 + at}:
-            raise SystemExit
-        return rename(path, place)
-
+    before = tree(out)
     (out / PART).mkdir()
     write_result(out / PART, "new")
-    monkeypatch.setattr(Path, "rename", failing)
+    renaming(monkeypatch, failing({7, 8 + at}, SystemExit))
     with pytest.raises(SystemExit):
         output._publish(out / PART, out, output.TRACK)
     monkeypatch.undo()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,7 @@ from spectrack.commands.base import (
     choose,
     table,
 )
-from spectrack.errors import InputError, InputWarning
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -219,22 +219,21 @@ def save_exports(
         video: Where the tracks are from, if it can be opened again.
         console: What tells progress.
     """
+    from spectrack.commands.output import made_beside
     from spectrack.storage import PART, explained
 
     exports = folder / "exports"
     aside = exports / PART
+
+    def save(name: str) -> None:
+        with explained(exports):
+            aside.mkdir(parents=True)
+            made = _save_export(name, tracks, aside, video, console)
+            made.rename(exports / made.name)
+
     for name in dict.fromkeys(names):
-        try:
-            with explained(exports):
-                aside.mkdir(parents=True)
-                made = _save_export(name, tracks, aside, video, console)
-                made.rename(exports / made.name)
-        except Exception as error:  # whatever it is, it must not cost the work of hours
-            reason = str(error) if isinstance(error, InputError) else repr(error)
-            told = f"--save {name} was left out ({reason}); the result itself is whole"
-            warnings.warn(told, InputWarning, stacklevel=2)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        made_beside(f"--save {name}", partial(save, name))
+        shutil.rmtree(aside, ignore_errors=True)
     with suppress(OSError):
         exports.rmdir()  # where nothing could be written
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
-from collections.abc import Collection, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_type_hints
 
-from spectrack.errors import InputError
+from spectrack.errors import InputError, InputWarning
 from spectrack.storage import PART, claimed, explained, names_in
 
 
@@ -166,6 +167,20 @@ def staged(
         finally:
             for passing in (part, out / OLD):
                 shutil.rmtree(passing, ignore_errors=True)
+
+
+def made_beside(name: str, make: Callable[[], object]) -> bool:
+    """Whether something could be made that stands beside the answers, a picture or an export.
+
+    Where it could not this is told in an ``InputWarning``, and the answers are kept.
+    """
+    try:
+        make()
+    except Exception as error:  # whatever it is, it must not cost the work of hours
+        reason = str(error) if isinstance(error, InputError) else repr(error)
+        warnings.warn(f"{name} is left out: {reason}", InputWarning, stacklevel=2)
+        return False
+    return True
 
 
 def discard(out: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +32,7 @@ from spectrack.commands.track_keys import (
     with_points,
 )
 from spectrack.commands.track_summary import EXPLAINED, summarise, text, told_at_the_end
-from spectrack.errors import InputError, InputWarning
+from spectrack.errors import InputError
 
 if TYPE_CHECKING:
     from spectrack.commands.console import Console
@@ -117,7 +115,7 @@ class TrackCommand(Command):
     def run(self, console: Console) -> int:
         """Follow the objects and write the result folder."""
         from spectrack.commands.export import check_formats, save_exports
-        from spectrack.commands.output import JOURNAL, check_output, staged
+        from spectrack.commands.output import JOURNAL, check_output, made_beside, staged
         from spectrack.commands.track_resume import kept_run, what_decides
         from spectrack.settings import split_pairs
         from spectrack.tracking.journal import Journal
@@ -185,7 +183,7 @@ class TrackCommand(Command):
                 and write_sheet(explainer, Path(self.video).name, part / EXPLAINED, console)
             )
             drawn_from = part / JOURNAL if soft else None
-            overlay = not (self.no_overlay or camera or stopped) and drawn(
+            overlay = not (self.no_overlay or camera or stopped) and made_beside(
                 "overlay.mp4",
                 lambda: write_overlay(source, tracks, part, console, self.max_frames, drawn_from),
             )
@@ -354,22 +352,12 @@ def parse_frames(value: str, flag: str) -> list[int]:
 
 
 def write_sheet(explainer: Explainer, title: str, path: Path, console: Console) -> bool:
-    """Write ``explain.png``, see :func:`drawn`."""
+    """Write ``explain.png``; whether it could be."""
+    from spectrack.commands.output import made_beside
     from spectrack.video.sheet import write_picture
 
     console.remark("drawing explain.png")
-    return drawn(EXPLAINED, lambda: write_picture(path, explainer.sheet(title)))
-
-
-def drawn(name: str, draw: Callable[[], object]) -> bool:
-    """Whether something beside the answers could be drawn; else this is told and costs none."""
-    try:
-        draw()
-    except Exception as error:  # whatever it is, hours of work are not thrown away for a picture
-        reason = str(error) if isinstance(error, InputError) else repr(error)
-        warnings.warn(f"{name} is left out: {reason}", InputWarning, stacklevel=2)
-        return False
-    return True
+    return made_beside(EXPLAINED, lambda: write_picture(path, explainer.sheet(title)))
 
 
 def write_overlay(
