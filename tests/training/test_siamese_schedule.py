@@ -58,5 +58,6 @@ def test_rates_that_are_given_are_those_of_every_epoch():
 
 def test_a_run_of_before_is_the_same_run():
     told = TrainSettings(epochs=3).described()
-    assert "schedule_rates" not in told
+    assert not {"schedule_rates", "averaged"} & told.keys()
+    assert TrainSettings(epochs=3, averaged=0.5).described()["averaged"] == 0.5
     assert told["epochs"] == 3

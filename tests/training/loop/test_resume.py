@@ -19,7 +19,13 @@ from spectrack.training.loop.checkpoint import load_weights
 from spectrack.training.loop.trainer import TrainSettings, train
 
 TINY = Path(tiny_run.__file__)
-FIELDS = {"epochs": 3, "accumulate": 2, "checkpoint_every": 2, "learning_rate": 0.05}
+FIELDS = {
+    "epochs": 3,
+    "accumulate": 2,
+    "checkpoint_every": 2,
+    "learning_rate": 0.05,
+    "averaged": 0.6,  # two of the epochs
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,9 +60,9 @@ class Stop(Exception):
     """Stands for any way to die."""
 
 
-@pytest.mark.parametrize("at", range(1, 19))
+@pytest.mark.parametrize("at", range(1, 20))
 def test_stopped_at_any_batch(tmp_path, whole, at):
-    """15 batches and 3 validations; the run dies in each of them and goes on in a new one."""
+    """15 batches and 4 validations, one of the mean; it dies in each and goes on."""
     calls = 0
 
     def counted(function):

@@ -138,6 +138,34 @@ def test_early_stop_and_best(tmp_path):
     assert not same(best, load_file(tmp_path / "last.safetensors"))
 
 
+@pytest.mark.parametrize(("share", "count"), [(0.5, 2), (0.01, 1), (1.0, 4)])
+def test_the_mean_of_the_last_epochs(tmp_path, share, count):
+    after = []
+
+    def kept(model):
+        after.append({name: one.clone() for name, one in model.state_dict().items()})
+        return tiny_run.error(model)
+
+    settings = TrainSettings(epochs=4, batch_size=2, averaged=share, device="cpu")
+    model, data, loss = tiny_run.make_model(), tiny_run.Noisy(), tiny_run.squares
+    asked = {"validate": kept, "monitor": "error"}
+    result = train(model, data, loss, settings, tmp_path, **asked)
+    assert len(after) == 5  # the last one is the mean
+    mean = load_file(tmp_path / "last.safetensors")
+    for name, found in mean.items():
+        many = torch.stack([one[name] for one in after[:4]][-count:])
+        expected = many.double().mean(0) if many.is_floating_point() else many[-1]
+        torch.testing.assert_close(found, expected.to(found.dtype), rtol=1e-6, atol=1e-7)
+    assert same(mean, after[-1])
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines if line["kind"] != "step"] == ["epoch"] * 4 + ["mean"]
+    assert lines[-1]["epoch"] == 4
+    assert len(result.history) == 4
+    assert same(load_file(tmp_path / "best.safetensors"), after[result.best_epoch - 1])
+    with pytest.raises(InputError, match="0 where early_stop"):
+        TrainSettings(epochs=4, averaged=share, early_stop=2)
+
+
 def test_training_loss_is_monitored_without_a_validation(tmp_path):
     settings = TrainSettings(epochs=5, batch_size=4, learning_rate=0.05, device="cpu")
     data = tiny_run.Noisy(noise=0.0)
@@ -289,6 +317,7 @@ def test_fp16_scales_the_loss_and_learns(tmp_path):
         ("schedule_factor", 1.0),
         ("schedule_patience", -1),
         ("schedule_every", 0),
+        ("averaged", 1.5),
         ("early_stop", 0),
         ("clip", 0.0),
         ("amp", "fp8"),

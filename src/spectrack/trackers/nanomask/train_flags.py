@@ -30,11 +30,11 @@ class MaskInBoxArguments(StillsArguments):
 
     DATA holds stills (stills/SOURCE/images and masks) and DAVIS-2016 (davis2016/JPEGImages/240p,
     Annotations/240p). It starts from a published MobileNetV2. Every sixth sequence is held out, and
-    masks of it judged after each epoch. RUN/mask_in_box.safetensors is for `track --set
-    mask_weights=FILE` of sftrack and `--set weights=FILE` of nanomask. A run that was stopped goes
-    on when started again, and a finished one is not repeated. With --permissive only stills whose
-    terms allow any use are seen, and clips made of them stand for the videos; what is held out is
-    made of stills that are held out.
+    masks of it judged after each epoch. RUN/mask_in_box.safetensors, the mean of the weights after
+    the last fifth of the epochs, is for `track --set mask_weights=FILE` of sftrack and `--set
+    weights=FILE` of nanomask. A run that was stopped goes on when started again, and a finished one
+    is not repeated. With --permissive only stills whose terms allow any use are seen, and clips
+    made of them stand for the videos; what is held out is made of stills that are held out.
 
     Example: spectrack train mask-in-box --data DATA --start deeplabv3_mnv2 --out run
     """

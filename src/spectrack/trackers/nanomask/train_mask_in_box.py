@@ -43,8 +43,8 @@ FIRST_TRAINING = TrainSettings(
 )
 """First frames alone."""
 
-MEMORY_TRAINING = replace(FIRST_TRAINING, epochs=50, learning_rate=6e-4)
-"""Moments of clips, a third of them still alone."""
+MEMORY_TRAINING = replace(FIRST_TRAINING, epochs=50, learning_rate=6e-4, averaged=0.2)
+"""Moments of clips, a third of them still alone; it ends with the mean of the last fifth."""
 
 
 def loss_of(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:

@@ -34,6 +34,7 @@ from spectrack.training.loop.run_folder import RunFolder
 from spectrack.training.loop.schedule import Best, advance, make_schedule
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.step import NotFiniteError, Stepper
+from spectrack.training.loop.weight_mean import WeightMean
 
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -71,6 +72,7 @@ class Run:
         self.monitor, self.best, self.validate = monitor, best, validate
         self.collate, self.progress = collate, progress
         self.schedule = make_schedule(stepper.optimizer, settings, best)
+        self.mean = WeightMean()
         self.state = RunState(threads=torch.get_num_threads())
         self.interruption = Interruption()
         self._saved_step = 0
@@ -117,6 +119,8 @@ class Run:
             try:
                 self.stepper.load(parts)
                 self.schedule.load_state_dict(parts["schedule"])
+                if self.settings.averaged:
+                    self.mean.load(parts["mean"], self.stepper.model)
             except (KeyError, RuntimeError, ValueError) as error:
                 raise InputError(
                     f"{self.place.resume} is of another model; "
@@ -178,7 +182,17 @@ class Run:
 
     def _judge(self) -> dict[str, float]:
         """The values of the epoch: its mean loss, and what the validation says."""
-        values = {"loss": self.state.loss_sum / len(self.data)}
+        values = {"loss": self.state.loss_sum / len(self.data)} | self._validated()
+        if not math.isfinite(values.get(self.monitor, math.nan)):
+            has = ", ".join(f"{name} {value:g}" for name, value in values.items())
+            raise InputError(
+                f"the run monitors {self.monitor!r} and epoch {self.state.epoch + 1} gave {has}; "
+                "monitor one of them that is finite."
+            )
+        return values
+
+    def _validated(self) -> dict[str, float]:
+        """What the validation says of the weights of now; nothing without one."""
         found: dict[str, float] = {}
         if self.validate is not None:
             with self.interruption.at_once(), torch.no_grad():
@@ -193,14 +207,7 @@ class Run:
                 f"the validation calls a value {taken[0]!r}, which the log uses; "
                 "give it another name."
             )
-        values |= found
-        if not math.isfinite(values.get(self.monitor, math.nan)):
-            has = ", ".join(f"{name} {value:g}" for name, value in values.items())
-            raise InputError(
-                f"the run monitors {self.monitor!r} and epoch {self.state.epoch + 1} gave {has}; "
-                "monitor one of them that is finite."
-            )
-        return values
+        return found
 
     def _end_epoch(self, values: dict[str, float]) -> None:
         """Judge the epoch: schedule, best weights, early stop; then log and save."""
@@ -220,6 +227,11 @@ class Run:
         line = {**place, **values, "rate": rate, "seconds": self._seconds()}
         state.history.append(line)
         self.place.log("epoch", line)
+        if state.epoch > self.settings.epochs - self.settings.averaged_epochs:
+            self.mean.add(self.stepper.model)
+        if state.finished and self.mean.count:
+            self.mean.into(self.stepper.model)
+            self.place.log("mean", {**place, **self._validated()})
         if state.finished:  # before the last checkpoint, as a finished run is not entered again
             self._draw()
         self._save()
@@ -232,6 +244,8 @@ class Run:
         if self.team.leads:
             save_weights(self.place.last, self.stepper.model)
             parts = self.stepper.state() | {"schedule": self.schedule.state_dict()}
+            if self.settings.averaged:
+                parts["mean"] = self.mean.state()
             save_resume(self.place.resume, state, **parts)
         self._saved_step = state.step
 

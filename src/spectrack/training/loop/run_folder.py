@@ -97,7 +97,7 @@ class RunFolder:
             kept = [
                 json.dumps(line)
                 for line in self.read_log()
-                if (line["epoch"] <= epoch if line["kind"] == "epoch" else line["step"] <= step)
+                if (line["step"] <= step if line["kind"] == "step" else line["epoch"] <= epoch)
             ]
             write_text(self.log_lines, "".join(f"{line}\n" for line in kept), durable=True)
 
@@ -105,7 +105,7 @@ class RunFolder:
         """Add a line to the log.
 
         Args:
-            kind: "step" or "epoch".
+            kind: "step", "epoch", or "mean" for what the averaged weights are worth.
             values: What to note.
         """
         if self._writes:

@@ -13,6 +13,9 @@ Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["plateau", "step", "milestones", "cosine", "given", "none"]
 Precision = Literal["none", "bf16", "fp16", "auto"]
 
+LATER = ("schedule_rates", "averaged")
+"""Settings that came later: where they are not used, runs are described as they were before."""
+
 UNSEEN_IN_WEIGHTS = frozenset({"device", "workers", "checkpoint_every", "log_every"})
 """Settings that may change when a run goes on: the weights do not depend on them."""
 
@@ -41,7 +44,10 @@ class TrainSettings:
         schedule_every: Epochs between two reductions by "step".
         schedule_at: Epochs after which "milestones" lowers the rate.
         schedule_rates: What "given" multiplies the rate by, one an epoch.
-        early_stop: Stop after so many epochs without a new best, or None for never.
+        averaged: Share of the epochs, the last ones, after each of which the weights count in a
+            mean that the run ends with, 0 to 1; 0 ends with the last weights.
+        early_stop: Stop after so many epochs without a new best, or None for never; not with
+            ``averaged``, whose epochs would not be known.
         clip: Largest norm of the gradients, or None.
         amp: Mixed precision: "none", "bf16" (any device), "fp16" (CUDA, with loss scaling), or
             "auto" for bf16 where the device has instructions for it and none elsewhere.
@@ -70,6 +76,7 @@ class TrainSettings:
     schedule_every: int = 10
     schedule_at: tuple[int, ...] = ()
     schedule_rates: tuple[float, ...] = ()
+    averaged: float = 0.0
     early_stop: int | None = None
     clip: float | None = None
     amp: Precision = "none"
@@ -98,16 +105,23 @@ class TrainSettings:
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "a number of at least 0")
         self._need("momentum", 0 <= self.momentum < 1, "a number from 0 to below 1")
         self._need("schedule_factor", 0 < self.schedule_factor < 1, "a number between 0 and 1")
+        self._need("averaged", 0 <= self.averaged <= 1, "a share from 0 to 1")
+        alone = not (self.averaged and self.early_stop)
+        self._need("averaged", alone, "0 where early_stop is given")
         self._need("clip", self.clip is None or self.clip > 0, "a number above 0, or None")
         choices = {"optimizer": Optimizer, "schedule": Schedule, "amp": Precision}
         for name, kind in choices.items():
             known = get_args(kind)
             self._need(name, getattr(self, name) in known, " or ".join(known))
 
+    @property
+    def averaged_epochs(self) -> int:
+        """Epochs at the end whose weights are averaged; at least one where any share is."""
+        return max(1, round(self.averaged * self.epochs)) if self.averaged else 0
+
     def described(self) -> dict[str, Any]:
         """Every choice by name; one that came later is left out of runs that do not use it."""
-        every = asdict(self)
-        return {name: v for name, v in every.items() if name != "schedule_rates" or v}
+        return {name: v for name, v in asdict(self).items() if name not in LATER or v}
 
     def _need(self, name: str, fits: bool, expected: str) -> None:
         if not fits:

@@ -74,7 +74,8 @@ def train(
     and with torch's deterministic algorithms. A finished run is not repeated.
 
     Args:
-        model: Changed in place; at the end it holds the last weights.
+        model: Changed in place; at the end it holds the last weights, or their mean where
+            ``settings.averaged`` asks for one.
         data: Samples by number, see :class:`~spectrack.training.loop.order.Samples`.
         loss: Takes the model and a batch; gives a scalar, the mean over the batch's samples.
         settings: How to train.
