@@ -19,7 +19,7 @@ from typing import Annotated, Any, Union, cast
 import tyro
 
 from spectrack.commands.base import Command, choose
-from spectrack.commands.console import Console, plain_warnings
+from spectrack.commands.console import Console, plain_warnings, told_remarks
 from spectrack.commands.output import refuse_no_name
 from spectrack.errors import InputError
 from spectrack.storage import refusal
@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out = sys.stdout
         console = Console(command.json, command.quiet, out)
         stdout = contextlib.redirect_stdout(sys.stderr if command.json else out)
-        with stdout, plain_warnings():
+        with stdout, plain_warnings(), told_remarks(console):
             return command.run(console)
     except InputError as error:
         print(f"spectrack: {_one_line(str(error))}", file=sys.stderr)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 
 import numpy as np
 import pytest
 
-from spectrack.commands.console import Console, Progress, duration
+from spectrack.commands.console import Console, Progress, duration, told_remarks
 
 
 class Terminal(io.StringIO):
@@ -135,3 +136,13 @@ def test_text_for_people():
     out = io.StringIO()
     Console(json=False, quiet=True, out=out).result({"a": 1}, "done\n")
     assert out.getvalue() == "done\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_notes_of_the_library_are_remarks_while_a_command_runs(capsys, quiet):
+    logger = logging.getLogger("spectrack.somewhere")
+    with told_remarks(Console(json=False, quiet=quiet, out=io.StringIO())):
+        logger.info("making graphs, %d of them", 3)
+        logger.debug("nobody asked")
+    logger.info("after it")
+    assert capsys.readouterr().err == ("" if quiet else "making graphs, 3 of them\n")

@@ -96,14 +96,17 @@ def test_differences_are_shares_of_the_greatest_value():
     assert not difference_of([torch.tensor([float("nan"), 0.0])], wanted) <= export.TOLERANCE
 
 
-def test_graphs_of_a_network_are_made_once(tmp_path, monkeypatch):
+def test_graphs_of_a_network_are_made_once(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path))
+    caplog.set_level("INFO", "spectrack")
     double = Graph("twice", lambda network, x: network.weight * x, {"x": Given(("n",))}, ("y",))
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(network.weight, 2.0)
     assert OnnxNetwork(network, [double])("twice", torch.ones(4))[0].tolist() == [[2.0] * 4]
     monkeypatch.setattr(running, "write_graph", lambda *_: pytest.fail("it was made again"))
     assert OnnxNetwork(network, [double])("twice", torch.ones(7))[0].tolist() == [[2.0] * 7]
+    told = [one.getMessage() for one in caplog.records if one.name.startswith("spectrack")]
+    assert told == ["making ONNX graphs of Linear: once, up to a minute"]
     torch.nn.init.constant_(network.weight, 3.0)
     with pytest.raises(pytest.fail.Exception):  # other numbers, another graph
         OnnxNetwork(network, [double])

@@ -6,6 +6,7 @@ Progress and remarks go to standard error, results to standard output.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 import time
@@ -202,6 +203,21 @@ def plain_warnings() -> Iterator[None]:
 
         warnings.showwarning = tell
         yield
+
+
+@contextmanager
+def told_remarks(console: Console) -> Iterator[None]:
+    """Show what the library notes of long work as remarks; programs see it by ``logging``."""
+    logger = logging.getLogger("spectrack")
+    handler, level = logging.Handler(logging.INFO), logger.level
+    handler.emit = lambda record: console.remark(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _plain(value: Any) -> Any:

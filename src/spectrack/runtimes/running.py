@@ -8,6 +8,7 @@ hash of its numbers; what is found there is read as any other file, see
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from spectrack.runtimes.graph import Graph, plain
 from spectrack.runtimes.session import OnnxGraph, open_graph, require
 from spectrack.weights.cache import cache_folder
 
+LOG = logging.getLogger(__name__)
 FORMAT = 2
 """Raised where graphs of the same network are made otherwise."""
 
@@ -47,7 +49,11 @@ class OnnxNetwork:
         for graph in graphs:
             path = folder / f"{graph.name}.onnx"
             if not path.is_file():
-                ready = ready or plain(network)
+                if ready is None:
+                    LOG.info(
+                        "making ONNX graphs of %s: once, up to a minute", type(network).__name__
+                    )
+                    ready = plain(network)
                 write_graph(path, ready, graph)
             self._paths[graph.name] = path
             self._graph(graph.name)  # a damaged file is told now
