@@ -37,6 +37,7 @@ EXPERIMENTS = (
     "studies/occlusions",
     "studies/drawn_boxes",
     "studies/drawing_back",
+    "studies/looks_apart",
     "studies/mean_of_masks",
     "studies/discriminative",
     "sftrackpp/sftrack_tables",

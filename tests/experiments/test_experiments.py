@@ -39,6 +39,7 @@ IN_THE_RUN = (
         "occlusions",
         "drawn_boxes",
         "drawing_back",
+        "looks_apart",
         "mean_of_masks",
         "discriminative",
     ),

@@ -102,9 +102,9 @@ TRACKERS: dict[str, TrackerEntry] = {
     ),
     "sftrack-fast": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
-        "SFTrack++ on frames of 640 pixels, with one input and one look at each box",
+        "SFTrack++ on frames of 640 pixels, with one input and one look in every second frame",
         "masks",
-        {"inputs": "fear", "largest": 640, "views": 1},
+        {"inputs": "fear", "largest": 640, "views": 1, "every": 2},
         weights=("sftrack", "mask_in_box", "fear"),
         speed="medium",
     ),

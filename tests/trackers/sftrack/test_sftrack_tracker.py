@@ -14,7 +14,6 @@ from random_sftrack import write_random_weights
 from spectrack import threads
 from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.structures import Box, Target
-from spectrack.trackers.flow.view import View
 from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.far_parts import FAR, without_far_parts
 from spectrack.trackers.sftrack.feedback import Feedback
@@ -27,6 +26,7 @@ from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.given_box import DOUBT
 from spectrack.tracking.table import make_tracker
+from spectrack.tracking.view import View
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -219,7 +219,8 @@ def test_frames_may_be_written_over_while_it_learns(clip, monkeypatch, name: str
         with monkeypatch.context() as hurry:
             hurry.setattr("spectrack.trackers.sftrack.tracker.meanwhile", late)
             second = hurried.update(buffer)
-        assert len(waiting) == 1
+        looked = hurried.explanation.channels is not None  # not in frames between two looks
+        assert len(waiting) == looked
         buffer[:] = 255 - frame
         assert first.mask is not None
         np.testing.assert_array_equal(first.mask, second.mask)

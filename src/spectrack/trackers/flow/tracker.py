@@ -22,11 +22,11 @@ from spectrack.threads import side_by_side
 from spectrack.trackers.flow.motion import motion_logit_hw
 from spectrack.trackers.flow.segment import Carried, Segmented, rivals_hw, segment
 from spectrack.trackers.flow.settings import FlowTrackerSettings
-from spectrack.trackers.flow.view import View
 from spectrack.tracking.appearance import ColourModel, colour_index, contrast_of
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import mask_from_box, robust_box
 from spectrack.tracking.search import Finder
+from spectrack.tracking.view import View
 
 
 @dataclass(slots=True, eq=False)

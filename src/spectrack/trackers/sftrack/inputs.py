@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -175,8 +175,19 @@ class InputPool:
         """Optical flow between the last two frames that one of them found anyway, if any."""
         return next((pair for one in self.inputs if (pair := one.flow_pair()) is not None), None)
 
+    def ask(self, frame_hwc: FrameHWC, places: Sequence[int]) -> dict[int, Hypothesis | None]:
+        """The answers of some for the next frame, by their places."""
+        chosen = [self.inputs[place] for place in places]
+        for one in chosen:
+            one.prepare(frame_hwc)
+        answers = side_by_side([partial(one.update, frame_hwc) for one in chosen])
+        return dict(zip(places, answers, strict=True))
+
     def update(
-        self, frame_hwc: FrameHWC, then: Callable[[int, Hypothesis], None] | None = None
+        self,
+        frame_hwc: FrameHWC,
+        then: Callable[[int, Hypothesis], None] | None = None,
+        known: Mapping[int, Hypothesis | None] | None = None,
     ) -> list[Hypothesis | None]:
         """The answers of all for the next frame, in their order.
 
@@ -184,12 +195,15 @@ class InputPool:
             frame_hwc: uint8 RGB.
             then: Called with an input's place and its answer as soon as that is there, on the
                 input's thread.
+            known: Answers of inputs that were asked already, see :meth:`ask`.
         """
-        for one in self.inputs:
-            one.prepare(frame_hwc)
+        known = known or {}
+        for place, one in enumerate(self.inputs):
+            if place not in known:
+                one.prepare(frame_hwc)
 
         def ask(place: int, one: Input) -> Hypothesis | None:
-            answer = one.update(frame_hwc)
+            answer = known[place] if place in known else one.update(frame_hwc)
             if then is not None and answer is not None:
                 then(place, answer)
             return answer

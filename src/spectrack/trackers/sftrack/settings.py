@@ -28,6 +28,8 @@ class SFTrackSettings:
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
             and the next mirrored, where ``views`` would have both; above 1 none are.
+        every: The networks look at one of so many frames; in those between the mask is carried by
+            optical flow, as long as that can be followed.
         memory: Frames that the network of masks in boxes remembers besides the first.
         largest: Frames whose longer side has more pixels are shrunk to this for everything.
         longest: Box trackers see frames whose longer side has at most this many pixels.
@@ -61,6 +63,7 @@ class SFTrackSettings:
     mask_weights: str = ""
     views: int = 2
     agreed: float = 0.85
+    every: int = 1
     memory: int = 4
     largest: int = 2000
     longest: int = 480
@@ -83,7 +86,7 @@ class SFTrackSettings:
         check_device("auto", self.runtime)
         if not 0 <= self.iterations <= 5:
             raise InputError(f"iterations is {self.iterations}; give 0 to 5")
-        for name in ("largest", "longest", "reach", "contradicted"):
+        for name in ("every", "largest", "longest", "reach", "contradicted"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
         for name in (

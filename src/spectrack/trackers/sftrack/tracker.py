@@ -28,6 +28,7 @@ from spectrack.spectral.mixing.settings import MixingSettings
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW, Target
 from spectrack.threads import meanwhile
 from spectrack.trackers.sftrack.adaptation import FIRST_STEPS, Adaptation
+from spectrack.trackers.sftrack.between import Between
 from spectrack.trackers.sftrack.boxes import BoxReader
 from spectrack.trackers.sftrack.confidence import (
     NUMBERS,
@@ -90,6 +91,7 @@ class SFTracker(Tracker):
         self._read_box = BoxReader(s.box_rule, weights.seg2box)
         self.box_of_mask = self._read_box.rule
         self._pool = InputPool(s.names, s.longest, s.runtime)
+        self._between = Between(s.every, self._pool.inputs)
         self._learned_mixing = weights.mixing_of(s.names)
         self._averages = s.masks == "mask-in-box" and s.weights != "none"
         self.counts_frames = any(one.counts_frames for one in self._pool.inputs)
@@ -107,6 +109,7 @@ class SFTracker(Tracker):
             self._first_score = score_of(signals, NUMBERS[s.masks][0])
         else:
             soft, signals, self._first_score = given.astype(np.float32), {}, 1.0
+        self._score = self._first_score
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
         self._adaptation = Adaptation(self._network, s.adapt) if s.adapt > 0 else None
@@ -129,6 +132,7 @@ class SFTracker(Tracker):
                     one.correct(frame_hwc, soft)
         if self._filter is not None:
             self._filter.push(frame_hwc, soft)
+        self._between.looked(hypotheses)
         self.explanation = Explanation(s.names, tuple(hypotheses), None, None, signals=signals)
         if self._adaptation is not None:
             channels = self._segment(frame_hwc, [Hypothesis(box)], self._colours)
@@ -151,7 +155,14 @@ class SFTracker(Tracker):
         return find_in_box(self._segment, frame_hwc, box)
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
-        hypotheses = self._pool.update(frame_hwc, partial(self._begin, frame_hwc))
+        known: dict[int, Hypothesis | None] = {}
+        if self._between.wanted(self._state):
+            known = self._pool.ask(frame_hwc, self._between.asked())
+            carried = self._carry(frame_hwc, known)
+            if carried is not None:
+                return carried
+        hypotheses = self._pool.update(frame_hwc, partial(self._begin, frame_hwc), known)
+        self._between.looked(hypotheses)
         self._await_learning()
         channels = self._segment(frame_hwc, self._trusted(hypotheses), self._colours)
         mixed = None
@@ -181,6 +192,30 @@ class SFTracker(Tracker):
             assert channels.maps_kchw is not None
             self._adaptation.learn(channels.maps_kchw, channels.crops, found[0])
         return self._accept(frame_hwc, *found, hypotheses, mixed)
+
+    def _carry(
+        self, frame_hwc: FrameHWC, answers: dict[int, Hypothesis | None]
+    ) -> Prediction | None:
+        """The answer without a look of the networks, if it can be believed."""
+        state = self._state
+        soft = self._between.carry(frame_hwc, state, answers)
+        if soft is None:
+            return None
+        self._await_learning()
+        judgement = self._judge(frame_hwc, soft)
+        if not judgement.believed:
+            return None
+        hypotheses = self._between.lead(frame_hwc, state.soft_hw, soft, answers)
+        if self._filter is not None:
+            soft = self._consistent(frame_hwc, soft)
+        drawn = self._drawn_boxes(hypotheses)
+        box = self._read_box(soft, [h.box for h in hypotheses if h is not None], drawn) or state.box
+        assert self.explanation is not None
+        self.explanation = Explanation(
+            self.settings.names, tuple(hypotheses), None, None, signals=self.explanation.signals
+        )
+        self._state = state.seen(frame_hwc, soft, box, judgement)
+        return Prediction(box, soft, self._score)
 
     def _begin(self, frame_hwc: FrameHWC, place: int, hypothesis: Hypothesis) -> None:
         """Look at the box of an input while others are still at work."""
@@ -228,8 +263,10 @@ class SFTracker(Tracker):
         background = 1 / (1 + np.exp(-self._mixing.bias))
         soft = np.full(self.size_wh[::-1], background, dtype=np.float32)
         soft[channels.rows, channels.cols] = mixed.soft_hw
-        if self._filter is None:
-            return soft
+        return soft if self._filter is None else self._consistent(frame, soft)
+
+    def _consistent(self, frame: FrameHWC, soft: SoftHW) -> SoftHW:
+        assert self._filter is not None
         forward = backward = None
         if not self._state.lost:
             pair = self._pool.flow_pair() or self._own_flow(frame, soft)
@@ -304,7 +341,8 @@ class SFTracker(Tracker):
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
                 self._finder.remember(frame, soft, tight)
-        return Prediction(box, soft, score_of(signals, NUMBERS[s.masks][1]))
+        self._score = score_of(signals, NUMBERS[s.masks][1])
+        return Prediction(box, soft, self._score)
 
 
 def _learn(
