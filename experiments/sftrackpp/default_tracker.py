@@ -82,6 +82,14 @@ SYSTEMS = {
         )
         for seed in (1, 2)
     },
+    **{
+        f"pair-{seed}": (
+            f"two networks: the shipped one, and that of seed {seed} for mirrored looks",
+            "sftrack",
+            {"mask_weights": "," + str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
+        )
+        for seed in (1, 2)
+    },
 }
 """Name to what the tables call it, the tracker and its settings."""
 
@@ -90,7 +98,16 @@ ALL_DATA = ("davis", "davis-mask", "otb", "vot")
 TRAININGS = ("sftrack", "seed-1", "seed-2")
 """Trainings of mask-in-box that differ in their seed; the first is the one shipped."""
 
-FILTERED = (*TRAININGS, "sftrack-fast", "nanomask", "before", "flow", "permissive")
+FILTERED = (
+    *TRAININGS,
+    "pair-1",
+    "pair-2",
+    "sftrack-fast",
+    "nanomask",
+    "before",
+    "flow",
+    "permissive",
+)
 """Systems that are shown behind the filter, too."""
 
 ON_DAVIS_ALONE = {"no-memory", "no-feedback", "feat2seg", "before"}

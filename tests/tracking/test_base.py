@@ -7,7 +7,7 @@ from spectrack.errors import InputError
 from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.loop import run, run_many
-from spectrack.tracking.table import TRACKERS, make_tracker
+from spectrack.tracking.table import TRACKERS, make_tracker, settings_of
 from spectrack.video.reader import open_video
 from spectrack.weights.places import state_of
 
@@ -99,3 +99,10 @@ def test_unknown_names_and_settings_are_told():
         make_tracker("flow", speed=3)
     with pytest.raises(InputError, match="has no setting kind"):
         make_tracker("kcf", kind="csrt")
+
+
+def test_what_a_name_begins_with_may_be_given_and_what_it_decides_may_not():
+    assert (settings_of("sftrack").every, settings_of("sftrack-fast").every) == (1, 2)
+    assert settings_of("sftrack-fast", every="3").every == 3
+    with pytest.raises(InputError, match="has no setting largest: its name decides that"):
+        settings_of("sftrack-fast", largest=900)

@@ -61,9 +61,9 @@ class TrackersCommand(Command):
 
         entry = tracker_table()[name]
         defaults = {
-            field.name: entry.defaults.get(field.name, "needed")
-            if field.default is MISSING
-            else field.default
+            field.name: entry.usual.get(
+                field.name, "needed" if field.default is MISSING else field.default
+            )
             for field in fields(entry.settings)
             if field.name not in entry.defaults
         }

@@ -32,7 +32,8 @@ class TrackerEntry:
             a frozen dataclass its attribute ``Settings`` names.
         description: One line for people.
         gives: Whether it answers with masks or only with boxes.
-        defaults: Settings that belong to this name.
+        defaults: Settings that belong to this name: nobody may give others.
+        usual: Settings that begin with another value under this name; any may be given.
         looks_at_crops: Whether the time it takes does not depend on the size of frames, so that
             they need not be shrunk for it.
         weights: Names of the table of weights that it loads where its settings name no others.
@@ -48,6 +49,7 @@ class TrackerEntry:
     weights: tuple[str, ...] = ()
     speed: Speed | None = None
     by_chance: bool = False
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Any:
         """The tracker's class."""
@@ -104,9 +106,10 @@ TRACKERS: dict[str, TrackerEntry] = {
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
         "SFTrack++ on frames of 640 pixels, with one input and one look in every second frame",
         "masks",
-        {"inputs": "fear", "largest": 640, "views": 1, "every": 2},
+        {"inputs": "fear", "largest": 640, "views": 1},
         weights=("sftrack", "mask_in_box", "fear"),
         speed="medium",
+        usual={"every": 2},
     ),
     "sftrack-permissive": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -323,7 +326,8 @@ def settings_of(name: str, **settings: Any) -> Any:
             f"tracker {name} has no setting {', '.join(fixed)}: its name decides that; "
             "choose another tracker"
         )
-    return make_settings(entry.settings, {**entry.defaults, **settings}, f"tracker {name}")
+    told = {**entry.usual, **entry.defaults, **settings}
+    return make_settings(entry.settings, told, f"tracker {name}")
 
 
 def named(text: str) -> tuple[str, dict[str, str]]:
