@@ -115,7 +115,10 @@ def cleaned(frames, predictions, **settings):
 
 
 def test_a_shrunk_window_still_mends(clip, rough):
-    """A fifth fewer pixels a side of an object of few: little is lost, and boxes follow masks."""
+    """A fifth fewer pixels a side of an object of few: little is lost, and boxes follow masks.
+
+    Whole frames as small as these are enlarged for the filter, which a window is not.
+    """
     truth = clip.masks_thw
     whole, windowed = (
         cleaned(clip.frames_thwc, answers(rough), pixels=bound) for bound in (None, 40_000)
@@ -130,7 +133,7 @@ def test_a_shrunk_window_still_mends(clip, rough):
     )
     assert j_whole > j_rough
     assert j_windowed > j_rough
-    assert j_windowed > j_whole - 0.02
+    assert j_windowed > j_whole - 0.05
     for answer, other in zip(windowed, whole, strict=True):
         assert answer.mask.shape == (192, 320)
         assert answer.mask.dtype == np.float32

@@ -21,6 +21,7 @@ from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
 from spectrack.refinement.presets import PRESETS
 from spectrack.refinement.whole_video import check_fixed, refine_whole
 from spectrack.spectral.doubt import DoubtMeter
+from spectrack.spectral.guided.enlarged import EnlargedStream, stream_for
 from spectrack.spectral.guided.stream import GUIDED_PRESETS, GuidedSettings, GuidedStream
 from spectrack.spectral.sfseg.filter import PRESETS as WHOLE_PRESETS
 from spectrack.storage import Progress
@@ -167,7 +168,7 @@ def filter_steps(
     settings = GUIDED_PRESETS[preset] if isinstance(preset, str) else preset
     stems = getattr(frames, "stems", None)
     margin = settings.reach + CONTEXT if crop else None
-    stream: GuidedStream | None = None
+    stream: GuidedStream | EnlargedStream | None = None
     track: Track | None = None
     waiting: deque[HardHW] = deque()  # masks inside the filter, cut
 
@@ -183,7 +184,7 @@ def filter_steps(
     for t, item in enumerate(items):
         if stream is None or track is None:
             height, width = item.frame_hwc.shape[:2]
-            stream = GuidedStream((width, height), 1, settings, kernel)
+            stream = stream_for((width, height), settings, kernel)
             track = Track((width, height))
         pair, forward, backward = item.pair, None, None
         if pair is not None:

@@ -14,6 +14,7 @@ from spectrack.flow.estimators import FlowEstimator
 from spectrack.flow.local import CONTEXT, around, flow_pair
 from spectrack.spectral.doubt import DoubtMeter
 from spectrack.spectral.guided.canvas import FAINT, Canvas, View, flow_between, merge
+from spectrack.spectral.guided.enlarged import stream_for
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.spectral.guided.stream import GuidedStream
 from spectrack.structures import Box, FrameHWC, HardHW, Prediction, SoftHW
@@ -85,7 +86,11 @@ class ObjectCleaner:
         self._margin = settings.reach + CONTEXT
         self._rise = np.float32((1 - settings.level) / settings.level)
         self._canvas = Canvas(size_wh, pixels, settings.reach + SLACK)
-        self._stream = GuidedStream(self._canvas.size_wh, 1, settings)
+        self._stream = (
+            stream_for(size_wh, settings)
+            if self._canvas.whole
+            else GuidedStream(self._canvas.size_wh, 1, settings)
+        )
         self._waiting: deque[_Waiting] = deque()
         self._newest: _Waiting | None = None
         self._begun = False
