@@ -39,6 +39,7 @@ STAGES = {
     "_pool.flow_pair": "flow brought to the frame",
     "_own_flow": "flow of its own",
     "_judge": "does it look like the target",
+    "_carry": "frames between two looks, whole",
     "_feed_back": "feedback",
 }
 

@@ -44,7 +44,7 @@ def ways(weights):
     found = {}
     for file in weights:
         name = "mask in box" if not file else f"mask in box, {Path(file).stem}"
-        segment = BoxSegmenter([shared_mask_in_box(file)])
+        segment = BoxSegmenter(shared_mask_in_box(file))
         found[name] = segment.first
     found["NN_feat2seg, colours, graph cut"] = lambda f, b: first_mask(paper, f, b)
     found["graph cut"] = mask_from_box

@@ -27,7 +27,7 @@ def network():
 
 @pytest.fixture
 def segment(network):
-    return BoxSegmenter([network])
+    return BoxSegmenter(network)
 
 
 def soft_mask(box: Box) -> np.ndarray:
@@ -109,10 +109,10 @@ def test_several_views_are_the_mean_of_each(network) -> None:
     flipped = np.ascontiguousarray(FRAME[:, ::-1])
 
     def alone(frame, hint, context):
-        segment = BoxSegmenter([network], views=Views((context,)))
+        segment = BoxSegmenter(network, views=Views((context,)))
         return segment.segment(frame, [Hint(hint)])[0]
 
-    (both,) = BoxSegmenter([network], views=FOUR_VIEWS).segment(FRAME, [Hint(box)])
+    (both,) = BoxSegmenter(network, views=FOUR_VIEWS).segment(FRAME, [Hint(box)])
     near, wide = FOUR_VIEWS.contexts
     shown = [alone(FRAME, box, c).in_frame(size_wh) for c in (near, wide)]
     back = [alone(flipped, mirrored, c).in_frame(size_wh)[:, ::-1] for c in (near, wide)]
@@ -134,11 +134,11 @@ def test_boxes_that_agree_are_looked_at_one_way_each(network) -> None:
     iou = one.box.iou(other.box)
 
     def seen(agreed, hints, frame=FRAME):
-        segment = BoxSegmenter([network], views=Views(mirror=True, agreed=agreed))
+        segment = BoxSegmenter(network, views=Views(mirror=True, agreed=agreed))
         return [found.in_frame(size_wh) for found in segment.segment(frame, hints)]
 
     def plain(frame, box):
-        return BoxSegmenter([network]).segment(frame, [Hint(box)])[0].in_frame(size_wh)
+        return BoxSegmenter(network).segment(frame, [Hint(box)])[0].in_frame(size_wh)
 
     first, second = seen(iou - 0.01, [one, other])
     np.testing.assert_allclose(first, plain(FRAME, one.box), atol=2e-4)
@@ -151,54 +151,15 @@ def test_boxes_that_agree_are_looked_at_one_way_each(network) -> None:
     np.testing.assert_allclose(seen(0.0, [one])[0], both[0], atol=2e-4)  # alone: both ways
 
 
-@pytest.mark.parametrize("agreed", [2.0, 0.0], ids=["both ways", "one way each"])
-def test_of_two_networks_each_sees_its_way_and_remembers_by_itself(network, agreed) -> None:
-    """As two segmenters of one network do, of which one has the mirrored pictures."""
-    other = for_inference(random_mask_in_box(seed=4))
-    size_wh, flipped = (WIDTH, HEIGHT), np.ascontiguousarray(FRAME[:, ::-1])
-    first, hints = Box(20, 10, 30, 20), [Hint(Box(24, 12, 40, 20)), Hint(Box(25, 12, 40, 20))]
-    mirrored = [Hint(Box(WIDTH - h.box.x - 40, 12, 40, 20)) for h in hints]
-    believed = soft_mask(Box(24, 12, 30, 20))
-    both = BoxSegmenter([network, other], views=Views(mirror=True, agreed=agreed))
-    plain, back = BoxSegmenter([network]), BoxSegmenter([other])
-    both.start(FRAME, soft_mask(first))
-    plain.start(FRAME, soft_mask(first))
-    back.start(flipped, soft_mask(first)[:, ::-1])
-    for place in (0, 1):
-        found = [one.in_frame(size_wh) for one in both.segment(FRAME, hints)]
-        as_it_is = [one.in_frame(size_wh) for one in plain.segment(FRAME, hints)]
-        other_way = [one.in_frame(size_wh)[:, ::-1] for one in back.segment(flipped, mirrored)]
-        if agreed > 1:
-            wanted = [(a + b) / 2 for a, b in zip(as_it_is, other_way, strict=True)]
-        else:
-            wanted = [as_it_is[0], other_way[1]]
-        for one, expected in zip(found, wanted, strict=True):
-            np.testing.assert_allclose(one, expected, atol=3e-3)
-        both.remember(believed, place)
-        plain.remember(believed, place if agreed > 1 else 0)
-        back.remember(np.ascontiguousarray(believed[:, ::-1]), place if agreed > 1 else 1)
-
-
-def test_who_has_not_seen_a_frame_does_not_remember_it(network) -> None:
-    other = for_inference(random_mask_in_box(seed=4))
-    segment = BoxSegmenter([network, other])  # nothing is looked at mirrored
-    segment.start(FRAME, soft_mask(Box(20, 10, 30, 20)))
-    before = [expert.memory.all.keys_nkt.shape[2] for expert in segment.experts]
-    segment.segment(FRAME, [Hint(Box(24, 12, 40, 20))])
-    segment.remember(soft_mask(Box(24, 12, 20, 20)))
-    after = [expert.memory.all.keys_nkt.shape[2] for expert in segment.experts]
-    assert after == [before[0] + (SIDE // 16) ** 2, before[1]]
-
-
 def test_what_was_seen_mirrored_is_remembered_mirrored(network) -> None:
     believed = soft_mask(Box(24, 12, 20, 20))
-    segment = BoxSegmenter([network], views=Views(mirror=True, agreed=0.0))
+    segment = BoxSegmenter(network, views=Views(mirror=True, agreed=0.0))
     segment.start(FRAME, soft_mask(Box(20, 10, 30, 20)))
     segment.segment(FRAME, [Hint(Box(24, 12, 40, 20))] * 2)
     shares = []
     for place in (0, 1):
         segment.remember(believed, place)
-        shares.append(segment.experts[0].memory.all.values_nvt[0, -1, -((SIDE // 16) ** 2) :])
+        shares.append(segment.memory.all.values_nvt[0, -1, -((SIDE // 16) ** 2) :])
     as_it_is, mirrored = (share.reshape(SIDE // 16, SIDE // 16) for share in shares)
     assert not torch.allclose(as_it_is, mirrored, atol=0.1)
     torch.testing.assert_close(mirrored, as_it_is.flip(1))
@@ -209,12 +170,12 @@ def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:
     hints = [Hint(Box(5, 5, 20, 20)), Hint(Box(24, 12, 30, 20))]
     kept = []
     for given, place in ((hints, 1), (hints[1:], 0)):
-        segment = BoxSegmenter([network])
+        segment = BoxSegmenter(network)
         segment.start(FRAME, first)
-        before = segment.experts[0].memory.all
+        before = segment.memory.all
         segment.segment(FRAME, given)
         segment.remember(believed, place)
-        after = segment.experts[0].memory.all
+        after = segment.memory.all
         tokens = (SIDE // 16) ** 2
         assert after.keys_nkt.shape[2] == before.keys_nkt.shape[2] + tokens
         torch.testing.assert_close(after.keys_nkt[..., :-tokens], before.keys_nkt)
@@ -225,9 +186,9 @@ def test_the_frame_is_remembered_as_the_chosen_hint_shows_it(network) -> None:
 
 def test_of_the_first_frame_all_crops_are_remembered_and_their_mirror_images(network) -> None:
     """The share of the mask in each crop tells which one it is."""
-    segment = BoxSegmenter([network])
+    segment = BoxSegmenter(network)
     segment.start(FRAME, soft_mask(Box(30, 20, 30, 20)))
-    memory = segment.experts[0].memory.all
+    memory = segment.memory.all
     assert memory is not None
     tokens, looks = (SIDE // 16) ** 2, 2 * len(REMEMBERED)
     assert memory.keys_nkt.shape[2] == looks * tokens
@@ -249,12 +210,12 @@ def test_nothing_known_and_nothing_seen_give_numbers(segment, frame) -> None:
                 assert np.isfinite(found.soft_hw).all()
                 assert np.isfinite(found.in_frame((WIDTH, HEIGHT))).all()
             segment.remember(np.zeros((HEIGHT, WIDTH), np.float32), 2)
-        assert torch.isfinite(segment.experts[0].memory.all.values_nvt).all()
+        assert torch.isfinite(segment.memory.all.values_nvt).all()
 
 
 def test_started_again_it_knows_nothing_of_before(network) -> None:
     box, other = Box(20, 10, 30, 20), Box(50, 30, 20, 20)
-    used, fresh = BoxSegmenter([network]), BoxSegmenter([network])
+    used, fresh = BoxSegmenter(network), BoxSegmenter(network)
     used.start(FRAME, soft_mask(other))
     used.segment(FRAME, [Hint(other)])
     used.remember(soft_mask(other))

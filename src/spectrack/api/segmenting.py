@@ -150,7 +150,7 @@ def segment_all(
     for target in targets:
         question_box(target)
         target.check((frame_hwc.shape[1], frame_hwc.shape[0]))
-    network = BoxSegmenter([shared_mask_in_box(str(weights))])
+    network = BoxSegmenter(shared_mask_in_box(str(weights)))
     found = []
     for target in targets:
         soft_hw = network.first(frame_hwc, target.box)

@@ -282,8 +282,7 @@ class TrackCommand(Command):
 
         clicks = [parse_point(text) for text in self.point]
         chosen = settings_of(self._named, **settings)
-        # clicks are read as the tracker reads boxes
-        weights = getattr(chosen, "mask_names", ("",))[0]
+        weights = getattr(chosen, "mask_weights", "")  # clicks are read as the tracker reads boxes
         keys = keys_of(targets, starts, parse_keys(self.key))
         try:
             return track_keys(

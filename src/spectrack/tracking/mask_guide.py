@@ -29,7 +29,7 @@ class MaskGuide:
     """Looks at one object, frame by frame, in the order of the video."""
 
     def __init__(self) -> None:
-        self._segmenter = BoxSegmenter([shared_mask_in_box()])
+        self._segmenter = BoxSegmenter(shared_mask_in_box())
         self._remembers = self._knows = False
 
     def __call__(self, frame_hwc: FrameHWC, soft_hw: SoftHW, known: bool = False) -> SoftHW:

@@ -1,14 +1,12 @@
 """The network of masks in boxes at work: crops, hints and memory of one target.
 
 Every hint of a frame is a guess at where the target is: a box, a mask carried along, or both. Each
-is looked at in a crop about it, as it is or mirrored, and looks are taken side by side. Of two
-networks one sees crops as they are and the other mirrored, so that both together cost what one
-does; each has a memory of its own.
+is looked at in a crop about it, as it is or mirrored, and looks are taken side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -41,8 +39,6 @@ from spectrack.tracking.square_crop import SquareCrop
 from spectrack.tracking.target_memory import TargetMemory
 from spectrack.weights.networks import load_network
 
-Network = MaskInBox | OnnxMaskInBox
-
 REMEMBERED = (CONTEXT, 1.25, 1.9)
 """Sides of the crops of the first frame that are remembered, in sides of the box. Its mask is the
 surest, so it is seen from near and from further off, and mirrored too (on five held-out training
@@ -56,56 +52,36 @@ class Seen:
     Attributes:
         look: The crop.
         soft_ss: The mean of all ways it was seen, float32 (S, S).
-        features: Of each way, by whether it was mirrored; the first one comes first.
+        features: Of the first of them,
+        mirrored: which may have been mirrored.
     """
 
     look: Look
     soft_ss: SoftHW
-    features: Mapping[bool, Features]
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether it was mirrored when it was seen first."""
-        return next(iter(self.features))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Expert:
-    """A network with what it remembers of a target.
-
-    Attributes:
-        network: Trained; run by torch or by ONNX Runtime.
-        memory: Where frames are kept.
-    """
-
-    network: Network
-    memory: TargetMemory
+    features: Features
+    mirrored: bool
 
 
 class BoxSegmenter:
-    """Masks of one target; holds its colours and memories of it.
+    """Masks of one target; holds its colours and a memory of it.
 
     Args:
-        networks: One, or two: the first sees crops as they are, the other one mirrored.
-        memory: Makes what keeps frames for a network.
+        network: Trained; run by torch or by ONNX Runtime.
+        memory: Where frames are kept.
         rate: Share of every new frame in the recent colours.
         views: In how many ways boxes are looked at after the first frame.
     """
 
     def __init__(
         self,
-        networks: Sequence[Network],
-        memory: Callable[[], TargetMemory] = TargetMemory,
+        network: MaskInBox | OnnxMaskInBox,
+        memory: TargetMemory | None = None,
         rate: float = 0.1,
         views: Views = ONE_VIEW,
     ) -> None:
-        self._rate, self._views = rate, views
-        self.experts = [Expert(network, memory()) for network in networks]
+        self._network, self._rate, self._views = network, rate, views
+        self.memory = memory or TargetMemory()
         self.colours: ColourModel | None = None
-
-    def _expert(self, mirrored: bool) -> Expert:
-        """Who sees crops that are mirrored, or not."""
-        return self.experts[-1] if mirrored else self.experts[0]
 
     def first(self, frame_hwc: FrameHWC, box: Box) -> SoftHW:
         """Soft mask of the thing in a box of a first frame.
@@ -131,7 +107,7 @@ class BoxSegmenter:
             (SquareCrop.around(box, context, SIDE), hint or Hint(box))
             for context in FOUR_VIEWS.contexts
         ]
-        seen = self._see(frame_hwc, placed, [(False, True)] * len(placed), None, knowing=False)
+        seen = self._see(frame_hwc, placed, [(False, True)] * len(placed), None, None)
         return [
             Segmented.mean([(one.look.crop, one.soft_ss)], size_wh).in_frame(size_wh)
             for one in seen
@@ -156,8 +132,7 @@ class BoxSegmenter:
             soft_hw: Its mask, float32 (H, W) in [0, 1].
             box: Its box; that of the mask where left out.
         """
-        for expert in self.experts:
-            expert.memory.clear()
+        self.memory.clear()
         self.colours = None
         box = robust_box(soft_hw >= 0.5) or box
         if box is None:
@@ -166,13 +141,12 @@ class BoxSegmenter:
         looks = [Look.at(frame_hwc, crop, Hint(box), None) for crop in crops]
         softs = [np.ascontiguousarray(crop.cut(soft_hw)) for crop in crops]
         self.colours = ColourModel(colour_index(looks[0].shown_hwc), softs[0], 0.5)
-        for expert in self.experts:
-            jobs = [
-                partial(self._remembered, expert, look, soft, mirrored)
-                for mirrored in (False, True)
-                for look, soft in zip(looks, softs, strict=True)
-            ]
-            expert.memory.add(Memory.of(*side_by_side(jobs)))
+        jobs = [
+            partial(self._remembered, look, soft, mirrored)
+            for mirrored in (False, True)
+            for look, soft in zip(looks, softs, strict=True)
+        ]
+        self.memory.add(Memory.of(*side_by_side(jobs)))
 
     def begin(self, frame_hwc: FrameHWC, hint: Hint, place: int = 0) -> list[Seen]:
         """Look at a hint one way, before the others are there; may be called from several threads.
@@ -187,7 +161,9 @@ class BoxSegmenter:
         """
         way = (self._views.first_mirrored(place),)
         looks = [Look.at(frame_hwc, crop, hint, self.colours) for crop in self._crops(hint)]
-        return [self._seen_in(look, way, [self._mask(look, *way)]) for look in looks]
+        return [
+            self._seen_in(look, way, [self._mask(look, *way, self.memory.all)]) for look in looks
+        ]
 
     def segment(
         self,
@@ -211,7 +187,7 @@ class BoxSegmenter:
         placed = [(crop, hint) for hint in hints for crop in self._crops(hint)]
         every = [way for way in ways for _ in range(step)]
         there = [] if begun is None else [seen for one in begun for seen in one]
-        seen = self._see(frame_hwc, placed, every, self.colours, there)
+        seen = self._see(frame_hwc, placed, every, self.colours, self.memory.all, there)
         self._seen = seen[::step]
         shown = [(one.look.crop, one.soft_ss) for one in seen]
         return [Segmented.mean(shown[k : k + step], size_wh) for k in range(0, len(seen), step)]
@@ -225,8 +201,8 @@ class BoxSegmenter:
         placed: Sequence[tuple[SquareCrop, Hint]],
         ways: Sequence[tuple[bool, ...]],
         colours: ColourModel | None,
+        memory: Memory | None,
         begun: Sequence[Seen] = (),
-        knowing: bool = True,
     ) -> list[Seen]:
         """What the network sees in crops, each as it is, mirrored, or the mean of both.
 
@@ -239,12 +215,12 @@ class BoxSegmenter:
         pairs = list(zip(looks, ways, strict=True))
         there = 1 if begun else 0
         jobs = [
-            partial(self._mask, look, way, knowing) for look, own in pairs for way in own[there:]
+            partial(self._mask, look, way, memory) for look, own in pairs for way in own[there:]
         ]
         found = iter(side_by_side(jobs))
         seen = []
         for place, (look, own) in enumerate(pairs):
-            masks = [(begun[place].soft_ss, begun[place].features[own[0]])] if begun else []
+            masks = [(begun[place].soft_ss, begun[place].features)] if begun else []
             masks += [next(found) for _ in own[there:]]
             seen.append(self._seen_in(look, own, masks))
         return seen
@@ -256,25 +232,30 @@ class BoxSegmenter:
         soft = masks[0][0]
         if len(masks) > 1:
             soft = (soft + masks[1][0]) / np.float32(2)
-        return Seen(look, soft, {way: one for way, (_, one) in zip(ways, masks, strict=True)})
+        return Seen(look, soft, masks[0][1], ways[0])
 
     @on_one_processor
-    def _mask(self, look: Look, mirrored: bool, knowing: bool = True) -> tuple[SoftHW, Features]:
+    def _mask(self, look: Look, mirrored: bool, memory: Memory | None) -> tuple[SoftHW, Features]:
         """The soft mask of a crop, float32 (S, S), and the features as they were seen."""
-        expert = self._expert(mirrored)
         with torch.inference_mode():  # which is a thread's own
             image, maps = look.tensors(mirrored)
-            features = expert.network.features(image, maps)
-            memory = expert.memory.all if knowing else None
-            soft = torch.sigmoid(expert.network.decode(image, maps, features, memory))[0, 0]
+            features = self._network.features(image, maps)
+            soft = torch.sigmoid(self._network.decode(image, maps, features, memory))[0, 0]
             return (soft.flip(1) if mirrored else soft).numpy(), features
 
     @on_one_processor
-    def _remembered(self, expert: Expert, look: Look, soft_ss: SoftHW, mirrored: bool) -> Memory:
+    def _remembered(self, look: Look, soft_ss: SoftHW, mirrored: bool) -> Memory:
         """What a crop leaves behind whose features are not there yet."""
         with torch.inference_mode():
-            features = expert.network.features(*look.tensors(mirrored))
-            return _kept(expert.network, look, features, soft_ss, mirrored)
+            features = self._network.features(*look.tensors(mirrored))
+            return self._kept(Seen(look, soft_ss, features, mirrored), soft_ss)
+
+    def _kept(self, seen: Seen, soft_ss: SoftHW) -> Memory:
+        """What a crop leaves behind, with the mask that was believed."""
+        mask, box = torch.from_numpy(soft_ss)[None, None], seen.look.maps_1css[:, :1]
+        if seen.mirrored:
+            mask, box = mask.flip(3), box.flip(3)
+        return self._network.remember(seen.features, box, mask)
 
     @on_one_processor
     def remember(self, soft_hw: SoftHW, place: int = 0) -> None:
@@ -284,35 +265,12 @@ class BoxSegmenter:
             soft_hw: float32 (H, W) in [0, 1].
             place: Of the hint whose crop shows it best.
         """
+        seen = self._seen[place]
+        soft = np.ascontiguousarray(seen.look.crop.cut(soft_hw))
         with torch.inference_mode():
-            for expert in self.experts:
-                there = self._seen_by(expert, place)
-                if there is not None:
-                    one, way = there
-                    soft = np.ascontiguousarray(one.look.crop.cut(soft_hw))
-                    expert.memory.add(_kept(expert.network, one.look, one.features[way], soft, way))
+            self.memory.add(self._kept(seen, soft))
         if self.colours is not None:
-            best = self._seen[place].look
-            soft = np.ascontiguousarray(best.crop.cut(soft_hw))
-            self.colours.learn(colour_index(best.shown_hwc), soft, self._rate)
-
-    def _seen_by(self, expert: Expert, place: int) -> tuple[Seen, bool] | None:
-        """A crop that an expert saw, and whether mirrored: the best one, or else another."""
-        for one in (self._seen[place], *self._seen):
-            for way in one.features:
-                if self._expert(way) is expert:
-                    return one, way
-        return None
-
-
-def _kept(
-    network: Network, look: Look, features: Features, soft_ss: SoftHW, mirrored: bool
-) -> Memory:
-    """What a crop leaves behind, with the mask that was believed."""
-    mask, box = torch.from_numpy(soft_ss)[None, None], look.maps_1css[:, :1]
-    if mirrored:
-        mask, box = mask.flip(3), box.flip(3)
-    return network.remember(features, box, mask)
+            self.colours.learn(colour_index(seen.look.shown_hwc), soft, self._rate)
 
 
 class ShippedFirstMask:
@@ -323,7 +281,7 @@ class ShippedFirstMask:
     """
 
     def __init__(self) -> None:
-        self._segment = BoxSegmenter([shared_mask_in_box()])
+        self._segment = BoxSegmenter(shared_mask_in_box())
 
     def __call__(self, frame_hwc: FrameHWC, box: Box) -> SoftHW:
         """Soft mask of the thing in a box: float32 (H, W) in [0, 1], not empty."""
@@ -357,7 +315,7 @@ def shared_mask_in_box(weights: str = "", runtime: Runtime = "torch") -> MaskInB
     return _read_once(weights, runtime)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _read_once(weights: str, runtime: Runtime) -> MaskInBox | OnnxMaskInBox:
     network = load_network(weights or str(shipped_mask_in_box()), MaskInBox).network
     return OnnxMaskInBox(network, SIDE) if runtime == "onnx" else for_inference(network)

@@ -70,7 +70,7 @@ class PointSegmenter:
     """
 
     def __init__(self, network: MaskInBox | None = None) -> None:
-        self._segment = BoxSegmenter([network or shared_mask_in_box()])
+        self._segment = BoxSegmenter(network or shared_mask_in_box())
 
     def __call__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.errors import InputError
 from spectrack.flow.local import flow_pair, quick_flow
 from spectrack.metrics.regions import jaccard
 from spectrack.spectral.guided.enlarged import EnlargedStream, stream_for
@@ -66,6 +67,29 @@ def test_known_masks_come_out_as_they_went_in(clip, flows, rng):
     again = through(stream, clip, flows, masks, fixed={0, 3})  # it is empty, and used again
     for one, other in zip(found, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("size_wh", [(284, 160), (398, 301), (640, 360)])
+def test_maps_of_all_values_stay_in_range(size_wh, rng):
+    """Weights of a mean in float32 may add up to a little more than one."""
+    width, height = size_wh
+    frame = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    stream = EnlargedStream(size_wh, GuidedSettings(cycles=(2,), changes=(0.01,), share=0.5))
+    for soft in (np.ones((height, width)), 1 - 1e-7 * rng.random((height, width))):
+        soft = soft.astype(np.float32)
+        (found,) = [*stream.push(frame, soft, guide_hw=soft), *stream.flush()]
+        assert found.shape == (1, height, width)
+        assert found.min() > 0.99
+        assert found.max() <= 1
+
+
+def test_a_mask_that_is_no_number_is_refused():
+    stream = EnlargedStream((284, 160), FEW)
+    frame, soft = np.zeros((160, 284, 3), np.uint8), np.zeros((160, 284), np.float32)
+    for wrong in (np.nan, 1.5, -0.5):
+        soft[80, 100] = wrong
+        with pytest.raises(InputError, match="NaN or leaves"):
+            stream.push(frame, soft)
 
 
 def test_a_guide_is_enlarged_with_the_frame(clip, flows):

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrack.spectral.guided.given import checked_flow, checked_guide, checked_masks
 from spectrack.spectral.guided.settings import GuidedSettings
 from spectrack.spectral.guided.stream import GuidedStream
 
@@ -75,16 +76,18 @@ class EnlargedStream:
         guide_hw: NDArray[np.float32] | None = None,
     ) -> list[Planes]:
         """As :meth:`GuidedStream.push <spectrack.spectral.guided.stream.GuidedStream.push>`."""
-        soft_hw = np.asarray(soft_mhw, np.float32).reshape(self.size_wh[::-1])
+        (soft_hw,) = checked_masks(frame_hwc, soft_mhw, 1, self.size_wh)
+        guide_hw = checked_guide(guide_hw, self.size_wh)
+        forward, backward = self._flow(forward_hw2), self._flow(backward_hw2)
         self._known.append(soft_hw[None].copy() if fixed else None)
         frame = np.asarray(cv2.resize(frame_hwc, self.large_wh, interpolation=cv2.INTER_CUBIC))
         ready = self._stream.push(
             frame.astype(np.uint8, copy=False),
-            self._large(soft_hw),
-            self._flow(forward_hw2),
-            self._flow(backward_hw2),
+            self._soft(soft_hw),
+            forward,
+            backward,
             fixed,
-            None if guide_hw is None else self._large(guide_hw),
+            None if guide_hw is None else self._soft(guide_hw),
         )
         return [self._small(one) for one in ready]
 
@@ -92,12 +95,18 @@ class EnlargedStream:
         """As :meth:`GuidedStream.flush <spectrack.spectral.guided.stream.GuidedStream.flush>`."""
         return [self._small(one) for one in self._stream.flush()]
 
+    def _soft(self, soft_hw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A map of [0, 1]; means of ones may come out a little above one."""
+        large = self._large(soft_hw)
+        return np.minimum(large, np.float32(1), out=large)
+
     def _large(self, image: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(cv2.resize(image, self.large_wh), np.float32)
 
     def _flow(self, flow_hw2: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
         if flow_hw2 is None:
             return None
+        checked_flow(flow_hw2, self.size_wh)
         factors = np.divide(self.large_wh, self.size_wh, dtype=np.float32)
         return self._large(flow_hw2) * factors
 
@@ -106,4 +115,4 @@ class EnlargedStream:
         if known is not None:
             return known
         small = cv2.resize(soft_mhw[0], self.size_wh, interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.float32)[None]
+        return np.minimum(np.asarray(small, np.float32), np.float32(1))[None]

@@ -7,8 +7,6 @@ no mask in the box the target is reported as not found.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from spectrack.structures import Box, FrameHWC, Prediction, Target
@@ -46,10 +44,10 @@ class NanoMaskTracker(Tracker):
         self._boxes = make_tracker(name, **with_runtime(name, own, s.runtime))
         self.counts_frames = self._boxes.counts_frames
         self.side_by_side = self._boxes.side_by_side
-        memory = partial(TargetMemory, s.memory, s.every)
+        memory = TargetMemory(s.memory, s.every)
         self._drawn = GivenBox()
         network = shared_mask_in_box(s.weights, s.runtime)
-        self._segment = BoxSegmenter([network], memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
+        self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         given = target.mask if target.mask is not None and target.mask.any() else None

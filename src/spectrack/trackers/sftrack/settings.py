@@ -24,7 +24,7 @@ class SFTrackSettings:
         masks: What turns hypotheses into masks: ``mask-in-box``, a network that knows what things
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
-            empty. Of two, separated by a comma, one sees boxes as they are and one mirrored.
+            empty.
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
             and the next mirrored, where ``views`` would have both; above 1 none are.
@@ -112,8 +112,6 @@ class SFTrackSettings:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")
         if self.masks not in ("mask-in-box", "feat2seg"):
             raise InputError(f"masks is {self.masks!r}; give mask-in-box or feat2seg")
-        if len(self.mask_names) > 2:
-            raise InputError(f"mask_weights is {self.mask_weights}; give one or two")
         if self.weights == "none" and "feat2seg" in self.masks:
             raise InputError("masks is feat2seg with weights none; name weights that hold it")
         if self.weights == "none" and self.box_rule == "learned":
@@ -141,11 +139,6 @@ class SFTrackSettings:
             "steady": False,
         }
         return cls(**{**paper, **own})
-
-    @property
-    def mask_names(self) -> tuple[str, ...]:
-        """Weights of the networks of masks in boxes, one or two."""
-        return tuple(word.strip() for word in self.mask_weights.split(","))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -145,9 +145,8 @@ class SFTracker(Tracker):
         if s.masks == "feat2seg":
             return Segmenter(self._network)
         views = replace({1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views], agreed=s.agreed)
-        networks = [shared_mask_in_box(one, s.runtime) for one in s.mask_names]
-        memory = partial(TargetMemory, s.memory)
-        return MemorySegmenter(BoxSegmenter(networks, memory, s.rate, views))
+        network = shared_mask_in_box(s.mask_weights, s.runtime)
+        return MemorySegmenter(BoxSegmenter(network, TargetMemory(s.memory), s.rate, views))
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""
