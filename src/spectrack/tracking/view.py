@@ -72,9 +72,9 @@ class View:
         """A soft mask of the view brought back to the frame; 0 outside the window."""
         out = np.zeros((size_wh[1], size_wh[0]), dtype=np.float32)
         size = (self.x2 - self.x1, self.y2 - self.y1)
-        out[self.y1 : self.y2, self.x1 : self.x2] = cv2.resize(
-            soft_hw, size, interpolation=cv2.INTER_LINEAR
-        )
+        large = cv2.resize(soft_hw, size, interpolation=cv2.INTER_LINEAR)
+        # a mask that was cut has means over areas, which may come to a little more than one
+        np.minimum(large, np.float32(1), out=out[self.y1 : self.y2, self.x1 : self.x2])
         return out
 
     def paste_flow(self, flow_hw2: NDArray[np.float32], size_wh: tuple[int, int]) -> FlowHW2:

@@ -26,7 +26,6 @@ from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.given_box import DOUBT
 from spectrack.tracking.table import make_tracker
-from spectrack.tracking.view import View
 
 
 def test_far_parts_go_and_near_ones_stay() -> None:
@@ -60,17 +59,6 @@ def test_likeness_tells_proportions_where_probability_does_not() -> None:
     assert model.probability_hw(other)[10, 15] > 0.9
     assert model.likeness(other, target) == pytest.approx(np.sqrt(0.5), abs=0.02)
     assert model.likeness(np.full_like(index, ground), target) < 0.05
-
-
-def test_flow_of_a_view_comes_back_in_pixels_of_the_frame() -> None:
-    view = View(20, 10, 100, 70, 0.5)
-    width, height = view.size_wh
-    flow = np.empty((height, width, 2), dtype=np.float32)
-    flow[..., 0], flow[..., 1] = 3, -2
-    out = view.paste_flow(flow, (160, 90))
-    np.testing.assert_allclose(out[10:70, 20:100], np.broadcast_to((6.0, -4.0), (60, 80, 2)))
-    out[10:70, 20:100] = 0
-    assert not out.any()
 
 
 @pytest.mark.parametrize("longest", [480, 64])
