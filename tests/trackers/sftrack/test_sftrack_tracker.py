@@ -221,7 +221,7 @@ def test_what_fails_while_it_learns_is_told_with_the_next_frame(clip, monkeypatc
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
-    working = make_tracker("sftrack-fast")
+    working = make_tracker("sftrack-fast", every=1)
     working.init(clip.frames_thwc[0], clip.target)
     with monkeypatch.context() as broken:
         broken.setattr("spectrack.trackers.sftrack.tracker.learn_colours", fail)
