@@ -63,7 +63,7 @@ def test_the_mask_and_the_boxes_go_where_the_target_goes(scene):
     between.looked([Hypothesis(Box(58, 52, 44, 36)), None])
     state = state_of(frames[0], masks[0])
     soft = between.carry(frames[1], state, {})
-    assert jaccard(soft >= 0.5, masks[1]) > 0.88
+    assert jaccard(soft >= 0.5, masks[1]) > 0.85
     assert jaccard(masks[0], masks[1]) < 0.8  # what staying would give
     found = between.lead(frames[1], state.soft_hw, soft, {})
     np.testing.assert_allclose(tuple(found[0].box), (63, 49, 44, 36), atol=1)
