@@ -20,28 +20,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experiments.common import Page, arguments
+from experiments.studies.clips_with_truth import of_davis, of_pond
 from spectrack.datasets.davis import Davis2016
-from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
-
-SIZE_WH = (428, 240)
-
-
-def of_davis(sequence, most):
-    """Frames and masks of a sequence."""
-    with sequence.frames() as frames:
-        for t, frame in enumerate(frames):
-            if most is not None and t > most:
-                return
-            yield frame, sequence.truth_mask(t)
-
-
-def of_pond(seed, most):
-    """Frames and masks of a clip of the pond."""
-    clip = make_clip(60 if most is None else most + 1, SIZE_WH, seed)
-    return zip(clip.frames_thwc, clip.masks_thw, strict=True)
 
 
 def follow(frames_and_masks, name, every):
