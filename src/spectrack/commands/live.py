@@ -92,10 +92,11 @@ class LiveCommand(Command):
         from spectrack.video.live import LiveReader
         from spectrack.video.live_sources import open_live
 
-        choose("tracker", self.tracker, tracker_table())
+        table = tracker_table()
+        choose("tracker", self.tracker, table)
         at_least("--max-frames", self.max_frames)
         at_least("--reconnect", self.reconnect, 0)
-        settings = split_pairs(self.set)
+        settings = {**table[self.tracker].live, **split_pairs(self.set)}
         settings_of(self.tracker, **settings)
         targets = self._targets()
         source, pace = open_live(self.source), Pace()

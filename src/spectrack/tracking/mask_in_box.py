@@ -25,6 +25,7 @@ from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.threads import on_one_processor, side_by_side
 from spectrack.tracking.appearance import ColourModel, colour_index
 from spectrack.tracking.colour import robust_box
+from spectrack.tracking.fine_tuning import FineTuning
 from spectrack.tracking.looks import (
     CONTEXT,
     FOUR_VIEWS,
@@ -70,6 +71,7 @@ class BoxSegmenter:
         memory: Where frames are kept.
         rate: Share of every new frame in the recent colours.
         views: In how many ways boxes are looked at after the first frame.
+        tuning: Makes a network of its own for a target, of its first frame; None does not.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class BoxSegmenter:
         memory: TargetMemory | None = None,
         rate: float = 0.1,
         views: Views = ONE_VIEW,
+        tuning: FineTuning | None = None,
     ) -> None:
         self._network, self._rate, self._views = network, rate, views
+        self._tuning = tuning
         self.memory = memory or TargetMemory()
         self.colours: ColourModel | None = None
 
@@ -125,7 +129,7 @@ class BoxSegmenter:
         return found
 
     def start(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box | None = None) -> None:
-        """Remember a first frame, and nothing else.
+        """Remember a first frame, and nothing else; the network learns it where it is fine-tuned.
 
         Args:
             frame_hwc: uint8 RGB.
@@ -134,9 +138,12 @@ class BoxSegmenter:
         """
         self.memory.clear()
         self.colours = None
-        box = robust_box(soft_hw >= 0.5) or box
+        hard = soft_hw >= 0.5
+        box = robust_box(hard) or box
         if box is None:
             return
+        if self._tuning is not None and hard.any():
+            self._network = for_inference(self._tuning.learned(frame_hwc, hard, box))
         crops = [SquareCrop.around(box, context, SIDE) for context in REMEMBERED]
         looks = [Look.at(frame_hwc, crop, Hint(box), None) for crop in crops]
         softs = [np.ascontiguousarray(crop.cut(soft_hw)) for crop in crops]
@@ -316,6 +323,19 @@ def shared_mask_in_box(weights: str = "", runtime: Runtime = "torch") -> MaskInB
 
 
 @lru_cache(maxsize=2)
+def mask_in_box_to_tune(weights: str = "") -> MaskInBox:
+    """The network as it was learned, read once: what :class:`FineTuning` begins with.
+
+    Args:
+        weights: As of :func:`shared_mask_in_box`.
+
+    Raises:
+        InputError: As :func:`spectrack.weights.networks.load_network`.
+    """
+    return load_network(weights or str(shipped_mask_in_box()), MaskInBox).network
+
+
+@lru_cache(maxsize=2)
 def _read_once(weights: str, runtime: Runtime) -> MaskInBox | OnnxMaskInBox:
-    network = load_network(weights or str(shipped_mask_in_box()), MaskInBox).network
+    network = mask_in_box_to_tune(weights)
     return OnnxMaskInBox(network, SIDE) if runtime == "onnx" else for_inference(network)

@@ -34,6 +34,7 @@ class TrackerEntry:
         gives: Whether it answers with masks or only with boxes.
         defaults: Settings that belong to this name: nobody may give others.
         usual: Settings that begin with another value under this name; any may be given.
+        live: The same where frames do not wait for an answer.
         looks_at_crops: Whether the time it takes does not depend on the size of frames, so that
             they need not be shrunk for it.
         weights: Names of the table of weights that it loads where its settings name no others.
@@ -50,6 +51,7 @@ class TrackerEntry:
     speed: Speed | None = None
     by_chance: bool = False
     usual: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Any:
         """The tracker's class."""
@@ -101,6 +103,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         "masks",
         weights=("sftrack", "mask_in_box", "fear"),
         speed="slow",
+        live={"fine_tune": 0},
     ),
     "sftrack-fast": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -109,7 +112,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         {"inputs": "fear", "largest": 640, "views": 1},
         weights=("sftrack", "mask_in_box", "fear"),
         speed="medium",
-        usual={"every": 2},
+        usual={"every": 2, "fine_tune": 0},
     ),
     "sftrack-permissive": TrackerEntry(
         "spectrack.trackers.sftrack.scaled:ScaledSFTracker",
@@ -122,6 +125,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         },
         weights=("mask_in_box_permissive", "nanotrack_permissive"),
         speed="slow",
+        live={"fine_tune": 0},
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",

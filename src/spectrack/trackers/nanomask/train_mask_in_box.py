@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import normalised
 from spectrack.storage import Progress
-from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, some_of, spoilt
 from spectrack.trackers.nanomask.train_samples import MaskSamples, Moments, SampleSettings
-from spectrack.trackers.nanomask.train_views import Look, shot
+from spectrack.tracking.mask_hints import carried, clicks, leaked, some_of, spoilt
+from spectrack.tracking.object_views import Conditions, shot
 from spectrack.training.loop.settings import TrainSettings
 from spectrack.training.loop.trainer import TrainResult, train
 from spectrack.training.losses import dice_bce
@@ -108,7 +108,7 @@ def _loss(logits_n1ss: Tensor, truth_n1ss: Tensor) -> Tensor:
 def held_out_shots(clips: Sequence[Moments], side: int, each: int = 8) -> dict[str, Tensor]:
     """First frames with their exact boxes, the same ones every time."""
     images, boxes, truths = [], [], []
-    plain = Look(np.eye(2), np.ones(3), 0.0, 1.0, grey=False)
+    plain = Conditions(np.eye(2), np.ones(3), 0.0, 1.0, grey=False)
     for clip in clips:
         for t in np.linspace(0, len(clip.frames_thwc) - 1, each).round().astype(int):
             one = shot(
@@ -116,7 +116,7 @@ def held_out_shots(clips: Sequence[Moments], side: int, each: int = 8) -> dict[s
                 clip.masks_thw[t],
                 np.random.default_rng(int(t)),
                 side=side,
-                look=plain,
+                conditions=plain,
                 spread=0.0,
                 context=(1.5, 1.5),
             )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectrack.structures import FrameHWC, HardHW
-from spectrack.trackers.nanomask.train_views import Look, Shot, shot, with_other, worn
 from spectrack.tracking.appearance import ColourModel, colour_index
+from spectrack.tracking.object_views import Conditions, Shot, shot, with_other, worn
 
 VIEWS = 3
 
@@ -98,7 +98,7 @@ class MaskSamples:
 
     def _made(self, rng: np.random.Generator) -> dict[str, Tensor] | None:
         s = self._settings
-        clip, look = self._clip(rng), Look.draw(rng)
+        clip, conditions = self._clip(rng), Conditions.draw(rng)
         alone = bool(rng.random() < s.alone)
         if alone:
             numbers = [int(rng.integers(len(clip.frames_thwc)))]
@@ -111,13 +111,15 @@ class MaskSamples:
             spread = s.spreads[0] if alone or place == 0 else float(rng.choice(s.spreads))
             if alone and rng.random() < 0.3:
                 spread = s.spreads[2]
-            one = self._view(clip, number, rng, look.near(rng, *wander), spread)
+            one = self._view(clip, number, rng, conditions.near(rng, *wander), spread)
             if one is None:
                 return None
             shots.append(one)
         if not alone and rng.random() < s.absent:
             other = self._clip(rng)
-            seen = self._view(other, int(rng.integers(len(other.frames_thwc))), rng, look, 0.1)
+            seen = self._view(
+                other, int(rng.integers(len(other.frames_thwc))), rng, conditions, 0.1
+            )
             if seen is None:
                 return None
             shots[2] = Shot(seen.image_ssc, np.zeros_like(seen.truth_ss), seen.box_ss)
@@ -128,7 +130,12 @@ class MaskSamples:
         return _stacked(shots, colours, alone, s.side)
 
     def _view(
-        self, clip: Moments, number: int, rng: np.random.Generator, look: Look, spread: float
+        self,
+        clip: Moments,
+        number: int,
+        rng: np.random.Generator,
+        conditions: Conditions,
+        spread: float,
     ) -> Shot | None:
         s = self._settings
         one = shot(
@@ -136,7 +143,7 @@ class MaskSamples:
             clip.masks_thw[number],
             rng,
             side=s.side,
-            look=look,
+            conditions=conditions,
             spread=spread,
         )
         if one is None or np.count_nonzero(one.truth_ss) < 64:
@@ -149,7 +156,7 @@ class MaskSamples:
                 other.masks_thw[t],
                 rng,
                 side=s.side,
-                look=Look.draw(rng),
+                conditions=Conditions.draw(rng),
                 spread=0.1,
             )
             if added is not None:

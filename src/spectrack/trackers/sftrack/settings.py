@@ -25,6 +25,9 @@ class SFTrackSettings:
             look like and remembers the target, or ``feat2seg``, the small one of the paper.
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
+        fine_tune: Steps in which that network learns what the target looks like in the first
+            frame, which takes a few seconds; 0 leaves it as it is. Only torch can: with ONNX
+            Runtime it stays as it is, too.
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
             and the next mirrored, where ``views`` would have both; above 1 none are.
@@ -61,6 +64,7 @@ class SFTrackSettings:
     weights: str = ""
     masks: str = "mask-in-box"
     mask_weights: str = ""
+    fine_tune: int = 20
     views: int = 2
     agreed: float = 0.85
     every: int = 1
@@ -105,8 +109,9 @@ class SFTrackSettings:
             raise InputError(f"views is {self.views}; give 1, 2 or 4")
         if not self.agreed >= 0:
             raise InputError(f"agreed is {self.agreed}; give an IoU, or more than 1 for never")
-        if self.memory < 0:
-            raise InputError(f"memory is {self.memory}; give 0 or more")
+        for name in ("memory", "fine_tune"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; give 0 or more")
         rules = ("given", "learned", "tight", "rotated", "largest", "robust")
         if self.box_rule not in rules:
             raise InputError(f"box_rule is {self.box_rule!r}; give one of {', '.join(rules)}")

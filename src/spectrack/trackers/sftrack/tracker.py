@@ -51,8 +51,9 @@ from spectrack.tracking.appearance import ColourModel
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Explanation, Hypothesis
+from spectrack.tracking.fine_tuning import FineTuning
 from spectrack.tracking.looks import FOUR_VIEWS, MIRRORED, ONE_VIEW
-from spectrack.tracking.mask_in_box import BoxSegmenter, shared_mask_in_box
+from spectrack.tracking.mask_in_box import BoxSegmenter, mask_in_box_to_tune, shared_mask_in_box
 from spectrack.tracking.search import Finder
 from spectrack.tracking.target_memory import TargetMemory
 
@@ -146,7 +147,11 @@ class SFTracker(Tracker):
             return Segmenter(self._network)
         views = replace({1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views], agreed=s.agreed)
         network = shared_mask_in_box(s.mask_weights, s.runtime)
-        return MemorySegmenter(BoxSegmenter(network, TargetMemory(s.memory), s.rate, views))
+        tuning = None
+        if s.fine_tune and s.runtime == "torch":
+            tuning = FineTuning(mask_in_box_to_tune(s.mask_weights), s.fine_tune)
+        memory = TargetMemory(s.memory)
+        return MemorySegmenter(BoxSegmenter(network, memory, s.rate, views, tuning))
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""

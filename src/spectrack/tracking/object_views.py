@@ -43,7 +43,7 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Conditions:
     """Choices that the views of a clip have in common.
 
     Attributes:
@@ -61,8 +61,8 @@ class Look:
     grey: bool
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Look:
-        """Any look."""
+    def draw(cls, rng: np.random.Generator) -> Conditions:
+        """Any conditions."""
         return cls(
             turned(rng, 10.0, 0.08, flip=bool(rng.random() < 0.5)),
             float(np.exp(rng.normal(0, 0.2))) * np.exp(rng.normal(0, 0.08, 3)),
@@ -71,7 +71,7 @@ class Look:
             bool(rng.random() < GREY),
         )
 
-    def near(self, rng: np.random.Generator, turn: float, stretch: float) -> Look:
+    def near(self, rng: np.random.Generator, turn: float, stretch: float) -> Conditions:
         """Another moment of the same clip: light and view have changed a little.
 
         Args:
@@ -79,7 +79,7 @@ class Look:
             turn: Standard deviation of the rotation, degrees.
             stretch: Standard deviation of the logarithm of the aspect's change.
         """
-        return Look(
+        return Conditions(
             turned(rng, turn, stretch) @ self.motion,
             self.gain_c * float(np.exp(rng.normal(0, 0.05))),
             self.offset + float(rng.normal(0, 4)),
@@ -104,7 +104,7 @@ def shot(
     rng: np.random.Generator,
     *,
     side: int,
-    look: Look,
+    conditions: Conditions,
     spread: float,
     context: tuple[float, float] = (1.3, 1.9),
 ) -> Shot | None:
@@ -115,7 +115,7 @@ def shot(
         mask_hw: True mask, bool (H, W).
         rng: Where chance comes from.
         side: Of the crop, pixels.
-        look: Colours and motion.
+        conditions: Colours and motion.
         spread: How far the shown box is off, in its sides.
         context: Sides of the crop in sides of the shown box, least and most.
     """
@@ -127,8 +127,8 @@ def shot(
     if points is None or len(points) < 4:
         return None
     xy = points.reshape(-1, 2) + np.array([cols[0], rows[0]]) + 0.5
-    seen = xy @ look.motion.T
-    low, high = seen.min(0) - 0.5, seen.max(0) + 0.5
+    moved = xy @ conditions.motion.T
+    low, high = moved.min(0) - 0.5, moved.max(0) + 0.5
     true = Box(float(low[0]), float(low[1]), *(float(v) for v in high - low))
     box = off(true, spread, rng)
     ratio = float(np.exp(rng.uniform(*np.log(context))))
@@ -137,7 +137,7 @@ def shot(
     x, y = cx - w / 2 + 0.04 * w * rng.normal(), cy - h / 2 + 0.04 * h * rng.normal()
     zoom = np.diag([side / w, side / h])
     matrix = np.zeros((2, 3))
-    matrix[:, :2] = zoom @ look.motion
+    matrix[:, :2] = zoom @ conditions.motion
     # pixels count from their centres there
     matrix[:, 2] = matrix[:, :2] @ [0.5, 0.5] - zoom @ [x, y] - 0.5
     size = (side, side)
@@ -150,7 +150,9 @@ def shot(
         (box.x - x) * side / w, (box.y - y) * side / h, box.w * side / w, box.h * side / h, side
     )
     return Shot(
-        look.colours(np.asarray(image, np.uint8)), truth, np.rint(255 * shown).astype(np.uint8)
+        conditions.colours(np.asarray(image, np.uint8)),
+        truth,
+        np.rint(255 * shown).astype(np.uint8),
     )
 
 

@@ -1,17 +1,13 @@
-"""Hints of training: masks moved along, masks with errors, clicks."""
+"""Hints of what is learned from: masks moved along, masks with errors, clicks."""
 
 from __future__ import annotations
-
-from contextlib import nullcontext
 
 import pytest
 import torch
 
-from spectrack.datasets.synthetic.scene import make_clip
-from spectrack.networks.mask_in_box import CLICK, MaskInBox, spot
-from spectrack.trackers.nanomask import train_hints, train_mask_in_box
-from spectrack.trackers.nanomask.train_hints import carried, clicks, leaked, spoilt
-from spectrack.trackers.nanomask.train_samples import Moments, SampleSettings
+from spectrack.networks.mask_in_box import CLICK, spot
+from spectrack.tracking import mask_hints
+from spectrack.tracking.mask_hints import carried, clicks, leaked, spoilt
 
 SIDE = 64
 
@@ -24,7 +20,7 @@ def block(x1: int, y1: int, x2: int, y2: int) -> torch.Tensor:
 
 @pytest.fixture
 def no_noise(monkeypatch):
-    monkeypatch.setattr(train_hints.torch, "randn_like", torch.zeros_like)
+    monkeypatch.setattr(mask_hints.torch, "randn_like", torch.zeros_like)
 
 
 @pytest.mark.parametrize(
@@ -98,32 +94,3 @@ def test_hints_are_where_the_masks_are_on_any_device() -> None:
     for made in (spoilt(masks), leaked(masks, 0.5), carried(masks, masks, masks)):
         assert made.device == masks.device
         assert made.shape == masks.shape
-
-
-def test_a_batch_with_memory_is_answered_on_any_device(monkeypatch) -> None:
-    monkeypatch.setattr(torch, "autocast", lambda *given, **more: nullcontext())  # not for meta
-    with torch.device("meta"):
-        network = MaskInBox()
-        batch = {"images": torch.zeros(2, 3, 3, SIDE, SIDE, dtype=torch.uint8)}
-        for name in ("boxes", "truths", "colours"):
-            batch[name] = torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8)
-    assert train_mask_in_box._with_memory(network, batch).device.type == "meta"
-
-
-def test_shots_that_judge_are_moved_to_the_network(monkeypatch, tmp_path) -> None:
-    kept = {}
-    monkeypatch.setattr(train_mask_in_box, "train", lambda *given, **more: kept.update(more))
-    seen = []
-    monkeypatch.setattr(
-        train_mask_in_box,
-        "mean_jaccard",
-        lambda network, shots: seen.extend(part.device.type for part in shots.values()) or 0.5,
-    )
-    made = make_clip(2, size_wh=(120, 90), seed=0)
-    clip = Moments(list(made.frames_thwc), list(made.masks_thw))
-    samples = SampleSettings(side=SIDE)
-    settings = train_mask_in_box.FIRST_TRAINING
-    network = MaskInBox()
-    train_mask_in_box.learn(network, [[clip]], [1.0], [clip], tmp_path, settings, samples)
-    assert kept["validate"](network.to("meta")) == {"J": 0.5}
-    assert seen == ["meta"] * 3

@@ -1,6 +1,7 @@
 """Hints as the network meets them at work: masks with errors, masks moved along, clicks.
 
-What is random is drawn on the CPU and moved to where the masks are: the same on every device.
+What is random is drawn on the CPU and moved to where the masks are: the same on every device. It
+comes from torch's global generator where none is given.
 """
 
 from __future__ import annotations
@@ -11,29 +12,32 @@ from torch import Tensor
 
 from spectrack.networks.mask_in_box import spot
 
+Chance = torch.Generator | None
 
-def spoilt(truth_n1ss: Tensor) -> Tensor:
+
+def spoilt(truth_n1ss: Tensor, chance: Chance = None) -> Tensor:
     """Soft masks with errors as tracking makes them: moved, grown or shrunk unevenly, blurred.
 
     Args:
         truth_n1ss: float32 in [0, 1].
+        chance: Where it comes from.
     """
     (n, _, side, _), device = truth_n1ss.shape, truth_n1ss.device
-    scale = torch.exp(0.06 * torch.randn(n, 2))
-    shift = 0.05 * torch.randn(n, 2)
+    scale = torch.exp(0.06 * torch.randn(n, 2, generator=chance))
+    shift = 0.05 * torch.randn(n, 2, generator=chance)
     moved = _moved(truth_n1ss, scale, shift)
     soft = F.avg_pool2d(moved, 9, 1, 4)
-    strength = torch.tensor([0.1, 0.3, 0.5])[torch.randint(3, (n,))].reshape(n, 1, 1, 1)
-    cells = int(torch.randint(5, 12, ()))
-    noise = F.interpolate(
-        torch.randn(n, 1, cells, cells), (side, side), mode="bicubic", align_corners=False
-    )
-    sharp = 6 + 14 * torch.rand(n, 1, 1, 1)
+    strengths = torch.tensor([0.1, 0.3, 0.5])[torch.randint(3, (n,), generator=chance)]
+    strength = strengths.reshape(n, 1, 1, 1)
+    cells = int(torch.randint(5, 12, (), generator=chance))
+    coarse = torch.randn(n, 1, cells, cells, generator=chance)
+    noise = F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
+    sharp = 6 + 14 * torch.rand(n, 1, 1, 1, generator=chance)
     sharp, rough = sharp.to(device), (strength * noise).to(device)
     return torch.sigmoid(sharp * (soft - 0.5 + rough * (soft > 0.02)))
 
 
-def leaked(soft_n1ss: Tensor, share: float) -> Tensor:
+def leaked(soft_n1ss: Tensor, share: float, chance: Chance = None) -> Tensor:
     """Masks that have spread onto something else: a reflection, a neighbour, a part of it.
 
     A copy of the mask, often upside down, lies somewhere near, too. Followed over many frames such
@@ -42,14 +46,17 @@ def leaked(soft_n1ss: Tensor, share: float) -> Tensor:
     Args:
         soft_n1ss: float32 in [0, 1].
         share: Of the samples; the others stay as they are.
+        chance: Where it comes from.
     """
-    upside_down = some_of(soft_n1ss, 0.5)
+    upside_down = some_of(soft_n1ss, 0.5, chance)
     copy = torch.where(upside_down, soft_n1ss.flip(2), soft_n1ss)
     n = len(soft_n1ss)
-    shift = torch.stack([0.4 * torch.randn(n), 0.6 * torch.randn(n)], 1)
-    copy = _moved(copy, torch.exp(0.2 * torch.randn(n, 2)), shift)
-    copy = copy * (0.4 + 0.6 * torch.rand(n, 1, 1, 1)).to(copy.device)
-    return torch.where(some_of(soft_n1ss, share), torch.maximum(soft_n1ss, copy), soft_n1ss)
+    across, down = (torch.randn(n, generator=chance) for _ in range(2))
+    shift = torch.stack([0.4 * across, 0.6 * down], 1)
+    copy = _moved(copy, torch.exp(0.2 * torch.randn(n, 2, generator=chance)), shift)
+    copy = copy * (0.4 + 0.6 * torch.rand(n, 1, 1, 1, generator=chance)).to(copy.device)
+    spread = torch.maximum(soft_n1ss, copy)
+    return torch.where(some_of(soft_n1ss, share, chance), spread, soft_n1ss)
 
 
 def carried(soft_n1ss: Tensor, here_n1ss: Tensor, there_n1ss: Tensor) -> Tensor:
@@ -94,14 +101,16 @@ def clicks(truth_n1ss: Tensor, box_n1ss: Tensor, share: float) -> tuple[Tensor, 
     return wanted, unwanted
 
 
-def some_of(maps_n1ss: Tensor, share: float) -> Tensor:
+def some_of(maps_n1ss: Tensor, share: float, chance: Chance = None) -> Tensor:
     """Samples drawn by chance, bool (N, 1, 1, 1).
 
     Args:
         maps_n1ss: Of the samples; they tell how many there are, and where.
         share: Of the samples.
+        chance: Where it comes from.
     """
-    return (torch.rand(len(maps_n1ss), 1, 1, 1) < share).to(maps_n1ss.device)
+    drawn = torch.rand(len(maps_n1ss), 1, 1, 1, generator=chance)
+    return (drawn < share).to(maps_n1ss.device)
 
 
 def _bounds(truth_n1ss: Tensor) -> tuple[Tensor, Tensor]:

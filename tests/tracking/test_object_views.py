@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from spectrack.structures import Box
-from spectrack.trackers.nanomask.train_views import (
-    Look,
+from spectrack.tracking.object_views import (
+    Conditions,
     Shot,
     off,
     shot,
@@ -22,9 +22,9 @@ SIZE = (160, 120)
 INSIDE = (200, 30, 30)
 
 
-def look(motion: np.ndarray | None = None, **changes) -> Look:
+def look(motion: np.ndarray | None = None, **changes) -> Conditions:
     plain = {"gain_c": np.ones(3), "offset": 0.0, "gamma": 1.0, "grey": False}
-    return Look(np.eye(2) if motion is None else motion, **(plain | changes))
+    return Conditions(np.eye(2) if motion is None else motion, **(plain | changes))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def tight(map_ss: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 def test_truth_is_where_the_object_is_seen(scene, seed, flip) -> None:
     rng = np.random.default_rng(seed)
-    one = shot(*scene, rng, side=SIDE, look=look(turned(rng, 15, 0.2, flip=flip)), spread=0.1)
+    one = shot(*scene, rng, side=SIDE, conditions=look(turned(rng, 15, 0.2, flip=flip)), spread=0.1)
     assert one.image_ssc.shape == (SIDE, SIDE, 3)
     assert set(np.unique(one.truth_ss)) == {0, 255}
     differs = seen(one.image_ssc) != (one.truth_ss > 0)
@@ -60,7 +60,7 @@ def test_truth_is_where_the_object_is_seen(scene, seed, flip) -> None:
 def test_the_shown_box_fits_the_truth_where_nothing_is_off(scene, seed) -> None:
     """Within a pixel of the frame, which is a few of the crop."""
     rng = np.random.default_rng(seed)
-    one = shot(*scene, rng, side=SIDE, look=look(turned(rng, 15, 0.2)), spread=0.0)
+    one = shot(*scene, rng, side=SIDE, conditions=look(turned(rng, 15, 0.2)), spread=0.0)
     pixel = 1.5 * SIDE / 60  # the object is about 60 wide and the crop at least 1.3 times that
     assert np.abs(tight(one.box_ss > 127) - tight(one.truth_ss)).max() <= pixel
 
@@ -80,7 +80,7 @@ def test_without_motion_the_truth_is_the_resized_crop(scene) -> None:
         def normal(self, *args):
             return np.zeros(args[2]) if len(args) > 2 else 0.0
 
-    one = shot(frame, mask, Still(), side=SIDE, look=look(), spread=0.0, context=(1.5, 1.5))
+    one = shot(frame, mask, Still(), side=SIDE, conditions=look(), spread=0.0, context=(1.5, 1.5))
     across, down = (np.arange(SIDE) + 0.5) / SIDE - 0.5, (np.arange(SIDE) + 0.5) / SIDE - 0.5
     x = np.floor((cols[0] + cols[-1] + 1) / 2 + across * 1.5 * w).astype(int)
     y = np.floor((rows[0] + rows[-1] + 1) / 2 + down * 1.5 * h).astype(int)
@@ -96,8 +96,8 @@ def test_without_motion_the_truth_is_the_resized_crop(scene) -> None:
 def test_chance_is_that_of_the_seed(scene) -> None:
     def made(seed: int) -> Shot:
         rng = np.random.default_rng(seed)
-        one = shot(*scene, rng, side=SIDE, look=Look.draw(rng), spread=0.1)
-        other = shot(*scene, rng, side=SIDE, look=Look.draw(rng), spread=0.1)
+        one = shot(*scene, rng, side=SIDE, conditions=Conditions.draw(rng), spread=0.1)
+        other = shot(*scene, rng, side=SIDE, conditions=Conditions.draw(rng), spread=0.1)
         one = with_other(one, other, rng)
         return Shot(worn(one.image_ssc, rng), one.truth_ss, one.box_ss)
 
@@ -112,7 +112,7 @@ def test_nothing_and_almost_nothing_give_no_view(scene) -> None:
     for pixels in (0, 2):
         few = np.zeros_like(mask)
         few[10, 10 : 10 + pixels] = True
-        assert shot(frame, few, rng, side=SIDE, look=look(), spread=0.0) is None
+        assert shot(frame, few, rng, side=SIDE, conditions=look(), spread=0.0) is None
 
 
 def test_colours_follow_gain_gamma_and_offset() -> None:
@@ -150,8 +150,8 @@ def test_another_object_hides_the_target_or_lies_behind_it(scene) -> None:
     green = np.where(mask[..., None], np.uint8([30, 220, 30]), frame).astype(np.uint8)
     hidden = 0
     for _ in range(30):
-        one = shot(frame, mask, rng, side=SIDE, look=look(), spread=0.0)
-        other = shot(green, mask, rng, side=SIDE, look=look(), spread=0.0)
+        one = shot(frame, mask, rng, side=SIDE, conditions=look(), spread=0.0)
+        other = shot(green, mask, rng, side=SIDE, conditions=look(), spread=0.0)
         both = with_other(one, other, rng)
         left = both.truth_ss > 0
         assert not (left & (one.truth_ss == 0)).any()
