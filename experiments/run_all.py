@@ -38,6 +38,7 @@ EXPERIMENTS = (
     "studies/drawn_boxes",
     "studies/drawing_back",
     "studies/looks_apart",
+    "studies/first_frame",
     "studies/small_frames",
     "studies/mean_of_masks",
     "studies/discriminative",

@@ -41,11 +41,15 @@ from spectrack.tracking.cleaning import Cleaner
 from spectrack.tracking.table import make_tracker
 from spectrack.workers import each
 
+UNTUNED = {"fine_tune": "0"}
+"""As all parts were judged: what the first frame teaches came later."""
+
 SYSTEMS = {
     "sftrack": ("**sftrack**", "sftrack", {}),
+    "untuned": ("without learning the first frame", "sftrack", UNTUNED),
     "sftrack-fast": ("sftrack-fast", "sftrack-fast", {}),
     "nanomask": ("nanomask", "nanomask", {}),
-    "permissive": ("sftrack-permissive", "sftrack-permissive", {}),
+    "permissive": ("sftrack-permissive", "sftrack-permissive", UNTUNED),
     "flow": ("input: flow (masks)", "flow", {}),
     "fear": ("input: FEAR-XS (boxes)", "fear", {}),
     "nanotrack": ("NanoTrack (boxes)", "nanotrack", {}),
@@ -56,29 +60,35 @@ SYSTEMS = {
         "sftrack",
         {"masks": "feat2seg", "inputs": "flow,csrt,kcf", "steady": "no", "iterations": "2"},
     ),
-    "no-memory": ("without memory but the first frame", "sftrack", {"memory": "0"}),
-    "no-feedback": ("without feedback to the inputs", "sftrack", {"feedback": "no"}),
-    "spectral": ("with two spectral steps inside", "sftrack", {"iterations": "2"}),
-    "both-ways": ("each box both ways, though boxes agree", "sftrack", {"agreed": "2"}),
-    "one-view": ("one look at each box", "sftrack", {"views": "1"}),
-    "nanotrack-input": ("NanoTrack in place of FEAR-XS", "sftrack", {"inputs": "nanotrack,flow"}),
-    "fear-only": ("FEAR-XS as the only input", "sftrack", {"inputs": "fear"}),
-    "flow-only": ("flow as the only input", "sftrack", {"inputs": "flow"}),
+    "no-memory": ("without memory but the first frame", "sftrack", UNTUNED | {"memory": "0"}),
+    "no-feedback": ("without feedback to the inputs", "sftrack", UNTUNED | {"feedback": "no"}),
+    "spectral": ("with two spectral steps inside", "sftrack", UNTUNED | {"iterations": "2"}),
+    "both-ways": ("each box both ways, though boxes agree", "sftrack", UNTUNED | {"agreed": "2"}),
+    "one-view": ("one look at each box", "sftrack", UNTUNED | {"views": "1"}),
+    "nanotrack-input": (
+        "NanoTrack in place of FEAR-XS",
+        "sftrack",
+        UNTUNED | {"inputs": "nanotrack,flow"},
+    ),
+    "fear-only": ("FEAR-XS as the only input", "sftrack", UNTUNED | {"inputs": "fear"}),
+    "flow-only": ("flow as the only input", "sftrack", UNTUNED | {"inputs": "flow"}),
     "short": (
         "mask-in-box of a short training",
         "sftrack",
-        {"mask_weights": str(ROOT / "runs" / "short" / "mask_in_box.safetensors")},
+        UNTUNED | {"mask_weights": str(ROOT / "runs" / "short" / "mask_in_box.safetensors")},
     ),
     "short-scratch": (
         "the same, its backbone not pretrained",
         "sftrack",
-        {"mask_weights": str(ROOT / "runs" / "short_scratch" / "mask_in_box.safetensors")},
+        UNTUNED
+        | {"mask_weights": str(ROOT / "runs" / "short_scratch" / "mask_in_box.safetensors")},
     ),
     **{
         f"seed-{seed}": (
             f"mask-in-box of the whole recipe, seed {seed}",
             "sftrack",
-            {"mask_weights": str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
+            UNTUNED
+            | {"mask_weights": str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
         )
         for seed in (1, 2)
     },
@@ -87,10 +97,10 @@ SYSTEMS = {
 
 ALL_DATA = ("davis", "davis-mask", "otb", "vot")
 
-TRAININGS = ("sftrack", "seed-1", "seed-2")
+TRAININGS = ("untuned", "seed-1", "seed-2")
 """Trainings of mask-in-box that differ in their seed; the first is the one shipped."""
 
-FILTERED = (*TRAININGS, "sftrack-fast", "nanomask", "before", "flow", "permissive")
+FILTERED = ("sftrack", *TRAININGS, "sftrack-fast", "nanomask", "before", "flow", "permissive")
 """Systems that are shown behind the filter, too."""
 
 ON_DAVIS_ALONE = {"no-memory", "no-feedback", "feat2seg", "before"}

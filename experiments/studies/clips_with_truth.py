@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.metrics.regions import box_iou, jaccard
+from spectrack.structures import Box
 
 SIZE_WH = (428, 240)
 
@@ -20,3 +24,12 @@ def of_pond(seed, most):
     """Frames and masks of a clip of the synthetic pond, 60 or so many after the first."""
     clip = make_clip(60 if most is None else most + 1, SIZE_WH, seed)
     return zip(clip.frames_thwc, clip.masks_thw, strict=True)
+
+
+def measured(p, truth):
+    """J of an answer, and the IoU of its box, which is NaN where nothing is to be seen."""
+    true_box, hard = Box.from_mask(truth), p.hard_mask()
+    overlap = np.nan if true_box is None else 0.0
+    if true_box is not None and p.box is not None:
+        overlap = box_iou(p.box, true_box)
+    return jaccard(np.zeros_like(truth) if hard is None else hard, truth), overlap

@@ -20,9 +20,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experiments.common import Page, arguments
-from experiments.studies.clips_with_truth import of_davis, of_pond
+from experiments.studies.clips_with_truth import measured, of_davis, of_pond
 from spectrack.datasets.davis import Davis2016
-from spectrack.metrics.regions import box_iou, jaccard
 from spectrack.structures import Box, Target
 from spectrack.tracking.table import make_tracker
 
@@ -31,19 +30,14 @@ def follow(frames_and_masks, name, every):
     """J and box IoU in percent, milliseconds, and the share of frames that were looked at."""
     tracker, found, spent, looked = make_tracker(name, every=every), [], [], 0
     for t, (frame, truth) in enumerate(frames_and_masks):
-        true_box = Box.from_mask(truth)
         if t == 0:
-            tracker.init(frame, Target(true_box))
+            tracker.init(frame, Target(Box.from_mask(truth)))
             continue
         started = time.process_time()
         p = tracker.update(frame)
         spent.append(1000 * (time.process_time() - started))
         looked += tracker.explanation.channels is not None
-        overlap = np.nan if true_box is None else 0.0
-        if true_box is not None and p.box is not None:
-            overlap = box_iou(p.box, true_box)
-        hard = p.hard_mask()
-        found.append((jaccard(np.zeros_like(truth) if hard is None else hard, truth), overlap))
+        found.append(measured(p, truth))
     scores = (100 * np.nanmean(found, axis=0)).tolist()
     return (*scores, float(np.mean(spent)), looked / len(found))
 

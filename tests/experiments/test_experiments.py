@@ -40,6 +40,7 @@ IN_THE_RUN = (
         "drawn_boxes",
         "drawing_back",
         "looks_apart",
+        "first_frame",
         "small_frames",
         "mean_of_masks",
         "discriminative",

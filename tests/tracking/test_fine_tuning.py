@@ -1,0 +1,165 @@
+"""What a target looks like, learned from its first frame alone."""
+
+from __future__ import annotations
+
+import logging
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from spectrack import threads
+from spectrack.structures import Box
+from spectrack.threads import side_by_side
+from spectrack.tracking import fine_tuning
+from spectrack.tracking.fine_tuning import FineTuning, _Lesson
+from spectrack.tracking.looks import Hint
+from spectrack.tracking.mask_in_box import (
+    BoxSegmenter,
+    mask_in_box_to_tune,
+    shared_mask_in_box,
+)
+
+SIZE_WH = (200, 150)
+
+
+def ring(dx: int = 0, dy: int = 0):
+    """A disc with a darker middle before stripes, and the mask of what is around the middle."""
+    width, height = SIZE_WH
+    stripes = 60 + 50 * (np.arange(width) // 12 % 2)
+    frame = np.broadcast_to(stripes[None, :, None], (height, width, 3)).astype(np.uint8).copy()
+    mask, middle = np.zeros((height, width), np.uint8), (100 + dx, 75 + dy)
+    cv2.circle(mask, middle, 40, 1, -1)
+    frame[mask > 0] = (170, 120, 60)
+    cv2.circle(mask, middle, 20, 0, -1)
+    cv2.circle(frame, middle, 20, (120, 90, 60), -1)
+    return frame, mask > 0
+
+
+def overlap(found: np.ndarray, true: np.ndarray) -> float:
+    return float((found & true).sum() / (found | true).sum())
+
+
+def in_the_next_frame(tuning: FineTuning | None) -> float:
+    """J of the mask in a frame in which the ring has moved."""
+    segment = BoxSegmenter(shared_mask_in_box(), tuning=tuning)
+    frame, mask = ring()
+    segment.start(frame, mask.astype(np.float32))
+    frame, mask = ring(9, -6)
+    (found,) = segment.segment(frame, [Hint(Box.from_mask(mask))])
+    return overlap(found.in_frame(SIZE_WH) >= 0.5, mask)
+
+
+def test_what_was_shown_is_segmented_better_afterwards() -> None:
+    before = in_the_next_frame(None)
+    after = in_the_next_frame(FineTuning(mask_in_box_to_tune(), 6))
+    assert before < 0.8  # the hole is filled
+    assert after > 0.95
+
+
+def weights_of(network: torch.nn.Module) -> list[torch.Tensor]:
+    return [*network.state_dict().values()]
+
+
+@pytest.mark.parametrize("mode", ["plain", "inference"])
+def test_the_outcome_is_that_of_the_seed_on_any_number_of_processors(monkeypatch, mode) -> None:
+    """In threads of others and in inference mode, too; the network that is shared stays."""
+    frame, mask = ring()
+    shared = mask_in_box_to_tune()
+    kept = [one.clone() for one in weights_of(shared)]
+
+    def learned(seed: int = 0) -> list[torch.Tensor]:
+        tuning = FineTuning(shared, 2, seed=seed)
+        return weights_of(tuning.learned(frame, mask, Box.from_mask(mask)))
+
+    first = learned()
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.inference_mode(mode == "inference"):
+        alone = learned()
+    torch.set_num_threads(before)
+    monkeypatch.undo()
+    beside, other = side_by_side([learned, lambda: learned(1)])
+    for same in (alone, beside):
+        assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(kept, weights_of(shared), strict=True))
+
+
+def test_gradients_are_those_of_dice_and_cross_entropy() -> None:
+    """By finite differences of the loss written out in float64."""
+    frame, mask = ring()
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask, Box.from_mask(mask))
+    draw = [3, 1, 0]
+    rng, chance = np.random.default_rng(draw), torch.Generator()
+    chance.manual_seed(int(rng.integers(2**62)))
+    image, hints, truth = lesson._sample(lesson._view(rng), rng, chance)
+    assert set(truth.unique().tolist()) == {0.0, 1.0}
+
+    def loss() -> float:
+        with torch.no_grad():
+            x = lesson.network(image, hints, lesson.memory).double().numpy()
+        p, t = 1 / (1 + np.exp(-x)), truth.double().numpy()
+        dice = 2 * (p * t).sum() / (p.sum() + t.sum())
+        return float((1 - dice - (t * np.log(p) + (1 - t) * np.log1p(-p)).mean()) / 2)
+
+    found = lesson.gradients(draw)
+    names = [name for name, _ in lesson.network.named_parameters()]
+    for name in ("mask.bias", "mask.weight", "at4.enter.weight"):
+        place = names.index(name)
+        weight, gradient = list(lesson.network.parameters())[place], found[place]
+        along = gradient / gradient.norm()
+        with torch.no_grad():
+            weight += 2e-3 * along
+            above = loss()
+            weight -= 4e-3 * along
+            below = loss()
+            weight += 2e-3 * along
+        assert (above - below) / 4e-3 == pytest.approx(float(gradient.norm()), rel=0.02)
+
+
+def test_a_double_in_a_view_is_not_the_target(monkeypatch) -> None:
+    """With every view doubled the truth never grows, and is sometimes covered."""
+    frame, mask = ring()
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask, Box.from_mask(mask))
+    fewer = 0
+    for seed in range(12):
+        sizes = []
+        for share in (0.0, 1.0):
+            monkeypatch.setattr(fine_tuning, "DOUBLES", share)
+            view = lesson._view(np.random.default_rng(seed))
+            sizes.append(np.count_nonzero(view.truth_ss))
+        assert sizes[1] <= sizes[0]
+        fewer += sizes[1] < sizes[0]
+    assert 0 < fewer < 12
+
+
+@pytest.mark.parametrize("pixels", [1, 3])
+def test_a_mask_of_next_to_nothing_teaches_nothing(pixels) -> None:
+    frame, _ = ring()
+    mask = np.zeros(SIZE_WH[::-1], bool)
+    mask[70, 90 : 90 + pixels] = True
+    shared = mask_in_box_to_tune()
+    learned = FineTuning(shared, 2).learned(frame, mask, Box.from_mask(mask))
+    pairs = zip(weights_of(learned), weights_of(shared), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_an_empty_first_mask_is_not_learned(monkeypatch) -> None:
+    frame, mask = ring()
+    monkeypatch.setattr(FineTuning, "learned", lambda *given: pytest.fail("it was learned"))
+    segment = BoxSegmenter(shared_mask_in_box(), tuning=FineTuning(mask_in_box_to_tune(), 1))
+    segment.start(frame, np.zeros(mask.shape, np.float32), Box.from_mask(mask))
+
+
+def test_that_it_takes_a_while_is_told_once(caplog) -> None:
+    frame, mask = ring()
+    fine_tuning._tell_once.cache_clear()
+    with caplog.at_level(logging.INFO, "spectrack"):
+        for _ in range(2):
+            FineTuning(mask_in_box_to_tune(), 1).learned(frame, mask, Box.from_mask(mask))
+    assert [one.getMessage() for one in caplog.records] == [
+        "learning what each target looks like in its first frame: a few seconds each"
+    ]
