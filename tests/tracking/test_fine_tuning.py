@@ -71,7 +71,7 @@ def test_the_outcome_is_that_of_the_seed_on_any_number_of_processors(monkeypatch
 
     def learned(seed: int = 0) -> list[torch.Tensor]:
         tuning = FineTuning(shared, 2, seed=seed)
-        return weights_of(tuning.learned(frame, mask, Box.from_mask(mask)))
+        return weights_of(tuning.learned(frame, mask.astype(np.float32), Box.from_mask(mask)))
 
     first = learned()
     monkeypatch.setattr(threads, "processors", lambda: 1)
@@ -91,7 +91,7 @@ def test_the_outcome_is_that_of_the_seed_on_any_number_of_processors(monkeypatch
 def test_gradients_are_those_of_dice_and_cross_entropy() -> None:
     """By finite differences of the loss written out in float64."""
     frame, mask = ring()
-    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask, Box.from_mask(mask))
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask.astype(np.float32), Box.from_mask(mask))
     draw = [3, 1, 0]
     rng, chance = np.random.default_rng(draw), torch.Generator()
     chance.manual_seed(int(rng.integers(2**62)))
@@ -123,7 +123,7 @@ def test_gradients_are_those_of_dice_and_cross_entropy() -> None:
 def test_a_double_in_a_view_is_not_the_target(monkeypatch) -> None:
     """With every view doubled the truth never grows, and is sometimes covered."""
     frame, mask = ring()
-    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask, Box.from_mask(mask))
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, mask.astype(np.float32), Box.from_mask(mask))
     fewer = 0
     for seed in range(12):
         sizes = []
@@ -142,7 +142,7 @@ def test_a_mask_of_next_to_nothing_teaches_nothing(pixels) -> None:
     mask = np.zeros(SIZE_WH[::-1], bool)
     mask[70, 90 : 90 + pixels] = True
     shared = mask_in_box_to_tune()
-    learned = FineTuning(shared, 2).learned(frame, mask, Box.from_mask(mask))
+    learned = FineTuning(shared, 2).learned(frame, mask.astype(np.float32), Box.from_mask(mask))
     pairs = zip(weights_of(learned), weights_of(shared), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
@@ -159,7 +159,9 @@ def test_that_it_takes_a_while_is_told_once(caplog) -> None:
     fine_tuning._tell_once.cache_clear()
     with caplog.at_level(logging.INFO, "spectrack"):
         for _ in range(2):
-            FineTuning(mask_in_box_to_tune(), 1).learned(frame, mask, Box.from_mask(mask))
+            FineTuning(mask_in_box_to_tune(), 1).learned(
+                frame, mask.astype(np.float32), Box.from_mask(mask)
+            )
     assert [one.getMessage() for one in caplog.records] == [
         "learning what each target looks like in its first frame: a few seconds each"
     ]

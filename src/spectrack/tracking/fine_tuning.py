@@ -3,7 +3,8 @@
 As OSVOS does (Caelles et al., CVPR 2017): what the target looks like is learned from the one frame
 whose mask is known, shown many times as it may be seen later, and in other light. Here it takes
 tens of steps rather than hundreds, as the network knows what things look like and has a memory of
-the frame.
+the frame. The outcome lies half way back to the network as it was, which keeps most of what was
+learned and what would have been forgotten (WiSE-FT, Wortsman et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from spectrack.networks.mask_in_box import HINTS, MaskInBox, Memory
 from spectrack.networks.mobilenet_v2 import normalised
-from spectrack.structures import Box, FrameHWC, HardHW
+from spectrack.structures import Box, FrameHWC, HardHW, SoftHW
 from spectrack.threads import on_one_processor, side_by_side
 from spectrack.tracking.appearance import ColourModel, colour_index
 from spectrack.tracking.looks import CONTEXT, SIDE, Hint, Look
@@ -31,9 +32,15 @@ from spectrack.tracking.square_crop import SquareCrop
 
 LOG = logging.getLogger(__name__)
 
-RATE = 1e-4
-"""Learning rate of the first step; that of the last is next to nothing. With three times as much
-true masks teach more in ordinary videos, and those that the network made itself too much."""
+RATE = 2e-4
+"""Learning rate of the first step; that of the last is next to nothing."""
+
+SHARE = 0.5
+"""How far the outcome lies from the network as it was, of the way that was learned."""
+
+SURE = 0.8
+"""Of a mask that a network made, pixels at least this soft are the target and those of at most the
+rest are not; others are not learned from."""
 
 VIEWS = 2
 """Views of the target in a step; each is learned from on a processor of its own."""
@@ -48,10 +55,10 @@ at all, and of those that are shown no colours."""
 DOUBLES = 0.4
 """Share of views with the target once more, before or behind itself: its double is not the target.
 Without them a mask spreads more easily onto look-alikes (clips of the synthetic pond, seeds 0 to 3:
-J .925 without fine-tuning, .895 with it, .924 with doubles)."""
+at half the rate and all of the way J .925 became .895, and .924 with doubles)."""
 
 SMALLEST = 64
-"""Pixels of a view's mask below which it teaches nothing."""
+"""Pixels of a view's mask that can be believed below which it teaches nothing."""
 
 
 class FineTuning:
@@ -67,18 +74,18 @@ class FineTuning:
     def __init__(self, network: MaskInBox, steps: int, rate: float = RATE, seed: int = 0) -> None:
         self._network, self._steps, self._rate, self._seed = network, steps, rate, seed
 
-    def learned(self, frame_hwc: FrameHWC, mask_hw: HardHW, box: Box) -> MaskInBox:
+    def learned(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> MaskInBox:
         """A copy of the network that knows the target.
 
         The same on any number of processors: each view's gradient is found on one.
 
         Args:
             frame_hwc: uint8 RGB, the first frame.
-            mask_hw: Of the target there, bool (H, W).
+            soft_hw: Mask of the target there, float32 (H, W) in [0, 1].
             box: Of the mask.
         """
         _tell_once()
-        lesson = _Lesson.of(self._network, frame_hwc, mask_hw, box)
+        lesson = _Lesson.of(self._network, frame_hwc, soft_hw, box)
         weights = list(lesson.network.parameters())
         optimizer = torch.optim.AdamW(weights, lr=self._rate, weight_decay=1e-4, fused=True)
         for step in range(self._steps):
@@ -86,6 +93,9 @@ class FineTuning:
             draws = [[self._seed, step, place] for place in range(VIEWS)]
             found = side_by_side([partial(lesson.gradients, draw) for draw in draws])
             _take_step(optimizer, weights, [one for one in found if one is not None])
+        with torch.inference_mode(False), torch.no_grad():
+            for weight, before in zip(weights, self._network.parameters(), strict=True):
+                weight.copy_(before + SHARE * (weight - before))
         return lesson.network.requires_grad_(False)
 
 
@@ -102,6 +112,7 @@ class _Lesson:
         network: That learns.
         frame_hwc: uint8 RGB.
         mask_hw: bool.
+        sure_hw: Where it can be believed; None where it can everywhere.
         colours: Of the target.
         memory: Of the frame, by the network as it was.
     """
@@ -109,16 +120,17 @@ class _Lesson:
     network: MaskInBox
     frame_hwc: FrameHWC
     mask_hw: HardHW
+    sure_hw: HardHW | None
     colours: ColourModel
     memory: Memory
 
     @classmethod
     @on_one_processor
-    def of(cls, network: MaskInBox, frame_hwc: FrameHWC, mask_hw: HardHW, box: Box) -> _Lesson:
+    def of(cls, network: MaskInBox, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> _Lesson:
         """Begin with a copy of a network."""
         crop = SquareCrop.around(box, CONTEXT, SIDE)
         look = Look.at(frame_hwc, crop, Hint(box), None)
-        soft_ss = np.ascontiguousarray(crop.cut(mask_hw.astype(np.float32)))
+        soft_ss = np.ascontiguousarray(crop.cut(soft_hw))
         colours = ColourModel(colour_index(look.shown_hwc), soft_ss, 0.5)
         with torch.inference_mode(False), torch.no_grad():
             own: MaskInBox = copy.deepcopy(network).eval().requires_grad_(True)
@@ -126,7 +138,9 @@ class _Lesson:
             features = own.features(look.image_1css, look.maps_1css)
             mask = torch.from_numpy(soft_ss)[None, None]
             memory = own.remember(features, look.maps_1css[:, :1], mask)
-        return cls(own, frame_hwc, mask_hw, colours, memory)
+        sure = (soft_hw >= SURE) | (soft_hw <= 1 - SURE)
+        believed = None if sure.all() else sure
+        return cls(own, frame_hwc, soft_hw >= 0.5, believed, colours, memory)
 
     @on_one_processor
     def gradients(self, draw: Sequence[int]) -> list[Tensor] | None:
@@ -144,6 +158,9 @@ class _Lesson:
         with torch.inference_mode(False), torch.enable_grad():  # which are a thread's own
             image, hints, truth = self._sample(view, rng, chance)
             logits = self.network(image, hints, self.memory)
+            if view.sure_ss is not None:
+                known = torch.from_numpy(view.sure_ss > 0)[None, None]
+                logits, truth = logits[known], truth[known]
             soft = torch.sigmoid(logits)
             dice = 1 - 2 * (soft * truth).sum() / (soft + truth).sum()
             loss = (dice + F.binary_cross_entropy_with_logits(logits, truth)) / 2
@@ -153,12 +170,15 @@ class _Lesson:
     def _view(self, rng: np.random.Generator) -> Shot | None:
         """The target as it may be seen later; None where next to nothing of it is."""
         one = self._shot(rng)
-        if one is None or np.count_nonzero(one.truth_ss) < SMALLEST:
+        if one is None:
+            return None
+        believed = one.truth_ss if one.sure_ss is None else one.truth_ss & one.sure_ss
+        if np.count_nonzero(believed) < SMALLEST:
             return None
         if rng.random() < DOUBLES:
             double = self._shot(rng)
             one = one if double is None else with_other(one, double, rng)
-        return Shot(worn(one.image_ssc, rng), one.truth_ss, one.box_ss)
+        return replace(one, image_ssc=worn(one.image_ssc, rng))
 
     def _shot(self, rng: np.random.Generator) -> Shot | None:
         return shot(
@@ -168,6 +188,7 @@ class _Lesson:
             side=SIDE,
             conditions=Conditions.draw(rng).near(rng, 8.0, 0.07),
             spread=float(rng.choice(SPREADS)),
+            sure_hw=self.sure_hw,
         )
 
     def _sample(

@@ -138,12 +138,11 @@ class BoxSegmenter:
         """
         self.memory.clear()
         self.colours = None
-        hard = soft_hw >= 0.5
-        box = robust_box(hard) or box
+        box = robust_box(soft_hw >= 0.5) or box
         if box is None:
             return
-        if self._tuning is not None and hard.any():
-            self._network = for_inference(self._tuning.learned(frame_hwc, hard, box))
+        if self._tuning is not None and bool((soft_hw >= 0.5).any()):
+            self._network = for_inference(self._tuning.learned(frame_hwc, soft_hw, box))
         crops = [SquareCrop.around(box, context, SIDE) for context in REMEMBERED]
         looks = [Look.at(frame_hwc, crop, Hint(box), None) for crop in crops]
         softs = [np.ascontiguousarray(crop.cut(soft_hw)) for crop in crops]

@@ -6,7 +6,7 @@ marks of JPEG, with other objects before or behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -35,11 +35,13 @@ class Shot:
         image_ssc: uint8 RGB (S, S, 3).
         truth_ss: uint8 (S, S), 255 on the target.
         box_ss: The filled box that was shown, uint8 (S, S).
+        sure_ss: uint8 (S, S), 255 where the truth can be believed; None where it can everywhere.
     """
 
     image_ssc: Bytes
     truth_ss: Bytes
     box_ss: Bytes
+    sure_ss: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def shot(
     conditions: Conditions,
     spread: float,
     context: tuple[float, float] = (1.3, 1.9),
+    sure_hw: NDArray[np.bool_] | None = None,
 ) -> Shot | None:
     """A view of the object; None where nothing of it is left.
 
@@ -118,6 +121,7 @@ def shot(
         conditions: Colours and motion.
         spread: How far the shown box is off, in its sides.
         context: Sides of the crop in sides of the shown box, least and most.
+        sure_hw: Where the mask can be believed; everywhere where left out.
     """
     rows, cols = np.flatnonzero(mask_hw.any(1)), np.flatnonzero(mask_hw.any(0))
     if not rows.size:
@@ -144,16 +148,19 @@ def shot(
     image = cv2.warpAffine(
         frame_hwc, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(OUTSIDE,) * 3
     )
-    mask = cv2.warpAffine(mask_hw.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR)
-    truth = np.where(mask >= 128, 255, 0).astype(np.uint8)
+    truth = _moved(mask_hw, matrix, side)
+    sure = None if sure_hw is None else ~_moved(~sure_hw, matrix, side)
     shown = filled_box(
         (box.x - x) * side / w, (box.y - y) * side / h, box.w * side / w, box.h * side / h, side
     )
-    return Shot(
-        conditions.colours(np.asarray(image, np.uint8)),
-        truth,
-        np.rint(255 * shown).astype(np.uint8),
-    )
+    seen = conditions.colours(np.asarray(image, np.uint8))
+    return Shot(seen, truth, np.rint(255 * shown).astype(np.uint8), sure)
+
+
+def _moved(map_hw: NDArray[np.bool_], matrix: NDArray[np.float64], side: int) -> Bytes:
+    """255 where the map is true, false beyond the frame: uint8 (side, side)."""
+    moved = cv2.warpAffine(map_hw.astype(np.uint8) * 255, matrix, (side, side))
+    return np.where(moved >= 128, 255, 0).astype(np.uint8)
 
 
 def off(box: Box, spread: float, rng: np.random.Generator) -> Box:
@@ -186,7 +193,7 @@ def with_other(one: Shot, other: Shot, rng: np.random.Generator) -> Shot:
         return one
     soft = cv2.GaussianBlur(mask, (0, 0), 0.8)[..., None]
     mixed = np.rint(one.image_ssc * (1 - soft) + moved * soft).astype(np.uint8)
-    return Shot(mixed, truth, one.box_ss)
+    return replace(one, image_ssc=mixed, truth_ss=truth)
 
 
 def worn(image_ssc: Bytes, rng: np.random.Generator) -> Bytes:
