@@ -33,7 +33,7 @@ from spectrack.runtimes.graph import USUAL, Graph
 from spectrack.runtimes.session import open_graph
 from spectrack.runtimes.table import WITHOUT_WEIGHTS, graphs_of, load_function
 from spectrack.structures import Prediction
-from spectrack.tracking.table import make_tracker
+from spectrack.tracking.table import make_tracker, tracker_table
 from spectrack.weights.networks import load_network
 from spectrack.weights.table import WEIGHTS
 
@@ -111,7 +111,9 @@ def follow(name: str, sequence: Any, count: int) -> dict[str, Any]:
     """Both runtimes on one sequence: overlaps, and wall and processor times by runtime."""
     frames = list(islice(sequence.frames(), count + 1))
     target = sequence.target(0)
-    trackers = {kind: make_tracker(name, runtime=kind) for kind in ("torch", "onnx")}
+    fields = tracker_table()[name].settings.__dataclass_fields__
+    own = {"fine_tune": 0} if "fine_tune" in fields else {}  # which graphs cannot
+    trackers = {kind: make_tracker(name, runtime=kind, **own) for kind in ("torch", "onnx")}
     for tracker in trackers.values():
         tracker.init(frames[0], target)
     overlaps: list[float] = []

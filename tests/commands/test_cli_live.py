@@ -23,6 +23,7 @@ from processes import ended, wait_until
 from spectrack.cli import main
 from spectrack.commands.live_page import MOST_BYTES, LivePage
 from spectrack.structures import Box, Prediction
+from spectrack.tracking.choosing import trackers_for
 from spectrack.tracks import Tracks
 
 BOX = ",".join(map(str, (*place(0), SIDE, SIDE)))
@@ -277,3 +278,17 @@ def test_a_taken_port_is_told(capsys, clip):
         command = ["live", str(clip), "--box", BOX, "--tracker", "kcf", "--show"]
         assert main([*command, "--port", str(page.port)]) == 2
     assert f"port {page.port} cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "steps"), [([], 0), (["--set", "fine_tune=3"], "3")])
+def test_frames_do_not_wait_for_a_lesson(clip, monkeypatch, more, steps):
+    """What others learn in the first frame takes seconds: only who asks for it gets it."""
+    seen = []
+
+    def made(objects, tracker, settings):
+        seen.append((tracker, settings))
+        return trackers_for(objects, "flow", {})
+
+    monkeypatch.setattr("spectrack.tracking.choosing.trackers_for", made)
+    assert main(["live", str(clip), "--box", BOX, "--max-frames", "2", *more]) == 0
+    assert seen[0] == ("sftrack", {"fine_tune": steps})

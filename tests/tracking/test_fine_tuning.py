@@ -136,6 +136,39 @@ def test_a_double_in_a_view_is_not_the_target(monkeypatch) -> None:
     assert 0 < fewer < 12
 
 
+def test_the_outcome_lies_half_way_back(monkeypatch) -> None:
+    frame, mask = ring()
+    shared = mask_in_box_to_tune()
+    given = frame, mask.astype(np.float32), Box.from_mask(mask)
+    half = FineTuning(shared, 2).learned(*given)
+    monkeypatch.setattr(fine_tuning, "SHARE", 1.0)
+    whole = FineTuning(shared, 2).learned(*given)
+    changed = 0
+    for before, one, all_ in zip(*map(weights_of, (shared, half, whole)), strict=True):
+        torch.testing.assert_close(one, (before + all_) / 2)
+        changed += not torch.equal(before, all_)
+    assert changed > 100
+
+
+def test_what_is_not_sure_is_not_learned_from() -> None:
+    """The loss of a view stays where the truth of pixels that are not sure is another one."""
+    frame, mask = ring()
+    soft = mask.astype(np.float32)
+    soft[:, :100] *= 0.7
+    unsure = mask.copy()
+    unsure[:, 100:] = False
+    box = Box.from_mask(mask)
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, soft, box)
+    assert np.array_equal(~lesson.sure_hw, unsure)
+    view = next(v for v in (lesson._view(np.random.default_rng(k)) for k in range(9)) if v)
+    assert 0.2 < (view.truth_ss & ~view.sure_ss > 0).sum() / (view.truth_ss > 0).sum() < 0.8
+    everywhere = np.where(mask, 0.7, 0).astype(np.float32)
+    shared = mask_in_box_to_tune()
+    learned = FineTuning(shared, 2).learned(frame, everywhere, box)
+    pairs = zip(weights_of(learned), weights_of(shared), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
 @pytest.mark.parametrize("pixels", [1, 3])
 def test_a_mask_of_next_to_nothing_teaches_nothing(pixels) -> None:
     frame, _ = ring()

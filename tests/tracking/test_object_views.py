@@ -57,6 +57,23 @@ def test_truth_is_where_the_object_is_seen(scene, seed, flip) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_what_cannot_be_believed_is_where_it_is_seen(scene, seed) -> None:
+    """A green strip of the frame, of which nothing is known; beyond the frame all is."""
+    frame, mask = scene
+    known = np.ones_like(mask)
+    known[50:70, 60:160] = False
+    frame = np.where(known[..., None], frame, np.uint8([20, 220, 30])).astype(np.uint8)
+    rng = np.random.default_rng(seed)
+    conditions = look(turned(rng, 15, 0.2))
+    one = shot(frame, mask, rng, side=SIDE, conditions=conditions, spread=0.1, sure_hw=known)
+    green = one.image_ssc[..., 1] > 150
+    assert green.sum() > 500
+    assert ((one.sure_ss == 0) != green).sum() <= 0.05 * green.sum()
+    whole = shot(*scene, rng, side=SIDE, conditions=conditions, spread=0.1)
+    assert whole.sure_ss is None
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_the_shown_box_fits_the_truth_where_nothing_is_off(scene, seed) -> None:
     """Within a pixel of the frame, which is a few of the crop."""
     rng = np.random.default_rng(seed)

@@ -1,0 +1,63 @@
+"""SFTrack++ learns its first frame where it is told to, and a new one for every target."""
+
+from __future__ import annotations
+
+import pytest
+
+from spectrack.datasets.synthetic.scene import make_clip
+from spectrack.errors import InputError
+from spectrack.structures import Box, Target
+from spectrack.trackers.sftrack.settings import SFTrackSettings
+from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.tracking.fine_tuning import FineTuning
+from spectrack.tracking.mask_in_box import mask_in_box_to_tune, shared_mask_in_box
+from spectrack.tracking.table import settings_of
+
+
+@pytest.fixture
+def lessons(monkeypatch) -> list[tuple]:
+    """What is learned from, instead of learning it."""
+    seen = []
+
+    def learned(self, frame_hwc, soft_hw, box):
+        seen.append((self._steps, frame_hwc, soft_hw, box))
+        return mask_in_box_to_tune()
+
+    monkeypatch.setattr(FineTuning, "learned", learned)
+    return seen
+
+
+def test_each_target_is_learned_from_the_mask_it_begins_with(lessons) -> None:
+    clip = make_clip(2, size_wh=(160, 120), seed=3)
+    frames, mask = clip.frames_thwc, clip.masks_thw[0]
+    tracker = SFTracker(SFTrackSettings(fine_tune=7))
+    for target in (Target(Box.from_mask(mask), mask), Target(Box.from_mask(mask))):
+        p = tracker.init(frames[0], target)
+        steps, frame, soft, box = lessons[-1]
+        assert steps == 7
+        assert (frame == frames[0]).all()
+        assert (soft == p.mask).all()
+        assert box.iou(Box.from_mask(soft >= 0.5)) > 0.8
+        assert tracker._segment._segment._network is not shared_mask_in_box()
+        tracker.update(frames[1])
+    assert len(lessons) == 2
+
+
+@pytest.mark.parametrize("own", [{"fine_tune": 0}, {"masks": "feat2seg"}])
+def test_nothing_is_learned_where_it_is_not_wanted(lessons, own) -> None:
+    clip = make_clip(1, size_wh=(160, 120), seed=3)
+    SFTracker(SFTrackSettings(**own)).init(
+        clip.frames_thwc[0], Target(Box.from_mask(clip.masks_thw[0]))
+    )
+    assert not lessons
+
+
+def test_names_differ_in_what_they_learn() -> None:
+    assert settings_of("sftrack").fine_tune == settings_of("sftrack-permissive").fine_tune == 20
+    assert settings_of("sftrack-fast").fine_tune == 0
+    assert settings_of("sftrack-fast", fine_tune="5").fine_tune == 5
+
+
+def test_fewer_steps_than_none_are_refused() -> None:
+    with pytest.raises(InputError, match="fine_tune is -1; give 0 or more"):
+        SFTrackSettings(fine_tune=-1)
