@@ -54,8 +54,7 @@ at all, and of those that are shown no colours."""
 
 DOUBLES = 0.4
 """Share of views with the target once more, before or behind itself: its double is not the target.
-Without them a mask spreads more easily onto look-alikes (clips of the synthetic pond, seeds 0 to 3:
-at half the rate and all of the way J .925 became .895, and .924 with doubles)."""
+Without them a mask spreads more easily onto look-alikes."""
 
 SMALLEST = 64
 """Pixels of a view's mask that can be believed below which it teaches nothing."""
