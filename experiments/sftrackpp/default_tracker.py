@@ -49,7 +49,7 @@ SYSTEMS = {
     "untuned": ("without learning the first frame", "sftrack", UNTUNED),
     "sftrack-fast": ("sftrack-fast", "sftrack-fast", {}),
     "nanomask": ("nanomask", "nanomask", {}),
-    "permissive": ("sftrack-permissive", "sftrack-permissive", UNTUNED),
+    "permissive": ("sftrack-permissive", "sftrack-permissive", {}),
     "flow": ("input: flow (masks)", "flow", {}),
     "fear": ("input: FEAR-XS (boxes)", "fear", {}),
     "nanotrack": ("NanoTrack (boxes)", "nanotrack", {}),

@@ -125,7 +125,7 @@ TRACKERS: dict[str, TrackerEntry] = {
         },
         weights=("mask_in_box_permissive", "nanotrack_permissive"),
         speed="slow",
-        live={"fine_tune": 0},
+        usual={"fine_tune": 0},  # what it makes in a box is not sure enough to teach it
     ),
     "flow": TrackerEntry(
         "spectrack.trackers.flow.tracker:FlowTracker",

@@ -53,8 +53,8 @@ def test_nothing_is_learned_where_it_is_not_wanted(lessons, own) -> None:
 
 
 def test_names_differ_in_what_they_learn() -> None:
-    assert settings_of("sftrack").fine_tune == settings_of("sftrack-permissive").fine_tune == 20
-    assert settings_of("sftrack-fast").fine_tune == 0
+    assert settings_of("sftrack").fine_tune == 20
+    assert settings_of("sftrack-permissive").fine_tune == settings_of("sftrack-fast").fine_tune == 0
     assert settings_of("sftrack-fast", fine_tune="5").fine_tune == 5
 
 
