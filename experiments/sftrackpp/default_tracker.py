@@ -140,7 +140,7 @@ LOOKS = (
     "which looks in every second frame since then, as was chosen on held-out training sequences "
     "(`experiments/studies/looks_apart.py`). The seventeenth and eighteenth were for learning what "
     "the target looks like in the first frame (`experiments/studies/first_frame.py`). The first "
-    "form of it raised eight sequences from the box and lost paragliding-launch (63.6 to 59.5) and "
+    "form of it raised seven sequences from the box and lost paragliding-launch (63.6 to 59.5) and "
     "OTB's Skiing (68 to 41), which it taught itself wrongly: J 85.4, from the mask 86.3, OTB "
     "72.8. That a mask made in a box teaches only where it is sure, and that the outcome lies half "
     "way back, was then chosen on held-out training sequences and the synthetic pond; that is the "

@@ -150,23 +150,47 @@ def test_the_outcome_lies_half_way_back(monkeypatch) -> None:
     assert changed > 100
 
 
-def test_what_is_not_sure_is_not_learned_from() -> None:
-    """The loss of a view stays where the truth of pixels that are not sure is another one."""
+def test_what_is_not_sure_is_not_learned_from(monkeypatch) -> None:
+    """Gradients stay where the truth of those pixels is another one, and only there."""
     frame, mask = ring()
     soft = mask.astype(np.float32)
     soft[:, :100] *= 0.7
     unsure = mask.copy()
     unsure[:, 100:] = False
-    box = Box.from_mask(mask)
-    lesson = _Lesson.of(mask_in_box_to_tune(), frame, soft, box)
+    lesson = _Lesson.of(mask_in_box_to_tune(), frame, soft, Box.from_mask(mask))
     assert np.array_equal(~lesson.sure_hw, unsure)
-    view = next(v for v in (lesson._view(np.random.default_rng(k)) for k in range(9)) if v)
-    assert 0.2 < (view.truth_ss & ~view.sure_ss > 0).sum() / (view.truth_ss > 0).sum() < 0.8
-    everywhere = np.where(mask, 0.7, 0).astype(np.float32)
-    shared = mask_in_box_to_tune()
-    learned = FineTuning(shared, 2).learned(frame, everywhere, box)
+    view = lesson._view(np.random.default_rng(0))
+    inside = view.truth_ss > 0
+    assert 0.2 < np.count_nonzero(view.sure_ss[inside] == 0) / np.count_nonzero(inside) < 0.8
+    monkeypatch.setattr(_Lesson, "_view", lambda self, rng: view)
+    image, hints, truth = lesson._sample(view, np.random.default_rng(0), torch.Generator())
+    unknown = torch.from_numpy(view.sure_ss == 0)[None, None]
+    found = []
+    for flipped in (torch.zeros_like(unknown), unknown, ~unknown):
+        given = image, hints, torch.where(flipped, 1 - truth, truth)
+        monkeypatch.setattr(_Lesson, "_sample", lambda *told, given=given: given)
+        found.append(lesson.gradients([0, 0, 0]))
+    as_it_is, other_unknown, other_known = found
+    assert all(torch.equal(a, b) for a, b in zip(as_it_is, other_unknown, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(as_it_is, other_known, strict=True))
+
+
+def test_a_mask_that_is_nowhere_sure_teaches_nothing() -> None:
+    frame, mask = ring()
+    everywhere, shared = np.where(mask, 0.7, 0).astype(np.float32), mask_in_box_to_tune()
+    learned = FineTuning(shared, 2).learned(frame, everywhere, Box.from_mask(mask))
     pairs = zip(weights_of(learned), weights_of(shared), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_another_first_frame_begins_with_the_network_as_it_was() -> None:
+    frame, mask = ring()
+    shared = shared_mask_in_box()
+    segment = BoxSegmenter(shared, tuning=FineTuning(mask_in_box_to_tune(), 1))
+    segment.start(frame, mask.astype(np.float32))
+    assert segment._network is not shared
+    segment.start(frame, np.zeros(mask.shape, np.float32), Box.from_mask(mask))
+    assert segment._network is shared
 
 
 @pytest.mark.parametrize("pixels", [1, 3])

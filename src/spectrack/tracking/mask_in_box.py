@@ -83,7 +83,7 @@ class BoxSegmenter:
         tuning: FineTuning | None = None,
     ) -> None:
         self._network, self._rate, self._views = network, rate, views
-        self._tuning = tuning
+        self._untuned, self._tuning = network, tuning
         self.memory = memory or TargetMemory()
         self.colours: ColourModel | None = None
 
@@ -137,7 +137,7 @@ class BoxSegmenter:
             box: Its box; that of the mask where left out.
         """
         self.memory.clear()
-        self.colours = None
+        self.colours, self._network = None, self._untuned
         box = robust_box(soft_hw >= 0.5) or box
         if box is None:
             return

@@ -52,6 +52,20 @@ def test_nothing_is_learned_where_it_is_not_wanted(lessons, own) -> None:
     assert not lessons
 
 
+def test_graphs_learn_nothing(lessons, monkeypatch) -> None:
+    """The network that ONNX Runtime would run is another one; what it is told is the same."""
+    monkeypatch.setattr(
+        "spectrack.trackers.sftrack.tracker.shared_mask_in_box",
+        lambda weights, runtime: shared_mask_in_box(weights),
+    )
+    clip = make_clip(1, size_wh=(160, 120), seed=3)
+    target = Target(Box.from_mask(clip.masks_thw[0]))
+    for runtime, learned in (("onnx", 0), ("torch", 1)):
+        own = SFTrackSettings(runtime=runtime, inputs="flow", fine_tune=1)
+        SFTracker(own).init(clip.frames_thwc[0], target)
+        assert len(lessons) == learned
+
+
 def test_names_differ_in_what_they_learn() -> None:
     assert settings_of("sftrack").fine_tune == 20
     assert settings_of("sftrack-permissive").fine_tune == settings_of("sftrack-fast").fine_tune == 0
