@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 
 import cv2
@@ -22,6 +23,11 @@ from spectrack.tracking.mask_in_box import (
 )
 
 SIZE_WH = (200, 150)
+
+
+@pytest.fixture(autouse=True)
+def nothing_known_before() -> None:
+    fine_tuning._KNOWN.clear()
 
 
 def ring(dx: int = 0, dy: int = 0):
@@ -70,6 +76,7 @@ def test_the_outcome_is_that_of_the_seed_on_any_number_of_processors(monkeypatch
     kept = [one.clone() for one in weights_of(shared)]
 
     def learned(seed: int = 0) -> list[torch.Tensor]:
+        fine_tuning._KNOWN.clear()
         tuning = FineTuning(shared, 2, seed=seed)
         return weights_of(tuning.learned(frame, mask.astype(np.float32), Box.from_mask(mask)))
 
@@ -142,12 +149,37 @@ def test_the_outcome_lies_half_way_back(monkeypatch) -> None:
     given = frame, mask.astype(np.float32), Box.from_mask(mask)
     half = FineTuning(shared, 2).learned(*given)
     monkeypatch.setattr(fine_tuning, "SHARE", 1.0)
+    fine_tuning._KNOWN.clear()
     whole = FineTuning(shared, 2).learned(*given)
     changed = 0
     for before, one, all_ in zip(*map(weights_of, (shared, half, whole)), strict=True):
         torch.testing.assert_close(one, (before + all_) / 2)
         changed += not torch.equal(before, all_)
     assert changed > 100
+
+
+def test_what_was_learned_last_is_kept_for_whoever_asks_again(monkeypatch) -> None:
+    """By what was shown, not by who asks: both ways from a key frame make trackers of their own."""
+    frame, mask = ring()
+    soft, box, shared = mask.astype(np.float32), Box.from_mask(mask), mask_in_box_to_tune()
+    first = FineTuning(shared, 1).learned(frame, soft, box)
+    monkeypatch.setattr(fine_tuning, "MOST_KNOWN", 2)
+    assert FineTuning(shared, 1).learned(frame.copy(), soft.copy(), box) is first
+    others = []
+    for tuning, *given in (
+        (FineTuning(shared, 2), frame, soft, box),
+        (FineTuning(shared, 1, seed=1), frame, soft, box),
+        (FineTuning(shared, 1, rate=1e-3), frame, soft, box),
+        (FineTuning(copy.deepcopy(shared), 1), frame, soft, box),
+        (FineTuning(shared, 1), np.roll(frame, 1), soft, box),
+        (FineTuning(shared, 1), frame, soft * np.float32(0.9), box),
+    ):
+        others.append(tuning.learned(*given))
+        assert tuning.learned(*given) is others[-1]
+    assert len({id(one) for one in (first, *others)}) == 7
+    again = FineTuning(shared, 1).learned(frame, soft, box)  # long forgotten
+    assert again is not first
+    assert all(map(torch.equal, weights_of(again), weights_of(first)))
 
 
 def test_what_is_not_sure_is_not_learned_from(monkeypatch) -> None:

@@ -10,8 +10,11 @@ learned and what would have been forgotten (WiSE-FT, Wortsman et al., CVPR 2022)
 from __future__ import annotations
 
 import copy
+import hashlib
 import logging
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -60,6 +63,10 @@ SMALLEST = 64
 """Pixels of a view's mask that can be believed below which it teaches nothing."""
 
 
+MOST_KNOWN = 8
+"""Targets whose networks are kept."""
+
+
 class FineTuning:
     """Learns a target's first frame.
 
@@ -74,16 +81,28 @@ class FineTuning:
         self._network, self._steps, self._rate, self._seed = network, steps, rate, seed
 
     def learned(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> MaskInBox:
-        """A copy of the network that knows the target.
+        """A copy of the network that knows the target; nobody may change it.
 
-        The same on any number of processors: each view's gradient is found on one.
+        The same on any number of processors: each view's gradient is found on one. What was learned
+        last is kept for whoever asks again, as both ways from a key frame do.
 
         Args:
             frame_hwc: uint8 RGB, the first frame.
             soft_hw: Mask of the target there, float32 (H, W) in [0, 1].
             box: Of the mask.
         """
-        _tell_once()
+        said = hashlib.sha256(repr((soft_hw.shape, box)).encode())
+        for one in (frame_hwc, soft_hw):
+            said.update(np.ascontiguousarray(one).data)
+        asked = (self._network, self._steps, self._rate, self._seed, said.digest())
+        known = _KNOWN.get(asked)
+        if known is None:
+            _tell_once()
+            known = self._learn(frame_hwc, soft_hw, box)
+            _KNOWN.keep(asked, known)
+        return known
+
+    def _learn(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> MaskInBox:
         lesson = _Lesson.of(self._network, frame_hwc, soft_hw, box)
         weights = list(lesson.network.parameters())
         optimizer = torch.optim.AdamW(weights, lr=self._rate, weight_decay=1e-4, fused=True)
@@ -96,6 +115,33 @@ class FineTuning:
             for weight, before in zip(weights, self._network.parameters(), strict=True):
                 weight.copy_(before + SHARE * (weight - before))
         return lesson.network.requires_grad_(False)
+
+
+class _Known:
+    """What was learned last, for several threads; :data:`MOST_KNOWN` networks of 8 MiB."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, MaskInBox] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, asked: Hashable) -> MaskInBox | None:
+        with self._lock:
+            if asked in self._kept:
+                self._kept.move_to_end(asked)
+            return self._kept.get(asked)
+
+    def keep(self, asked: Hashable, network: MaskInBox) -> None:
+        with self._lock:
+            self._kept[asked] = network
+            while len(self._kept) > MOST_KNOWN:
+                self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+_KNOWN = _Known()
 
 
 @lru_cache(maxsize=1)
