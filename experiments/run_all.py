@@ -39,6 +39,7 @@ EXPERIMENTS = (
     "studies/drawing_back",
     "studies/looks_apart",
     "studies/first_frame",
+    "studies/going_on",
     "studies/small_frames",
     "studies/mean_of_masks",
     "studies/discriminative",

@@ -46,6 +46,7 @@ UNTUNED = {"fine_tune": "0"}
 
 SYSTEMS = {
     "sftrack": ("**sftrack**", "sftrack", {}),
+    "ten-steps": ("ten steps of learning the first frame", "sftrack", {"fine_tune": "10"}),
     "untuned": ("without learning the first frame", "sftrack", UNTUNED),
     "sftrack-fast": ("sftrack-fast", "sftrack-fast", {}),
     "nanomask": ("nanomask", "nanomask", {}),
@@ -87,8 +88,7 @@ SYSTEMS = {
         f"seed-{seed}": (
             f"mask-in-box of the whole recipe, seed {seed}",
             "sftrack",
-            UNTUNED
-            | {"mask_weights": str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
+            {"mask_weights": str(ROOT / "runs" / f"seed_{seed}" / "mask_in_box.safetensors")},
         )
         for seed in (1, 2)
     },
@@ -97,10 +97,11 @@ SYSTEMS = {
 
 ALL_DATA = ("davis", "davis-mask", "otb", "vot")
 
-TRAININGS = ("untuned", "seed-1", "seed-2")
+TRAININGS = ("sftrack", "seed-1", "seed-2")
 """Trainings of mask-in-box that differ in their seed; the first is the one shipped."""
 
-FILTERED = ("sftrack", *TRAININGS, "sftrack-fast", "nanomask", "before", "flow", "permissive")
+FILTERED = (*TRAININGS, "ten-steps", "untuned", "sftrack-fast", "nanomask", "before", "flow")
+FILTERED += ("permissive",)
 """Systems that are shown behind the filter, too."""
 
 ON_DAVIS_ALONE = {"no-memory", "no-feedback", "feat2seg", "before"}
@@ -108,7 +109,7 @@ ON_DAVIS_ALONE |= {"one-view", "spectral", "nanotrack-input", "fear-only", "flow
 ON_DAVIS_ALONE |= {"short", "short-scratch", "both-ways"}
 
 LOOKS = (
-    "The validation sequences were looked at eighteen times while this was built: first masks "
+    "The validation sequences were looked at twenty times while this was built: first masks "
     "after the first part of the training, the whole system twice (the second time after OTB had "
     "shown that box trackers must not follow a mask that spreads), once with longer training, "
     "boxes drawn as the first one was and a first frame remembered from more sides, once more "
@@ -144,8 +145,11 @@ LOOKS = (
     "OTB's Skiing (68 to 41), which it taught itself wrongly: J 85.4, from the mask 86.3, OTB "
     "72.8. That a mask made in a box teaches only where it is sure, and that the outcome lies half "
     "way back, was then chosen on held-out training sequences and the synthetic pond; that is the "
-    "first row. All rows of parts, other masks and trainings are without it, and of before. A "
-    "dash is what was not run."
+    "first row. The nineteenth was for ten steps of it in place of twenty, equal on those clips "
+    "and half the work: here they are worse by a little in most sequences, and Skiing was lost, so "
+    "twenty stayed. The twentieth was for the two other trainings, with that learning. All rows of "
+    "parts, other masks and the short trainings are without it, and of before. A dash is what was "
+    "not run."
 )
 
 

@@ -41,6 +41,7 @@ IN_THE_RUN = (
         "drawing_back",
         "looks_apart",
         "first_frame",
+        "going_on",
         "small_frames",
         "mean_of_masks",
         "discriminative",

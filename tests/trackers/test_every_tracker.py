@@ -354,3 +354,25 @@ def test_what_it_offers_is_declared(tracker):
     if pair is not None:
         assert pair.forward_hw2.shape == (HEIGHT, WIDTH, 2)
     assert tracker.explains == (tracker.explanation is not None)
+
+
+def test_it_goes_on_from_a_later_frame(name, tracker):
+    """Without a memory of the first frame, as if it had begun there."""
+    if tracker.counts_frames:
+        return  # it starts in the first frame always
+    later = [Target(box=Box(23, 14, 18, 14))]
+    if gives_of(name) == "masks":
+        later.append(Target(mask=picture(3)[1]))
+    for target in later:
+        tracker.init(FRAMES[0], TARGET)
+        tracker.update(FRAMES[1])
+        found = [tracker.restart(FRAMES[3], target), *map(tracker.update, FRAMES[4:6])]
+        for answer in found:
+            check_answer(answer, gives_of(name))
+        if tracker.keeps_first or name in FROM_THE_CLOCK:
+            continue
+        anew = [tracker.init(FRAMES[3], target), *map(tracker.update, FRAMES[4:6])]
+        for one, other in zip(found, anew, strict=True):
+            assert (one.box, one.score, one.found) == (other.box, other.score, other.found)
+            assert (one.mask is None) == (other.mask is None)
+            assert one.mask is None or np.array_equal(one.mask, other.mask)

@@ -68,6 +68,22 @@ def test_frames_that_change_size_and_targets_outside_are_told():
         run(Counter(), [FRAMES[0].astype(np.float32)], target)
 
 
+def test_a_restart_is_a_start_where_nothing_else_is_said():
+    tracker = Counter()
+    with pytest.raises(InputError, match="before init"):
+        tracker.restart(FRAMES[0], Target(box=(1, 1, 2, 2)))
+    tracker.init(FRAMES[0], Target(box=(1, 1, 2, 2)))
+    tracker.update(FRAMES[1])
+    assert tracker.restart(FRAMES[2], Target(box=(3, 1, 2, 2))).box == Box(3, 1, 2, 2)
+    assert tracker.update(FRAMES[3]).box.x == 1
+    with pytest.raises(InputError, match="one size"):
+        tracker.restart(FRAMES[0][:-1], Target(box=(1, 1, 2, 2)))
+    with pytest.raises(InputError, match="outside"):
+        tracker.restart(FRAMES[0], Target(box=(50, 1, 2, 2)))
+    with pytest.raises(InputError, match="before init"):  # neither here nor there
+        tracker.update(FRAMES[0])
+
+
 def test_every_name_can_be_made_or_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECTRACK_CACHE", str(tmp_path / "cache"))
     for name, entry in TRACKERS.items():

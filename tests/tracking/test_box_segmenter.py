@@ -10,7 +10,7 @@ from random_mask_in_box import random_mask_in_box, write_random_mask_in_box
 from spectrack.errors import InputError
 from spectrack.networks.folding import for_inference
 from spectrack.structures import Box
-from spectrack.tracking.looks import FOUR_VIEWS, SIDE, Hint, Segmented, Views
+from spectrack.tracking.looks import CONTEXT, FOUR_VIEWS, SIDE, Hint, Look, Segmented, Views
 from spectrack.tracking.mask_in_box import REMEMBERED, BoxSegmenter, shared_mask_in_box
 from spectrack.tracking.square_crop import SquareCrop
 from spectrack.weights.files import write_weights
@@ -237,3 +237,31 @@ def test_a_file_is_read_once_and_another_network_is_told(tmp_path) -> None:
         shared_mask_in_box(str(tmp_path / "other.safetensors"))
     with pytest.raises(InputError, match="do not exist"):
         shared_mask_in_box(str(tmp_path / "none.safetensors"))
+
+
+def test_a_later_frame_is_recalled_beside_the_first(network) -> None:
+    """As the network itself would remember its crop; an empty mask leaves nothing."""
+    segment, box = BoxSegmenter(network), Box(30, 20, 40, 20)
+    segment.recall(FRAME, soft_mask(box))
+    assert segment.memory.all is None  # there is no first frame beside which it could stand
+    segment.start(FRAME, soft_mask(box))
+    first, colours = segment.memory.all, segment.colours
+    segment.recall(BLACK, np.zeros((HEIGHT, WIDTH), np.float32))
+    assert segment.memory.all.keys_nkt.shape == first.keys_nkt.shape
+    later = Box(10, 10, 30, 30)
+    segment.recall(BLACK, soft_mask(later))
+    found, tokens = segment.memory.all, (SIDE // 16) ** 2
+    crop = SquareCrop.around(later, CONTEXT, SIDE)
+    look = Look.at(BLACK, crop, Hint(later), None)
+    mask = torch.from_numpy(np.ascontiguousarray(crop.cut(soft_mask(later))))[None, None]
+    with torch.inference_mode():
+        features = network.features(*look.tensors(False))
+        own = network.remember(features, look.maps_1css[:, :1], mask)
+    for both, one, other in (
+        (found.keys_nkt, first.keys_nkt, own.keys_nkt),
+        (found.values_nvt, first.values_nvt, own.values_nvt),
+    ):
+        assert both.shape[2] == one.shape[2] + tokens
+        assert torch.equal(both[..., :-tokens], one)
+        torch.testing.assert_close(both[..., -tokens:], other)
+    assert segment.colours is colours

@@ -12,6 +12,7 @@ from spectrack.structures import Box, Prediction, Target
 from spectrack.tracking.base import Tracker
 from spectrack.tracking.journal import Journal, read_journal
 from spectrack.tracking.loop import Interrupted, run_many
+from spectrack.video.frames import ArrayFrames, BrokenFrame
 from spectrack.video.reader import open_video
 
 ASKED = {"tracker": "step", "settings": {"rate": 0.1}}
@@ -61,12 +62,14 @@ class StepTracker(Tracker):
         return Prediction(self._box, mask, 1 / (1 + self._box.x), True)
 
 
+FRAMES = np.zeros((12, 48, 64, 3), np.uint8)
+FRAMES[:, 0, 0, 0] = np.arange(12)
+
+
 @pytest.fixture
 def frames():
     """Twelve frames of 64x48 that carry their number."""
-    frames_thwc = np.zeros((12, 48, 64, 3), np.uint8)
-    frames_thwc[:, 0, 0, 0] = np.arange(12)
-    return frames_thwc
+    return FRAMES.copy()
 
 
 TARGETS = {1: Target(box=(4, 6, 10, 8)), 7: Target(mask=Box(20, 20, 9, 12).fill((64, 48)))}
@@ -271,3 +274,66 @@ def test_a_journal_that_cannot_be_written(tmp_path, frames):
         pytest.raises(InputError, match="cannot be written"),
     ):
         run_many({1: StepTracker()}, open_video(frames), {1: TARGETS[1]}, journal=journal)
+
+
+class LearningTracker(StepTracker):
+    """Keeps what it learned of the frame in which the target was given."""
+
+    keeps_first = True
+
+    def _restart(self, frame_hwc, target):
+        answer = self._init(frame_hwc, target)
+        self.asked[-1] = ("restart", *self.asked[-1][1:])
+        return answer
+
+
+def learning_after(path, frames, dies, starts=None):
+    """What each of both objects' trackers was asked, after a kill and a new start."""
+    trackers = {key: LearningTracker(StepSettings(dies=dies)) for key in TARGETS}
+    with Journal(path, ASKED) as journal, pytest.raises(MemoryError):
+        run_many(trackers, open_video(FRAMES), TARGETS, journal=journal, starts=starts)
+    trackers = {key: LearningTracker() for key in TARGETS}
+    with Journal(path, ASKED, read_journal(path)) as journal:
+        tracks = run_many(trackers, frames, TARGETS, journal=journal, starts=starts)
+    whole = {key: LearningTracker() for key in TARGETS}
+    same(tracks, run_many(whole, open_video(FRAMES), TARGETS, starts=starts))
+    return [tracker.asked for tracker in trackers.values()]
+
+
+def test_one_that_learns_is_shown_where_its_object_was_given(tmp_path):
+    one, seven = learning_after(tmp_path / "journal", open_video(FRAMES), dies=5)
+    given = tuple(TARGETS[7].box)
+    assert one[:3] == [("init", 0, (4, 6, 10, 8)), ("restart", 4, (8, 6, 10, 8)), ("update", 5)]
+    assert seven[:2] == [("init", 0, given), ("restart", 4, (given[0] + 4, *given[1:]))]
+    assert len(one) == len(seven) == 2 + 7
+
+
+def test_where_an_object_starts_later_that_frame_is_shown(tmp_path):
+    one, seven = learning_after(tmp_path / "journal", open_video(FRAMES), dies=6, starts={7: 3})
+    assert [asked[:2] for asked in one[:2]] == [("init", 0), ("restart", 5)]
+    assert [asked[:2] for asked in seven[:2]] == [("init", 3), ("restart", 5)]
+
+
+def test_in_the_frame_it_was_given_in_a_tracker_only_starts(tmp_path):
+    one, seven = learning_after(tmp_path / "journal", open_video(FRAMES), dies=4, starts={7: 3})
+    assert [asked[:2] for asked in one[:2]] == [("init", 0), ("restart", 3)]
+    assert [asked[:2] for asked in seven[:2]] == [("init", 3), ("update", 4)]
+
+
+class NoWayBack(ArrayFrames):
+    """Frames that are there in their order only."""
+
+    def __getitem__(self, index):
+        raise BrokenFrame(f"frame {index} cannot be decoded by itself")
+
+
+class NoEnd(ArrayFrames):
+    """As many as come."""
+
+    length = None
+
+
+@pytest.mark.parametrize("source", [NoWayBack, NoEnd])
+def test_where_frames_cannot_be_read_again_each_starts_from_its_answer(tmp_path, source):
+    for asked in learning_after(tmp_path / "journal", source(FRAMES), dies=5):
+        assert [one[:2] for one in asked[:2]] == [("init", 4), ("update", 5)]

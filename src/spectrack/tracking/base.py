@@ -55,6 +55,9 @@ class Tracker(ABC):
     """Whether several of its kind may be asked at the same time, each from a thread: they share
     nothing that changes, and draw no random numbers of a common generator."""
 
+    keeps_first: ClassVar[bool] = False
+    """Whether :meth:`restart` keeps what was learned of the frame in which the target was given."""
+
     explanation: Explanation | None = None
     """How the last answer came about, where ``explains``."""
 
@@ -75,12 +78,40 @@ class Tracker(ABC):
         Raises:
             InputError: If frame or target cannot be used; the tracker has to be started again then.
         """
+        return self._checked(self._init, frame_hwc, target)
+
+    def restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Go on from a later frame and what was answered there, when :meth:`init` was called.
+
+        For whoever has the answers of an earlier run and the tracker no more. What was given in the
+        first frame is surer than an answer, so one that learns from it (``keeps_first``) does not
+        forget that; others start as by :meth:`init`.
+
+        Args:
+            frame_hwc: uint8 RGB of shape (H, W, 3), of the first frame's size.
+            target: The answer there.
+
+        Returns:
+            As :meth:`init`.
+
+        Raises:
+            InputError: As :meth:`update`, or as :meth:`init`.
+        """
+        check_frame(frame_hwc, self.size_wh)
+        return self._checked(self._restart, frame_hwc, target)
+
+    def _checked(
+        self,
+        verb: Callable[[FrameHWC, Target], Prediction],
+        frame_hwc: FrameHWC,
+        target: Target,
+    ) -> Prediction:
         self._size_wh = None
         size_wh = check_frame(frame_hwc)
         target.check(size_wh)
         self._size_wh = size_wh
         try:
-            return self._init(frame_hwc, target)
+            return verb(frame_hwc, target)
         except BaseException:
             self._size_wh = None
             raise
@@ -151,6 +182,10 @@ class Tracker(ABC):
     @abstractmethod
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
         """See :meth:`init`; frame and target are checked."""
+
+    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """See :meth:`restart`; frame and target are checked."""
+        return self._init(frame_hwc, target)
 
     @abstractmethod
     def _update(self, frame_hwc: FrameHWC) -> Prediction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class Follower:
         self._skip_broken = skip_broken
         self._begins = dict.fromkeys(trackers, 0) | dict(begins or {})
         self._starts = starts(trackers, targets, self._begins, kept)
+        self._firsts = self._read_firsts(frames)
         self._done = 0 if kept is None else kept.frames
         self._given = None if kept is None else last_answers(kept)
         last = max(self._done - 1, 0)
@@ -120,10 +122,35 @@ class Follower:
     def _answer(self, key: int, index: int, frame_hwc: FrameHWC) -> Prediction:
         tracker, start, answer = self._trackers[key], self._starts[key], ABSENT
         if index == start.frame:
-            answer = tracker.init(frame_hwc, start.target)
+            answer = self._start(key, frame_hwc)
         elif index > start.frame:
             answer = tracker.update(frame_hwc)
         return answer if index >= self._begins[key] else ABSENT
+
+    def _read_firsts(self, frames: Frames) -> dict[int, FrameHWC]:
+        """Where trackers go on that keep what they learn of it: the frame each target is given in.
+
+        Read before the others, as a decoder is at one place at a time.
+        """
+        if getattr(frames, "length", None) is None:
+            return {}
+        later = [
+            self._begins[key]
+            for key, start in self._starts.items()
+            if start.frame > self._begins[key] and self._trackers[key].keeps_first
+        ]
+        found = {}
+        for begin in sorted(set(later)):
+            with suppress(InputError):  # then they start as others do
+                found[begin] = frames[begin]
+        return found
+
+    def _start(self, key: int, frame_hwc: FrameHWC) -> Prediction:
+        tracker, start, begin = self._trackers[key], self._starts[key], self._begins[key]
+        if start.frame == begin or begin not in self._firsts:
+            return tracker.init(frame_hwc, start.target)
+        tracker.init(self._firsts[begin], self._targets[key])
+        return tracker.restart(frame_hwc, start.target)
 
     def _hold(self, index: int, last_hwc: FrameHWC) -> dict[int, Prediction]:
         for key, tracker in self._trackers.items():

@@ -154,6 +154,20 @@ class BoxSegmenter:
         ]
         self.memory.add(Memory.of(*side_by_side(jobs)))
 
+    def recall(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Remember a later frame, not segmented here, beside the first one.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            soft_hw: Its mask, float32 (H, W) in [0, 1]; an empty one is not remembered.
+        """
+        box = robust_box(soft_hw >= 0.5)
+        if box is None or self.memory.all is None:
+            return
+        crop = SquareCrop.around(box, CONTEXT, SIDE)
+        look = Look.at(frame_hwc, crop, Hint(box), None)
+        self.memory.add(self._remembered(look, np.ascontiguousarray(crop.cut(soft_hw)), False))
+
     def begin(self, frame_hwc: FrameHWC, hint: Hint, place: int = 0) -> list[Seen]:
         """Look at a hint one way, before the others are there; may be called from several threads.
 

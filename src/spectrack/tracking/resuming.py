@@ -2,7 +2,9 @@
 
 What a tracker has learned cannot be kept in general. So it is started anew on the last frame in
 which its object was found, with the mask and box that were answered there, and follows the video
-from there on; what it says of frames that are answered already is not used.
+from there on; what it says of frames that are answered already is not used. One that learns from
+the frame in which its object was given is shown that before
+(:meth:`spectrack.tracking.base.Tracker.restart`): what was given is surer than what was answered.
 """
 
 from __future__ import annotations

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 
 from spectrack.datasets.synthetic.scene import make_clip
 from spectrack.errors import InputError
+from spectrack.metrics.regions import jaccard
 from spectrack.structures import Box, Target
 from spectrack.trackers.sftrack.settings import SFTrackSettings
 from spectrack.trackers.sftrack.tracker import SFTracker
 from spectrack.tracking.fine_tuning import FineTuning
 from spectrack.tracking.mask_in_box import mask_in_box_to_tune, shared_mask_in_box
-from spectrack.tracking.table import settings_of
+from spectrack.tracking.table import make_tracker, settings_of
 
 
 @pytest.fixture
@@ -64,6 +67,35 @@ def test_graphs_learn_nothing(lessons, monkeypatch) -> None:
         own = SFTrackSettings(runtime=runtime, inputs="flow", fine_tune=1)
         SFTracker(own).init(clip.frames_thwc[0], target)
         assert len(lessons) == learned
+
+
+@pytest.mark.parametrize("name", ["sftrack", "nanomask"])
+@pytest.mark.parametrize("size_wh", [(160, 120), (1000, 60)], ids=["whole", "shrunk"])
+def test_a_restart_keeps_what_was_learned_and_remembered_of_the_first_frame(
+    lessons, name, size_wh
+) -> None:
+    clip = make_clip(3, size_wh=(160, 120), seed=3)
+    frames = [cv2.resize(frame, size_wh) for frame in clip.frames_thwc]
+    masks = [cv2.resize(mask.astype(np.uint8), size_wh) > 0 for mask in clip.masks_thw]
+    tracker = make_tracker(name, **({"largest": 500} if name == "sftrack" else {}))
+    inner = getattr(tracker, "_tracker", tracker)
+    tracker.init(frames[0], Target(Box.from_mask(masks[0])))
+    box_segmenter = getattr(inner._segment, "_segment", inner._segment)
+    network, first = box_segmenter._network, box_segmenter.memory._first
+    later = Target(Box.from_mask(masks[1]), masks[1])
+    tracker.restart(frames[1], later)
+    assert getattr(inner._segment, "_segment", inner._segment) is box_segmenter
+    assert box_segmenter._network is network
+    assert box_segmenter.memory._first is first
+    assert box_segmenter.memory._newest is not None
+    assert len(lessons) == (name == "sftrack")
+    p = tracker.update(frames[2])
+    assert p.found
+    assert jaccard(p.hard_mask(), masks[2]) > 0.5
+    tracker.init(frames[1], later)  # another target knows nothing of it
+    again = getattr(inner._segment, "_segment", inner._segment)
+    assert again.memory._first is not first
+    assert again.memory._newest is None
 
 
 def test_names_differ_in_what_they_learn() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +46,21 @@ def learn_colours(
         crop = Crop.around(box)
         index = colour_index(crop.cut(frame_hwc, OUTSIDE))
         colours.learn(index, crop.cut(mask_hw.astype(np.float32)), rate)
+
+
+def carried_mask(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
+    """What colours are learned from: masks that inputs carry themselves, where there are some.
+
+    Colours shape the fused mask, so learning them from it would confirm its own mistakes.
+    """
+    masks = [h.soft_hw for h in hypotheses if h is not None and h.soft_hw is not None]
+    if not masks:
+        return soft
+    if len(masks) == 1:  # the same numbers without two planes of float64
+        one: SoftHW = (np.arange(256) / 255).astype(np.float32)[masks[0]]
+        return one
+    mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
+    return mean
 
 
 def input_maps(

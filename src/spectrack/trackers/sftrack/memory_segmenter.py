@@ -40,6 +40,10 @@ class MemorySegmenter:
         """Remember the first frame and nothing else."""
         self._segment.start(frame_hwc, soft_hw, box)
 
+    def recall(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Remember a later frame beside the first one."""
+        self._segment.recall(frame_hwc, soft_hw)
+
     def remember(self, soft_hw: SoftHW, box: Box) -> None:
         """Keep the frame just segmented with the mask that was believed, if it is sure of itself.
 

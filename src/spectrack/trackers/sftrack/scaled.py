@@ -6,6 +6,7 @@ half the sides: what it takes then does not grow with the camera.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -31,6 +32,7 @@ class ScaledSFTracker(Tracker):
     Settings = SFTrackSettings
     reads_boxes = True
     explains = True
+    keeps_first = True
 
     def __init__(self, settings: SFTrackSettings | None = None) -> None:
         super().__init__(settings)
@@ -40,6 +42,17 @@ class ScaledSFTracker(Tracker):
         self.box_of_mask = self._tracker.box_of_mask
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        return self._started(self._tracker.init, frame_hwc, target)
+
+    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        return self._started(self._tracker.restart, frame_hwc, target)
+
+    def _started(
+        self,
+        verb: Callable[[FrameHWC, Target], Prediction],
+        frame_hwc: FrameHWC,
+        target: Target,
+    ) -> Prediction:
         self._scale = min(1.0, self.settings.largest / max(self.size_wh))
         self._tracker.video_wh = self.size_wh
         given = target.mask if target.mask is not None and target.mask.any() else None
@@ -47,9 +60,7 @@ class ScaledSFTracker(Tracker):
         if given is not None:
             whole = self._small(given.astype(np.uint8) * np.uint8(255))
             mask = whole >= 128 if (whole >= 128).any() else None
-        first = self._tracker.init(
-            self._small(frame_hwc), Target(_times(target.box, self._scale), mask)
-        )
+        first = verb(self._small(frame_hwc), Target(_times(target.box, self._scale), mask))
         self._explain()
         found = self._large(first)
         return Prediction(target.box, found.mask if given is None else given, found.score)

@@ -10,7 +10,7 @@ contradicts starts again from it, and a lost target is searched for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from spectrack.trackers.sftrack.confidence import (
 from spectrack.trackers.sftrack.far_parts import without_far_parts
 from spectrack.trackers.sftrack.feedback import Feedback
 from spectrack.trackers.sftrack.first import FirstMask, find_in_box
-from spectrack.trackers.sftrack.input_maps import colours_of, learn_colours
+from spectrack.trackers.sftrack.input_maps import carried_mask, colours_of, learn_colours
 from spectrack.trackers.sftrack.inputs import InputPool, seen_side
 from spectrack.trackers.sftrack.memory_segmenter import MemorySegmenter
 from spectrack.trackers.sftrack.segmenter import CroppedChannels, Segmenter
@@ -76,6 +76,7 @@ class SFTracker(Tracker):
     Settings = SFTrackSettings
     reads_boxes = True
     explains = True
+    keeps_first = True
     video_wh: tuple[int, int] | None = None
     """Size of the video's frames where those seen here are shrunk; set before :meth:`init`."""
 
@@ -100,16 +101,26 @@ class SFTracker(Tracker):
         self._flow = quick_flow()
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        s, size_wh = self.settings, self.size_wh
         self._segment = self._new_segmenter()  # the last one knew another target
-        self._await_learning = lambda: None  # what still learns belongs to that
+        return self._start(frame_hwc, target, known=False)
+
+    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        self._await_learning()
+        return self._start(frame_hwc, target, known=True)
+
+    def _start(self, frame_hwc: FrameHWC, target: Target, known: bool) -> Prediction:
+        """Start on a frame; what a segmenter with a memory knows of the target stays."""
+        s, size_wh = self.settings, self.size_wh
+        self._await_learning = lambda: None  # what still learns belongs to another target
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
             first = self._find(frame_hwc, target.box)
             soft, signals = first.soft_hw, first_signals(first)
             self._first_score = score_of(signals, NUMBERS[s.masks][0])
         else:
-            soft, signals, self._first_score = given.astype(np.float32), {}, 1.0
+            soft, signals = given.astype(np.float32), {}
+            if not known:
+                self._first_score = 1.0
         self._score = self._first_score
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
@@ -118,7 +129,10 @@ class SFTracker(Tracker):
             self._segment = Segmenter(self._adaptation.network)
         self._filter = _new_filter(s, size_wh)
         if isinstance(self._segment, MemorySegmenter):
-            self._segment.start(frame_hwc, soft, box)
+            if known:
+                self._segment.recall(frame_hwc, soft)
+            else:
+                self._segment.start(frame_hwc, soft, box)
         self._mixing = self._mixing_at(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
@@ -341,7 +355,7 @@ class SFTracker(Tracker):
             rate = max(s.rate, EARLY_RATE * state.youth)
             # Box trackers may look at the next frame meanwhile. Whoever called may write over
             # this one by then, so learn from the copy; the mask that is answered stays as it is.
-            known = self._state.frame_hwc, _carried(hypotheses, soft), rate, soft, box
+            known = self._state.frame_hwc, carried_mask(hypotheses, soft), rate, soft, box
             self._await_learning = meanwhile(partial(_learn, self._colours, self._segment, *known))
             tight = robust_box(hard)
             if sure > 0.7 and agreed > 0.5 and tight is not None:
@@ -371,21 +385,6 @@ def _new_filter(settings: SFTrackSettings, size_wh: tuple[int, int]) -> Windowed
         return None
     lengths = (1.0,) * settings.iterations
     return WindowedOnlineFilter(size_wh, OnlineSettings(reach=settings.reach, lengths=lengths))
-
-
-def _carried(hypotheses: Sequence[Hypothesis | None], soft: SoftHW) -> SoftHW:
-    """What colours are learned from: masks that inputs carry themselves, where there are some.
-
-    Colours shape the fused mask, so learning them from it would confirm its own mistakes.
-    """
-    masks = [h.soft_hw for h in hypotheses if h is not None and h.soft_hw is not None]
-    if not masks:
-        return soft
-    if len(masks) == 1:  # the same numbers without two planes of float64
-        one: SoftHW = (np.arange(256) / 255).astype(np.float32)[masks[0]]
-        return one
-    mean: SoftHW = (np.mean(masks, axis=0) / 255).astype(np.float32)
-    return mean
 
 
 def _mean_agreement(mixed: Mixed) -> float:
