@@ -70,14 +70,14 @@ def test_graphs_learn_nothing(lessons, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["sftrack", "nanomask"])
-@pytest.mark.parametrize("size_wh", [(160, 120), (1000, 60)], ids=["whole", "shrunk"])
+@pytest.mark.parametrize("size_wh", [(160, 120), (320, 240)], ids=["whole", "shrunk"])
 def test_a_restart_keeps_what_was_learned_and_remembered_of_the_first_frame(
     lessons, name, size_wh
 ) -> None:
     clip = make_clip(3, size_wh=(160, 120), seed=3)
     frames = [cv2.resize(frame, size_wh) for frame in clip.frames_thwc]
     masks = [cv2.resize(mask.astype(np.uint8), size_wh) > 0 for mask in clip.masks_thw]
-    tracker = make_tracker(name, **({"largest": 500} if name == "sftrack" else {}))
+    tracker = make_tracker(name, **({"largest": 160} if name == "sftrack" else {}))
     inner = getattr(tracker, "_tracker", tracker)
     tracker.init(frames[0], Target(Box.from_mask(masks[0])))
     box_segmenter = getattr(inner._segment, "_segment", inner._segment)
@@ -96,6 +96,42 @@ def test_a_restart_keeps_what_was_learned_and_remembered_of_the_first_frame(
     again = getattr(inner._segment, "_segment", inner._segment)
     assert again.memory._first is not first
     assert again.memory._newest is None
+
+
+def test_a_restart_keeps_how_large_the_target_is_and_what_its_box_tracker_looks_for() -> None:
+    """Half of the target, as behind an obstacle, is not taken for all of it."""
+    clip = make_clip(3, size_wh=(160, 120), seed=3)
+    frames, masks = clip.frames_thwc, clip.masks_thw
+    tracker = SFTracker(SFTrackSettings(fine_tune=0))
+    tracker.init(frames[0], Target(mask=masks[0]))
+    fear, flow = (one._tracker for one in tracker._pool.inputs)
+    template, state = fear._template, tracker._state
+    half = masks[1].copy()
+    half[:, : int(Box.from_mask(half).center[0])] = False
+    answer = Target(mask=half)
+    p = tracker.restart(frames[1], answer)
+    assert p.box == answer.box
+    assert np.array_equal(p.mask >= 0.5, half)
+    assert tracker._state.area == state.area > 1.5 * np.count_nonzero(half)
+    assert np.array_equal(tracker._state.soft_hw >= 0.5, half)
+    now_fear, now_flow = (one._tracker for one in tracker._pool.inputs)
+    assert now_fear is fear
+    assert fear._template is template
+    assert Box(*fear._box).center[0] > state.box.center[0]  # it looks about the half
+    assert now_flow is not flow
+    both = np.maximum(masks[1], np.roll(masks[1], 9, axis=0))  # one that has grown is larger now
+    tracker.restart(frames[1], Target(mask=both))
+    assert tracker._state.area == np.count_nonzero(both) > state.area
+
+
+@pytest.mark.parametrize("iterations", [0, 1])
+def test_a_restart_from_a_box_finds_the_mask_in_it(iterations) -> None:
+    clip = make_clip(3, size_wh=(160, 120), seed=3)
+    tracker = SFTracker(SFTrackSettings(fine_tune=0, iterations=iterations))
+    tracker.init(clip.frames_thwc[0], Target(mask=clip.masks_thw[0]))
+    p = tracker.restart(clip.frames_thwc[1], Target(Box.from_mask(clip.masks_thw[1])))
+    assert jaccard(p.hard_mask(), clip.masks_thw[1]) > 0.7
+    assert jaccard(tracker.update(clip.frames_thwc[2]).hard_mask(), clip.masks_thw[2]) > 0.7
 
 
 def test_names_differ_in_what_they_learn() -> None:

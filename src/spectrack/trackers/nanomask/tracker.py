@@ -51,13 +51,6 @@ class NanoMaskTracker(Tracker):
         self._segment = BoxSegmenter(network, memory, s.rate, MIRRORED if s.mirror else ONE_VIEW)
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        return self._start(frame_hwc, target, known=False)
-
-    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        return self._start(frame_hwc, target, known=True)
-
-    def _start(self, frame_hwc: FrameHWC, target: Target, known: bool) -> Prediction:
-        """Start on a frame; what is known already of the target's looks stays."""
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
             soft = self._segment.first(frame_hwc, target.box)
@@ -66,12 +59,21 @@ class NanoMaskTracker(Tracker):
             soft, score = given.astype(np.float32), 1.0
         tight = Box.from_mask(soft >= 0.5) or target.box
         self._drawn = GivenBox.of(target.box, soft)
-        if known:
-            self._segment.recall(frame_hwc, soft)
-        else:
-            self._segment.start(frame_hwc, soft, tight)
+        self._segment.start(frame_hwc, soft, tight)
         self._boxes.init(frame_hwc, Target(target.box if given is None else tight))
         return Prediction(target.box if given is None else tight, soft, score)
+
+    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Go on as if this had been the answer for the frame before; all else stays as it was."""
+        given = target.mask if target.mask is not None and target.mask.any() else None
+        soft = self._segment.first(frame_hwc, target.box) if given is None else given
+        soft = soft.astype(np.float32)
+        if self._boxes.carries_masks:
+            self._boxes.correct(frame_hwc, soft)
+        else:
+            self._boxes.init(frame_hwc, Target(target.box))
+        self._segment.recall(frame_hwc, soft)
+        return Prediction(target.box, soft, sharpness(soft))
 
     def _update(self, frame_hwc: FrameHWC) -> Prediction:
         s: NanoMaskSettings = self.settings

@@ -124,3 +124,9 @@ def later_signals(
         "likeness": min(max(likeness, 0.0), 1.0),
         "first": first,
     }
+
+
+def mean_agreement(mixed: Mixed) -> float:
+    """How far the inputs that count agree, on average, 0 to 1."""
+    there: NDArray[np.float32] = mixed.agreement_c[mixed.weights_c != 0]
+    return float(there.mean()) if there.size else 0.0

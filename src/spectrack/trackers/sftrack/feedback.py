@@ -94,6 +94,26 @@ class Feedback:
                     one.init(frame_hwc, Target(tight, hard))
         return tuple(restarted)
 
+    def begin_again(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
+        """Let all go on from a mask of a frame not seen; box trackers keep what they know.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            soft_hw: The mask, float32 (H, W) in [0, 1].
+        """
+        hard = soft_hw >= 0.5
+        tight = robust_box(hard)
+        self._doubted = [0] * len(self._inputs)
+        if tight is None:
+            return
+        for one in self._inputs:
+            if one.failed or not one.restarts:
+                continue
+            if one.gives_masks or not one.carries_masks:
+                one.init(frame_hwc, Target(tight, hard))
+            else:
+                self.lead(one, frame_hwc, soft_hw, tight)
+
     def fits_better(self, tight: Box, hypothesis: Hypothesis | None) -> bool:
         """Whether the mask's box is nearer to the target's usual size than an input's own.
 

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrack.flow.estimators import FlowPair
 from spectrack.flow.local import CONTEXT, around, flow_pair, quick_flow
@@ -34,6 +33,7 @@ from spectrack.trackers.sftrack.confidence import (
     NUMBERS,
     first_signals,
     later_signals,
+    mean_agreement,
     score_of,
 )
 from spectrack.trackers.sftrack.far_parts import without_far_parts
@@ -101,26 +101,16 @@ class SFTracker(Tracker):
         self._flow = quick_flow()
 
     def _init(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        self._segment = self._new_segmenter()  # the last one knew another target
-        return self._start(frame_hwc, target, known=False)
-
-    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
-        self._await_learning()
-        return self._start(frame_hwc, target, known=True)
-
-    def _start(self, frame_hwc: FrameHWC, target: Target, known: bool) -> Prediction:
-        """Start on a frame; what a segmenter with a memory knows of the target stays."""
         s, size_wh = self.settings, self.size_wh
-        self._await_learning = lambda: None  # what still learns belongs to another target
+        self._segment = self._new_segmenter()  # the last one knew another target
+        self._await_learning = lambda: None  # what still learns belongs to that
         given = target.mask if target.mask is not None and target.mask.any() else None
         if given is None:
             first = self._find(frame_hwc, target.box)
             soft, signals = first.soft_hw, first_signals(first)
             self._first_score = score_of(signals, NUMBERS[s.masks][0])
         else:
-            soft, signals = given.astype(np.float32), {}
-            if not known:
-                self._first_score = 1.0
+            soft, signals, self._first_score = given.astype(np.float32), {}, 1.0
         self._score = self._first_score
         hard = soft >= 0.5
         box = robust_box(hard) or target.box
@@ -129,10 +119,7 @@ class SFTracker(Tracker):
             self._segment = Segmenter(self._adaptation.network)
         self._filter = _new_filter(s, size_wh)
         if isinstance(self._segment, MemorySegmenter):
-            if known:
-                self._segment.recall(frame_hwc, soft)
-            else:
-                self._segment.start(frame_hwc, soft, box)
+            self._segment.start(frame_hwc, soft, box)
         self._mixing = self._mixing_at(seen_side(target.box, size_wh, s.longest))
         self._mixer = OnlineMixer(self._mixing)
         self._colours = colours_of(frame_hwc, hard, first_share=0.25 if given is None else 0.5)
@@ -154,6 +141,27 @@ class SFTracker(Tracker):
             if channels is not None and channels.maps_kchw is not None:
                 self._adaptation.learn(channels.maps_kchw, channels.crops, soft, FIRST_STEPS)
         return Prediction(target.box if given is None else box, soft, self._first_score)
+
+    def _restart(self, frame_hwc: FrameHWC, target: Target) -> Prediction:
+        """Go on as if this had been the answer for the frame before; all else stays as it was."""
+        self._await_learning()
+        given = target.mask if target.mask is not None and target.mask.any() else None
+        soft = self._find(frame_hwc, target.box).soft_hw if given is None else given
+        soft = soft.astype(np.float32)
+        self._feed_back.begin_again(frame_hwc, soft)
+        self._between.looked([Hypothesis(target.box)] * len(self.settings.names))
+        judgement, area = self._judge(frame_hwc, soft), self._state.area
+        state = self._state.seen(frame_hwc, soft, target.box, judgement)
+        # a target that is half hidden just now must not become used to being small
+        self._state = replace(state, area=max(area, judgement.area), youth=0.0)
+        if state.shows_whole(judgement):
+            learn_colours(self._colours, frame_hwc, soft, self.settings.rate)
+            if isinstance(self._segment, MemorySegmenter):
+                self._segment.recall(frame_hwc, soft)
+        if self._filter is not None:
+            self._filter.reset()
+            self._filter.push(frame_hwc, soft)
+        return Prediction(target.box, soft, self._first_score)
 
     def _new_segmenter(self) -> Segmenter | MemorySegmenter:
         s: SFTrackSettings = self.settings
@@ -342,7 +350,7 @@ class SFTracker(Tracker):
         drawn = self._drawn_boxes(hypotheses)
         box = self._read_box(soft, boxes, drawn) or state.box
         sure = state.sureness(judgement)
-        agreed = 0.5 if mixed is None else _mean_agreement(mixed)
+        agreed = 0.5 if mixed is None else mean_agreement(mixed)
         assert self.explanation is not None
         channels = self.explanation.channels
         signals = later_signals(soft, judgement.likeness, channels, mixed, self._first_score)
@@ -385,8 +393,3 @@ def _new_filter(settings: SFTrackSettings, size_wh: tuple[int, int]) -> Windowed
         return None
     lengths = (1.0,) * settings.iterations
     return WindowedOnlineFilter(size_wh, OnlineSettings(reach=settings.reach, lengths=lengths))
-
-
-def _mean_agreement(mixed: Mixed) -> float:
-    there: NDArray[np.float32] = mixed.agreement_c[mixed.weights_c != 0]
-    return float(there.mean()) if there.size else 0.0
