@@ -152,8 +152,9 @@ class SFTracker(Tracker):
         self._between.looked([Hypothesis(target.box)] * len(self.settings.names))
         judgement, area = self._judge(frame_hwc, soft), self._state.area
         state = self._state.seen(frame_hwc, soft, target.box, judgement)
-        # a target that is half hidden just now must not become used to being small
-        self._state = replace(state, area=max(area, judgement.area), youth=0.0)
+        # it may be half hidden just now, or further away since: the mean of both by ratio
+        usual = max(float(np.sqrt(area * judgement.area)), judgement.area)
+        self._state = replace(state, area=usual, youth=0.0)
         if state.shows_whole(judgement):
             learn_colours(self._colours, frame_hwc, soft, self.settings.rate)
             if isinstance(self._segment, MemorySegmenter):
