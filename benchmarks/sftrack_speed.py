@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where experiment
 from experiments.common import commit, machine
 from spectrack.datasets.davis import Davis2016
 from spectrack.trackers.sftrack.tracker import SFTracker
+from spectrack.tracking.fine_tuning import forget_targets
 from spectrack.tracking.loop import run
 from spectrack.tracking.table import make_tracker
 from spectrack.video.frames import ArrayFrames
@@ -130,6 +131,7 @@ def main() -> None:
             rates = []
             for frames, video in clips.values():
                 make_tracker(name, **own).init(frames[0], video.target())  # compiles, fills caches
+                forget_targets()  # who follows one for the first time waits for that
                 begin = time.perf_counter()
                 run(make_tracker(name, **own), ArrayFrames(frames), video.target(), clean=clean)
                 rates.append(len(frames) / (time.perf_counter() - begin))

@@ -14,7 +14,7 @@ from spectrack import threads
 from spectrack.structures import Box
 from spectrack.threads import side_by_side
 from spectrack.tracking import fine_tuning
-from spectrack.tracking.fine_tuning import FineTuning, _Lesson
+from spectrack.tracking.fine_tuning import FineTuning, _Lesson, forget_targets
 from spectrack.tracking.looks import Hint
 from spectrack.tracking.mask_in_box import (
     BoxSegmenter,
@@ -27,7 +27,7 @@ SIZE_WH = (200, 150)
 
 @pytest.fixture(autouse=True)
 def nothing_known_before() -> None:
-    fine_tuning._KNOWN.clear()
+    forget_targets()
 
 
 def ring(dx: int = 0, dy: int = 0):
@@ -76,7 +76,7 @@ def test_the_outcome_is_that_of_the_seed_on_any_number_of_processors(monkeypatch
     kept = [one.clone() for one in weights_of(shared)]
 
     def learned(seed: int = 0) -> list[torch.Tensor]:
-        fine_tuning._KNOWN.clear()
+        forget_targets()
         tuning = FineTuning(shared, 2, seed=seed)
         return weights_of(tuning.learned(frame, mask.astype(np.float32), Box.from_mask(mask)))
 
@@ -149,7 +149,7 @@ def test_the_outcome_lies_half_way_back(monkeypatch) -> None:
     given = frame, mask.astype(np.float32), Box.from_mask(mask)
     half = FineTuning(shared, 2).learned(*given)
     monkeypatch.setattr(fine_tuning, "SHARE", 1.0)
-    fine_tuning._KNOWN.clear()
+    forget_targets()
     whole = FineTuning(shared, 2).learned(*given)
     changed = 0
     for before, one, all_ in zip(*map(weights_of, (shared, half, whole)), strict=True):

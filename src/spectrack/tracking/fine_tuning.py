@@ -144,6 +144,11 @@ class _Known:
 _KNOWN = _Known()
 
 
+def forget_targets() -> None:
+    """Keep nothing of what was learned: to measure what learning takes, or to free the memory."""
+    _KNOWN.clear()
+
+
 @lru_cache(maxsize=1)
 def _tell_once() -> None:
     LOG.info("learning what each target looks like in its first frame: a few seconds each")
