@@ -145,11 +145,11 @@ LOOKS = (
     "OTB's Skiing (68 to 41), which it taught itself wrongly: J 85.4, from the mask 86.3, OTB "
     "72.8. That a mask made in a box teaches only where it is sure, and that the outcome lies half "
     "way back, was then chosen on held-out training sequences and the synthetic pond; that is the "
-    "first row. The nineteenth was for ten steps of it in place of twenty, equal on those clips "
-    "and half the work: here they are worse by a little in most sequences, and Skiing was lost, so "
-    "twenty stayed. The twentieth was for the two other trainings, with that learning. All rows of "
-    "parts, other masks and the short trainings are without it, and of before. A dash is what was "
-    "not run."
+    "first row. The nineteenth was for ten steps of it in place of twenty, about equal on those "
+    "clips (`first_frame.py --steps 10`) and half the work: here they are worse by a little in "
+    "most sequences, and Skiing was lost, so twenty stayed. The twentieth was for the two other "
+    "trainings, with that learning. All rows of parts, other masks and the short trainings are "
+    "without it, and of before. A dash is what was not run."
 )
 
 

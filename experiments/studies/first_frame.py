@@ -1,6 +1,6 @@
 """The network of masks in boxes learns what the target looks like in the first frame: what for?
 
-    python experiments/studies/first_frame.py [--trackers A,B] [--steps 0,10,20] [--quick]
+    python experiments/studies/first_frame.py [--trackers A,B] [--steps 0,20] [--quick]
 
 ``sftrack`` and ``sftrack-fast`` with their setting ``fine_tune``, from the first box and from the
 first mask: on the training sequences of DAVIS-2016 that no shipped network learned from (every
@@ -48,7 +48,7 @@ def follow(frames_and_masks, name, steps, from_mask):
 def main():
     def more(parser):
         parser.add_argument("--trackers", default="sftrack,sftrack-fast")
-        parser.add_argument("--steps", default="0,10,20")
+        parser.add_argument("--steps", default="0,20")
 
     options = arguments(__doc__, more)
     page = Page("studies/first_frame", "Learning what the target looks like in the first frame")

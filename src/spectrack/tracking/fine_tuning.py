@@ -62,7 +62,6 @@ Without them a mask spreads more easily onto look-alikes."""
 SMALLEST = 64
 """Pixels of a view's mask that can be believed below which it teaches nothing."""
 
-
 MOST_KNOWN = 8
 """Targets whose networks are kept."""
 
