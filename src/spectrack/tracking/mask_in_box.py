@@ -212,6 +212,14 @@ class BoxSegmenter:
         shown = [(one.look.crop, one.soft_ss) for one in seen]
         return [Segmented.mean(shown[k : k + step], size_wh) for k in range(0, len(seen), step)]
 
+    def look_again(self, frame_hwc: FrameHWC, hint: Hint) -> Segmented:
+        """The mask of one more hint of the frame just segmented; it may be remembered, too."""
+        crop = SquareCrop.around(hint.box, CONTEXT, SIDE)
+        way = (False, True) if self._views.mirror else (False,)
+        seen = self._see(frame_hwc, [(crop, hint)], [way], self.colours, self.memory.all)
+        self._seen = [*self._seen, *seen]
+        return Segmented.mean([(crop, seen[0].soft_ss)], (frame_hwc.shape[1], frame_hwc.shape[0]))
+
     def _crops(self, hint: Hint) -> list[SquareCrop]:
         return [SquareCrop.around(hint.box, context, SIDE) for context in self._views.contexts]
 

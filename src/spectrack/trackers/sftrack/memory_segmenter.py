@@ -8,8 +8,10 @@ import numpy as np
 
 from spectrack.structures import Box, FrameHWC, SoftHW
 from spectrack.trackers.sftrack.first import FirstMask
+from spectrack.trackers.sftrack.hidden_parts import HiddenParts
 from spectrack.trackers.sftrack.segmenter import CroppedChannels
 from spectrack.tracking.appearance import ColourModel
+from spectrack.tracking.colour import robust_box
 from spectrack.tracking.explanation import Hypothesis
 from spectrack.tracking.looks import Hint
 from spectrack.tracking.mask_in_box import BoxSegmenter, Seen
@@ -24,12 +26,14 @@ class MemorySegmenter:
 
     Args:
         segment: The network, with a memory of its own.
+        hidden: Whether :meth:`completed` looks for parts of the target.
     """
 
-    def __init__(self, segment: BoxSegmenter) -> None:
-        self._segment = segment
+    def __init__(self, segment: BoxSegmenter, hidden: bool = True) -> None:
+        self._segment, self._looks_on = segment, hidden
         self._boxes: list[Box] = []
         self._begun: dict[int, list[Seen]] = {}
+        self._hidden: HiddenParts | None = None
 
     def find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """Mask of the thing in the box of a first frame."""
@@ -38,6 +42,8 @@ class MemorySegmenter:
 
     def start(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> None:
         """Remember the first frame and nothing else."""
+        if self._looks_on:
+            self._hidden = HiddenParts(robust_box(soft_hw >= 0.5) or box)
         self._segment.start(frame_hwc, soft_hw, box)
 
     def recall(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> None:
@@ -54,6 +60,27 @@ class MemorySegmenter:
         if self._boxes and sharpness(soft_hw) >= SURE:
             place = int(np.argmax([one.iou(box) for one in self._boxes]))
             self._segment.remember(soft_hw, place)
+
+    def completed(self, frame_hwc: FrameHWC, soft_hw: SoftHW) -> SoftHW:
+        """The mask just made, with parts of the target that show beyond what hides it.
+
+        Args:
+            frame_hwc: uint8 RGB.
+            soft_hw: float32 (H, W) in [0, 1], not empty.
+        """
+        box = robust_box(soft_hw >= 0.5)
+        if box is None or self._hidden is None:
+            return soft_hw
+        larger = self._hidden.larger(box)
+        size_wh = (frame_hwc.shape[1], frame_hwc.shape[0])
+        if larger is not None:
+            seen = self._segment.look_again(frame_hwc, Hint(larger))
+            self._boxes.append(larger)
+            whole = self._hidden.added(soft_hw, seen.in_frame(size_wh))
+            if whole is not soft_hw:
+                soft_hw, box = whole, robust_box(whole >= 0.5) or box
+        self._hidden.follow(box)
+        return soft_hw
 
     def begin(self, frame_hwc: FrameHWC, place: int, hypothesis: Hypothesis) -> None:
         """Look at the hypothesis of an input while others are still at work, on its thread.

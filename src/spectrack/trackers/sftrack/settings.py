@@ -31,6 +31,8 @@ class SFTrackSettings:
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
             and the next mirrored, where ``views`` would have both; above 1 none are.
+        hidden: Look once more, in a larger box, where a part of the target may come out on the far
+            side of what hides it.
         every: The networks look at one of so many frames; in those between the mask is carried by
             optical flow, as long as that can be followed.
         memory: Frames that the network of masks in boxes remembers besides the first.
@@ -67,6 +69,7 @@ class SFTrackSettings:
     fine_tune: int = 20
     views: int = 2
     agreed: float = 0.85
+    hidden: bool = True
     every: int = 1
     memory: int = 4
     largest: int = 2000

@@ -170,11 +170,10 @@ class SFTracker(Tracker):
             return Segmenter(self._network)
         views = replace({1: ONE_VIEW, 2: MIRRORED, 4: FOUR_VIEWS}[s.views], agreed=s.agreed)
         network = shared_mask_in_box(s.mask_weights, s.runtime)
-        tuning = None
-        if s.fine_tune and s.runtime == "torch":
-            tuning = FineTuning(mask_in_box_to_tune(s.mask_weights), s.fine_tune)
-        memory = TargetMemory(s.memory)
-        return MemorySegmenter(BoxSegmenter(network, memory, s.rate, views, tuning))
+        learns = s.fine_tune and s.runtime == "torch"
+        tuning = FineTuning(mask_in_box_to_tune(s.mask_weights), s.fine_tune) if learns else None
+        one = BoxSegmenter(network, TargetMemory(s.memory), s.rate, views, tuning)
+        return MemorySegmenter(one, s.hidden)
 
     def _find(self, frame_hwc: FrameHWC, box: Box) -> FirstMask:
         """The mask in the box of the first frame."""
@@ -204,6 +203,10 @@ class SFTracker(Tracker):
             )
             soft = self._read_box.cut(soft, self._drawn_boxes(hypotheses))
             judgement = self._judge(frame_hwc, soft)
+            if judgement.believed and isinstance(self._segment, MemorySegmenter):
+                whole = self._segment.completed(frame_hwc, soft)
+                if whole is not soft:
+                    soft, judgement = whole, self._judge(frame_hwc, whole)
             found = (soft, judgement) if judgement.believed else None
         if found is None and self._state.lost:
             found = self._search(frame_hwc)
