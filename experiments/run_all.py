@@ -40,6 +40,7 @@ EXPERIMENTS = (
     "studies/looks_apart",
     "studies/first_frame",
     "studies/going_on",
+    "studies/hidden_parts",
     "studies/small_frames",
     "studies/mean_of_masks",
     "studies/discriminative",

@@ -42,6 +42,7 @@ IN_THE_RUN = (
         "looks_apart",
         "first_frame",
         "going_on",
+        "hidden_parts",
         "small_frames",
         "mean_of_masks",
         "discriminative",
