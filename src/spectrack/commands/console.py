@@ -31,8 +31,9 @@ ENOUGH, ENOUGH_S = 5, 20.0
 class Progress:
     """One line on standard error: done, rate and, once it means something, time left.
 
-    The first item often takes longer, as networks are loaded and kernels compiled, and a run that
-    goes on begins with many done; so the rate is that of the items after the first call.
+    The first item often takes longer, as networks are loaded and targets learned, and a run that
+    goes on begins with many done; so the first call tells no rate, and later ones that of the items
+    after it.
 
     On a terminal the line is redrawn in place; elsewhere (a log, CI) a plain line appears every ten
     seconds, so short work stays silent there. Call it with ``(done, total)``, total None where it
@@ -77,12 +78,11 @@ class Progress:
     def __call__(self, done: int, total: int | None = None) -> None:
         """Tell how far the work is; draws at most every tenth of a second."""
         now = self._clock()
-        before = self._first or (0, self._start)
-        self._first = self._first or (done, now)
+        self._first = before = self._first or (done, now)
         if self._silent or now - self._last < (TTY_INTERVAL if self._tty else LOG_INTERVAL):
             return
         self._last = now
-        late = now - self._start >= FIRST_S and before is self._first
+        late = now - self._start >= FIRST_S
         self._draw(self.line(done, total, now - before[1], before[0], late))
 
     def tell(self, line: str) -> None:
