@@ -207,6 +207,22 @@ def test_what_is_not_sure_is_not_learned_from(monkeypatch) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(as_it_is, other_known, strict=True))
 
 
+def test_a_true_mask_is_worth_more_steps(monkeypatch) -> None:
+    """Down to the same rate: the last step is as short as that of fewer ones."""
+    frame, mask = ring()
+    rates: list[float] = []
+    monkeypatch.setattr(
+        fine_tuning,
+        "_take_step",
+        lambda optimizer, *told: rates.append(optimizer.param_groups[0]["lr"]),
+    )
+    made = cv2.GaussianBlur(mask.astype(np.float32), (5, 5), 1)
+    for soft, count in ((made, 3), (mask.astype(np.float32), 3 * fine_tuning.TRUE)):
+        rates.clear()
+        FineTuning(mask_in_box_to_tune(), 3).learned(frame, soft, Box.from_mask(mask))
+        np.testing.assert_allclose(rates, fine_tuning.RATE * np.linspace(1, 0, count + 1)[:-1])
+
+
 def test_a_mask_that_is_nowhere_sure_teaches_nothing() -> None:
     frame, mask = ring()
     everywhere, shared = np.where(mask, 0.7, 0).astype(np.float32), mask_in_box_to_tune()

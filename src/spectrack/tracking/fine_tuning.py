@@ -45,6 +45,9 @@ SURE = 0.8
 """Of a mask that a network made, pixels at least this soft are the target and those of at most the
 rest are not; others are not learned from."""
 
+TRUE = 2
+"""How many times the steps are worth it where the mask was not made by a network."""
+
 VIEWS = 2
 """Views of the target in a step; each is learned from on a processor of its own."""
 
@@ -71,7 +74,7 @@ class FineTuning:
 
     Args:
         network: Trained, not folded; it stays as it is.
-        steps: How many.
+        steps: How many, of a mask that a network made; of a true one :data:`TRUE` times as many.
         rate: See :data:`RATE`.
         seed: Of everything that is drawn.
     """
@@ -103,10 +106,12 @@ class FineTuning:
 
     def _learn(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box) -> MaskInBox:
         lesson = _Lesson.of(self._network, frame_hwc, soft_hw, box)
+        true = bool(((soft_hw == 0) | (soft_hw == 1)).all())  # what networks make has soft edges
+        steps = TRUE * self._steps if true else self._steps
         weights = list(lesson.network.parameters())
         optimizer = torch.optim.AdamW(weights, lr=self._rate, weight_decay=1e-4, fused=True)
-        for step in range(self._steps):
-            optimizer.param_groups[0]["lr"] = self._rate * (1 - step / self._steps)
+        for step in range(steps):
+            optimizer.param_groups[0]["lr"] = self._rate * (1 - step / steps)
             draws = [[self._seed, step, place] for place in range(VIEWS)]
             found = side_by_side([partial(lesson.gradients, draw) for draw in draws])
             _take_step(optimizer, weights, [one for one in found if one is not None])

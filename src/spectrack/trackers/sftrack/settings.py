@@ -26,8 +26,8 @@ class SFTrackSettings:
         mask_weights: Of the network of masks in boxes, a name or a file; the shipped ones where
             empty.
         fine_tune: Steps in which that network learns what the target looks like in the first
-            frame, which takes a few seconds; 0 leaves it as it is. Only torch can: with ONNX
-            Runtime it stays as it is, too.
+            frame, which takes a few seconds; twice as many where its mask was given. 0 leaves it
+            as it is. Only torch can: with ONNX Runtime it stays as it is, too.
         views: Ways in which each box is looked at: 1, 2 (mirrored, too) or 4 (and in a wider crop).
         agreed: Least IoU of the inputs' boxes that are looked at one way each, the first as it is
             and the next mirrored, where ``views`` would have both; above 1 none are.
