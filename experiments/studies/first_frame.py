@@ -82,8 +82,9 @@ def main():
         f"out*: {', '.join(held_out)}, training sequences of DAVIS-2016 at 240p from which no "
         "network learned. *Pond*: clips of 60 frames in which the target is half hidden and passes "
         "a look-alike; the network learned from other clips of it. Seconds of the first frame, by "
-        "the clock, beside whatever else ran, and of the processors together. Steps, rate and what "
-        "views are made of were chosen on these clips."
+        "the clock, beside whatever else ran, and of the processors together. Steps are those of a "
+        "mask made in the box; a given one is learned in twice as many. Their number, the rate and "
+        "what views are made of were chosen on these clips."
     )
     columns = ["J of each", "J", "soon", "box IoU"]
     groups = [f"{group}: {c}" for group in ("held out", "pond") for c in columns]
