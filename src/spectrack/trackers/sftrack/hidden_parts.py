@@ -57,7 +57,7 @@ class HiddenParts:
         self._shown: list[Box] = []  # and what that showed
 
     def larger(self, box: Box) -> Box | None:
-        """Where to look in this frame; None where no part seems hidden.
+        """Where to look in this frame; None where nothing seems hidden, or a look was in vain.
 
         Args:
             box: Of its mask.
