@@ -151,6 +151,21 @@ def test_boxes_that_agree_are_looked_at_one_way_each(network) -> None:
     np.testing.assert_allclose(seen(0.0, [one])[0], both[0], atol=2e-4)  # alone: both ways
 
 
+def test_one_more_look_is_both_ways_and_may_be_remembered(network) -> None:
+    one, more, size_wh = Hint(Box(24, 12, 20, 20)), Hint(Box(14, 6, 50, 40)), (WIDTH, HEIGHT)
+    segment = BoxSegmenter(network, views=Views(mirror=True, agreed=0.0))
+    segment.start(FRAME, soft_mask(Box(20, 10, 30, 20)))
+    (wanted,) = segment.segment(FRAME, [more])
+    segment.segment(FRAME, [one])
+    found = segment.look_again(FRAME, more)
+    np.testing.assert_allclose(found.in_frame(size_wh), wanted.in_frame(size_wh), atol=2e-4)
+    tokens, shares = (SIDE // 16) ** 2, []
+    for place in (0, 1):
+        segment.remember(soft_mask(one.box), place)
+        shares.append(float(segment.memory.all.values_nvt[0, -1, -tokens:].mean()))
+    assert shares[0] > 2 * shares[1] > 0  # the same mask fills less of the larger crop
+
+
 def test_what_was_seen_mirrored_is_remembered_mirrored(network) -> None:
     believed = soft_mask(Box(24, 12, 20, 20))
     segment = BoxSegmenter(network, views=Views(mirror=True, agreed=0.0))
