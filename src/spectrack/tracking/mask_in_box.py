@@ -125,7 +125,8 @@ class BoxSegmenter:
         found: SoftHW = np.mean(looks_hw, axis=0).astype(np.float32) * inside
         top = float(found.max())
         if top < 0.5:
-            found = found * np.float32(0.75 / top) if top > 1e-3 else inside
+            # a guess in both cases: neither is a true mask, nor sure enough to be learned from
+            found = found * np.float32(0.75 / top) if top > 1e-3 else inside * np.float32(0.75)
         return found
 
     def start(self, frame_hwc: FrameHWC, soft_hw: SoftHW, box: Box | None = None) -> None:
